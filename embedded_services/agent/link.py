@@ -1,0 +1,117 @@
+"""A child's end of the agent link: keeps connecting, hands down what comes, sends up what is reported.
+
+The child never waits for the control plane. While the link is away the last snapshots stay in force, and of what is
+reported only the newest is kept (counters are totals, so nothing is lost by that).
+"""
+
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import aiohttp
+import msgspec
+
+from embedded_services.common.clock import Clock
+from embedded_services.common.tasks import Tasks
+from embedded_services.contracts import agent as wire
+from embedded_services.contracts.agent import Beat, ChildSpec, Command, Done, Down, Hello, Peers, Policies
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 0.25
+RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class Reporter(Protocol):
+    """Gathers what changed since it was last asked; None when nothing did. Called at most four times a second."""
+
+    def __call__(self) -> Beat | None: ...
+
+
+class AgentLink:
+    def __init__(self, spec: ChildSpec, clock: Clock) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._on_peers: list[Callable[[Peers], None]] = []
+        self._on_policies: list[Callable[[Policies], None]] = []
+        self._commands: dict[str, Callable[[], Awaitable[str]]] = {}
+        self._reporters: list[Reporter] = []
+
+    def on_peers(self, call: Callable[[Peers], None]) -> None:
+        """Hear of each new list of instances in rotation."""
+        self._on_peers.append(call)
+
+    def on_policies(self, call: Callable[[Policies], None]) -> None:
+        """Hear of each change of settings. The settings at birth are in the spec."""
+        self._on_policies.append(call)
+
+    def on_command(self, name: str, call: Callable[[], Awaitable[str]]) -> None:
+        """Obey a command; what is returned is told to who asked, an exception is told as its failure."""
+        self._commands[name] = call
+
+    def report(self, reporter: Reporter) -> None:
+        self._reporters.append(reporter)
+
+    async def run(self, port: int) -> None:
+        """Stay linked until cancelled."""
+        hello = Hello(id=self._spec.id, incarnation=self._spec.incarnation, pid=os.getpid(), port=port)
+        failures = 0
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    async with session.ws_connect(
+                        f"{self._spec.control_url.replace('http', 'ws', 1)}/v1/agent",
+                        headers={"Authorization": f"Bearer {self._spec.agent_token}"},
+                        max_msg_size=16 * 1024 * 1024,
+                        compress=0,
+                    ) as socket:
+                        await socket.send_bytes(wire.encode(hello))
+                        failures = 0
+                        await self._serve(socket)
+                except (aiohttp.ClientError, OSError) as error:
+                    log.warning("no link to the control plane: %s", error)
+                await self._clock.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+
+    async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async with Tasks(f"{self._spec.id} link") as tasks:
+            tasks.spawn(self._beat(socket), "beat")
+            async for frame in socket:
+                if frame.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
+                    continue
+                try:
+                    message: Down = wire.decode_down(frame.data)
+                except msgspec.DecodeError as error:
+                    log.error("the control plane sent what we cannot read: %s", error)
+                    continue
+                match message:
+                    case Peers():
+                        for tell_peers in self._on_peers:
+                            tell_peers(message)
+                    case Policies():
+                        for tell_policies in self._on_policies:
+                            tell_policies(message)
+                    case Command():
+                        tasks.spawn(self._obey(socket, message), message.name)
+
+    async def _beat(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while True:
+            await self._clock.sleep(BEAT_S)
+            for reporter in self._reporters:
+                beat = reporter()
+                if beat is not None:
+                    await socket.send_bytes(wire.encode(beat))
+
+    async def _obey(self, socket: aiohttp.ClientWebSocketResponse, command: Command) -> None:
+        handler = self._commands.get(command.name)
+        if handler is None:
+            answer = Done(command=command.id, ok=False, message=f"unknown command {command.name!r}")
+        else:
+            try:
+                answer = Done(command=command.id, ok=True, message=await handler())
+            except Exception as error:
+                log.exception("command %s failed", command.name)
+                answer = Done(command=command.id, ok=False, message=str(error))
+        if not socket.closed:
+            await socket.send_bytes(wire.encode(answer))

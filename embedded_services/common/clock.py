@@ -1,0 +1,28 @@
+"""Time, injected: nothing else in the system reads a clock or sleeps by itself."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch, for people and for the wire."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run back, for durations and deadlines."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,219 @@
+"""Everything that differs between Linux, macOS and Windows, in one place. Standard library only, uvloop apart.
+
+Nothing outlives its owner. On Linux the kernel sees to it: a process asks for SIGKILL at the death of its parent
+*thread* (`die_with_parent`), which holds for frozen processes too. Elsewhere a thread waits on a pipe that only the
+owner holds open (`watch_owner`).
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import importlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+LINUX = sys.platform.startswith("linux")
+MACOS = sys.platform == "darwin"
+WINDOWS = sys.platform == "win32"
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends. Linux only; elsewhere no effect."""
+    if not LINUX:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+
+
+def watch_owner() -> None:
+    """Where the kernel does not do it: end this process when the owner's end of the multiprocessing pipe closes."""
+    parent = multiprocessing.parent_process()
+    if LINUX or parent is None:
+        return
+
+    def wait() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, name="owner-watch", daemon=True).start()
+
+
+def new_session() -> None:
+    """Leave the terminal's process group, so that Ctrl-C reaches the control plane alone."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+
+
+def start_method() -> str:
+    """`forkserver` where there is fork (imports are loaded once and shared), else `spawn`."""
+    return "spawn" if WINDOWS else "forkserver"
+
+
+def can_freeze() -> bool:
+    return hasattr(signal, "SIGSTOP")
+
+
+def freeze(pid: int) -> None:
+    """Stop a process where it stands. It keeps its memory, its sockets and its locks."""
+    if WINDOWS:
+        import psutil
+
+        psutil.Process(pid).suspend()
+    else:
+        os.kill(pid, signal.SIGSTOP)
+
+
+def thaw(pid: int) -> None:
+    if WINDOWS:
+        import psutil
+
+        psutil.Process(pid).resume()
+    else:
+        os.kill(pid, signal.SIGCONT)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGTERM if WINDOWS else signal.SIGKILL)  # on Windows both end it at once
+
+
+def stop_signals() -> list[signal.Signals]:
+    """The signals that ask the control plane to stop."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def on_signals(
+    loop: asyncio.AbstractEventLoop, signals: list[signal.Signals], call: Callable[[], None]
+) -> None:
+    """Run `call` in the loop when one of `signals` arrives."""
+    for number in signals:
+        try:
+            loop.add_signal_handler(number, call)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(call))
+
+
+def watch_exit(
+    loop: asyncio.AbstractEventLoop, sentinel: int, call: Callable[[], None]
+) -> Callable[[], None]:
+    """Run `call` in the loop once the process of `sentinel` has ended. Returns what takes the watch away."""
+    if not WINDOWS:
+
+        def readable() -> None:
+            loop.remove_reader(sentinel)
+            call()
+
+        loop.add_reader(sentinel, readable)
+
+        def unwatch() -> None:
+            loop.remove_reader(sentinel)
+
+        return unwatch
+
+    cancelled = threading.Event()
+
+    def wait() -> None:
+        multiprocessing.connection.wait([sentinel])
+        if not cancelled.is_set():
+            loop.call_soon_threadsafe(call)
+
+    threading.Thread(target=wait, name="exit-watch", daemon=True).start()
+    return cancelled.set
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it exists, else asyncio's own."""
+    if WINDOWS:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+    return factory
+
+
+def run(main: Any) -> Any:
+    """Run a coroutine on the platform's best loop."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(main)
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound TCP socket. Raises OSError if the port is taken; port 0 asks for any free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if not WINDOWS:  # there it would let two processes share a port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now; a connection's TIME_WAIT does not count."""
+    try:
+        with listening_socket(host, port) as sock:
+            sock.listen(1)
+    except OSError:
+        return False
+    return True
+
+
+def lower_priority(nice: int) -> None:
+    if nice and hasattr(os, "nice"):
+        os.nice(nice)
+
+
+@contextlib.contextmanager
+def exclusive(file: IO[Any]) -> Iterator[None]:
+    """Hold the operating system's lock on an open file. Raises BlockingIOError if another process holds it."""
+    if WINDOWS:
+        msvcrt: Any = importlib.import_module("msvcrt")
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise BlockingIOError(str(error)) from error
+        try:
+            yield
+        finally:
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        fcntl: Any = importlib.import_module("fcntl")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def private_file(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, replacing it in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def replace_process(argv: list[str], environment: dict[str, str]) -> None:
+    """Become another program, keeping the pid where the platform can; never returns."""
+    if not WINDOWS:
+        os.execve(argv[0], argv, environment)  # noqa: S606
+    import subprocess
+
+    raise SystemExit(subprocess.run(argv, env=environment, check=False).returncode)  # noqa: S603

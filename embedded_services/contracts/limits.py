@@ -1,0 +1,34 @@
+"""Rate limiting, as it is set and as it is seen."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from embedded_services.contracts.wire import Request
+
+Limit = Annotated[int, Meta(ge=1, le=1_000_000_000, extra_json_schema={"x-unit": "requests"})]
+WindowS = Annotated[int, Meta(ge=1, le=86_400, extra_json_schema={"x-unit": "s"})]
+Key = Annotated[str, Meta(pattern=r"^(ip|user|header:[A-Za-z0-9-]{1,64})$")]
+
+
+class Algorithm(StrEnum):
+    FIXED_WINDOW = "fixed-window"
+    SLIDING_WINDOW = "sliding-window"
+    TOKEN_BUCKET = "token-bucket"  # noqa: S105 - an algorithm
+
+
+class LimitSettings(Request, frozen=True):
+    """At most `limit` requests in `window_s` seconds for each client; `key` says what makes a client."""
+
+    algorithm: Algorithm = Algorithm.FIXED_WINDOW
+    limit: Limit = 100
+    window_s: WindowS = 60
+    key: Key = "ip"
+
+
+class LimitPatch(Request, omit_defaults=True, frozen=True):
+    algorithm: Algorithm | None = None
+    limit: Limit | None = None
+    window_s: WindowS | None = None
+    key: Key | None = None
