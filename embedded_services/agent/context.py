@@ -10,6 +10,10 @@ from embedded_services.common.clock import Clock
 from embedded_services.contracts.agent import ChildSpec
 
 
+class CannotStart(Exception):
+    """The process cannot serve for a reason outside the program; its text is one sentence for people."""
+
+
 @dataclass(frozen=True)
 class ChildContext:
     spec: ChildSpec
@@ -27,6 +31,7 @@ class ChildModule(Protocol):
     def serve(self, context: ChildContext) -> AbstractAsyncContextManager[int]:
         """Enter: listen and be ready; yields the port. Exit: finish what is under way, then close.
 
-        Raises OSError with EADDRINUSE when `spec.port` is taken: the control plane picks another one.
+        Raises OSError with EADDRINUSE when `spec.port` is taken: the control plane picks another one. Raises
+        CannotStart when something else outside the program is in the way, a damaged database for example.
         """
         ...
