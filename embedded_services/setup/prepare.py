@@ -1,0 +1,187 @@
+"""Makes or repairs `.venv` and installs what a profile needs; one start does it while others wait.
+
+Killed at any moment, the next start repairs: while something is half done, the lock file says so, and an environment
+found in that state is emptied and made again. What pip refuses before it begins to install leaves all as it was.
+"""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from embedded_services.common import platform
+from embedded_services.setup import requirements, stamp, system_packages
+from embedded_services.setup.checkout import Checkout
+from embedded_services.setup.ensure import is_too_old
+from embedded_services.setup.report import SetupError, say
+
+_UNFINISHED = b"a set-up is under way, or was ended in the middle\n"
+_PROBE = (
+    "import importlib.util, sys; print(sys.implementation.cache_tag, *sys.version_info[:2], "
+    "importlib.util.find_spec('pip') is not None, sys.prefix)"
+)
+
+
+def prepare(checkout: Checkout, profile: str, argv: list[str]) -> None:
+    """Return when `.venv` holds what `profile` needs; else end the process with status 1 and one line on stderr."""
+    try:
+        with _alone(checkout) as lock:
+            _provide(checkout, profile, lock, argv)
+    except SetupError as error:
+        say(str(error))
+        raise SystemExit(1) from None
+    except OSError as error:
+        say(f"cannot set up {checkout.environment}: {error}; it must be a folder that you may write to")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        say("set-up interrupted; the next start makes good what is missing")
+        raise SystemExit(130) from None
+
+
+@contextlib.contextmanager
+def _alone(checkout: Checkout) -> Iterator[IO[bytes]]:
+    """Hold the lock of the environment, waiting for another start to finish its set-up."""
+    os.makedirs(checkout.environment, exist_ok=True)
+    waiting = False
+    with open(checkout.lock, "a+b") as lock, contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(platform.exclusive(lock))
+                break
+            except BlockingIOError:
+                if not waiting:
+                    say(f"another start is setting up {checkout.environment}; waiting for it")
+                    waiting = True
+                time.sleep(0.1)  # noqa: TID251 - another process's lock gives no event to await
+        yield lock
+
+
+def _provide(checkout: Checkout, profile: str, lock: IO[bytes], argv: list[str]) -> None:
+    wanted = requirements.read(checkout, profile)
+    found = _look(checkout)
+    lock.seek(0)
+    sound = found is not None and not lock.read()
+    if found and sound and stamp.is_current(checkout, profile, found.python):
+        return
+    if sound:
+        say(
+            f"pyproject.toml or constraints.txt asks for other packages; installing them in {checkout.environment}"
+        )
+    else:
+        say(
+            f"first start: making {checkout.environment} and installing {len(wanted.packages)} packages and what they need"
+        )
+    _mark(lock, _UNFINISHED)
+    if not sound:
+        found = _make(checkout, argv)
+    assert found is not None  # noqa: S101
+    stamps = {
+        other: stamp.compose(checkout, other, found.python)
+        for other in requirements.covered_by(checkout, profile)
+    }
+    _install(checkout, wanted, lock)
+    for other, text in stamps.items():
+        stamp.write(checkout, other, text)
+    _mark(lock, b"")
+
+
+def _mark(lock: IO[bytes], text: bytes) -> None:
+    lock.truncate(0)
+    lock.write(text)
+    lock.flush()
+
+
+@dataclass(frozen=True)
+class _Found:
+    python: str
+
+
+def _look(checkout: Checkout) -> _Found | None:
+    """The environment's Python, if there is one that is new enough, has pip, and knows that it lives there."""
+    try:
+        answer = subprocess.run(
+            [checkout.python, "-c", _PROBE], capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+        python, major, minor, pip, prefix = answer.strip().split(" ", 4)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    if is_too_old((int(major), int(minor))) or pip != "True" or prefix != checkout.environment:
+        return None
+    return _Found(python)
+
+
+def _make(checkout: Checkout, argv: list[str]) -> _Found:
+    """Empty the folder, all but the lock, and make an environment of the Python that runs this."""
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+        _provide_venv(argv)
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    if python.startswith(checkout.environment):
+        python = os.path.realpath(python)
+    for entry in Path(checkout.environment).iterdir():
+        if str(entry) == checkout.lock:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    if _run(checkout, [python, "-m", "venv", checkout.environment]) != 0 or not (found := _look(checkout)):
+        raise SetupError(f"{python} -m venv {checkout.environment} failed: {_last_line(checkout)}")
+    return found
+
+
+def _provide_venv(argv: list[str]) -> None:
+    """Debian keeps a part of Python's own library, without which no environment can be made, in a package apart."""
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    system_packages.install([package], "without it Python cannot make .venv", argv)
+    importlib.invalidate_caches()
+    if importlib.util.find_spec("ensurepip") is None:
+        raise SetupError(
+            f"{sys.executable} has no ensurepip even with {package}; start this with another Python"
+        )
+
+
+def _install(checkout: Checkout, wanted: requirements.Requirements, lock: IO[bytes]) -> None:
+    pip = [checkout.python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    if _run(checkout, [*pip, "-c", checkout.constraints, *wanted.packages]) == 0:
+        return
+    output = _output(checkout)
+    if "Installing collected packages" not in output:
+        _mark(lock, b"")  # nothing was touched
+    if "No space left" in output:
+        advice = "free some space on that disk and start again"
+    elif "gcc" in output or "Failed to build" in output or "Failed building" in output:
+        advice = "there is no ready-made package for this Python; start with Python 3.11, 3.12 or 3.13"
+    else:
+        advice = "check the network and pip's settings (python3 -m pip config list) and start again"
+    raise SetupError(f"pip could not install: {_last_line(checkout)}; {advice}. All it said: {checkout.log}")
+
+
+def _run(checkout: Checkout, argv: list[str]) -> int:
+    """Run it, its output in the log; it dies with this process, so that none is left writing to the environment."""
+    with open(checkout.log, "wb") as log:
+        return subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+            preexec_fn=None if platform.WINDOWS else platform.die_with_parent,
+        ).returncode
+
+
+def _output(checkout: Checkout) -> str:
+    return Path(checkout.log).read_text(encoding="utf-8", errors="replace")
+
+
+def _last_line(checkout: Checkout) -> str:
+    """The last line that pip calls an error, else the last line that says anything."""
+    lines = [line.strip() for line in _output(checkout).splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["it said nothing"])[-1]

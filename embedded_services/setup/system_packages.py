@@ -1,0 +1,86 @@
+"""Debian packages that a profile needs besides Python's: installed as root on a Debian-like system or when asked to by
+`--install-system`, otherwise named in one line that can be pasted. The system itself (`run`) needs none.
+"""
+
+import os
+
+from embedded_services.setup.report import SetupError, say
+
+NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
+    "benchmarks": (("wrk", "wrk"), ("nginx", "nginx-light")),
+}
+"""What each profile looks for (a command, or a shared library by its file name), and the package that brings it."""
+
+OPTION = "--install-system"
+_LISTS = "/var/lib/apt/lists"
+
+
+def provide(profile: str, argv: list[str]) -> None:
+    """Install what is missing, or say how. Goes on without it: what cannot do without says so when it gets there."""
+    missing = [package for probe, package in NEEDED.get(profile, ()) if not _is_present(probe)]
+    if missing:
+        try:
+            install(missing, f"{profile} use them", argv)
+        except SetupError as error:
+            say(str(error))
+
+
+def install(packages: list[str], reason: str, argv: list[str]) -> None:
+    """Raises SetupError with the line to run when this may not install, or with what went wrong."""
+    import shutil
+
+    names = " ".join(packages)
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if shutil.which("apt-get") is None:
+        raise SetupError(
+            f"missing from this system: {names} (Debian's names); {reason}. Install and start again"
+        )
+    if not root and OPTION not in argv:
+        raise SetupError(f"missing from this system ({reason}); run: sudo apt-get install -y {names}")
+    say(f"installing {names} with apt-get; {reason}")
+    prefix = [] if root else ["sudo"]
+    command = [*prefix, "apt-get", "-o", "DPkg::Lock::Timeout=120"]
+    add = [*command, "install", "-y", "--no-install-recommends", *packages]
+    fresh = not _lists_are_empty()
+    said = _run(add) if fresh else "no package lists"
+    if said:
+        said = _run([*command, "update"]) or _run(add)
+    if said:
+        raise SetupError(f"apt-get could not install {names}: {said}")
+
+
+def _run(argv: list[str]) -> str:
+    """The last line of what went wrong; empty when nothing did. Services that a package brings are not started."""
+    import subprocess
+
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    done = subprocess.run(
+        argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode == 0:
+        return ""
+    return (done.stdout.strip().splitlines() or [f"status {done.returncode}"])[-1]
+
+
+def _lists_are_empty() -> bool:
+    try:
+        return not any("_Packages" in name for name in os.listdir(_LISTS))
+    except OSError:
+        return True
+
+
+def _is_present(probe: str) -> bool:
+    if ".so" in probe:
+        import ctypes
+
+        try:
+            ctypes.CDLL(probe)
+        except OSError:
+            return False
+        return True
+    import shutil
+
+    return (
+        shutil.which(probe, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+        is not None
+    )
