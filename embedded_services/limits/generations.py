@@ -1,0 +1,63 @@
+"""A map that forgets by itself, at a cost that does not grow with what it holds.
+
+What was not written for a lifetime may go, and after two it is gone: writes go to the young generation, and once in a
+lifetime the young becomes the old one. The generation that falls out is taken apart a few entries at a time, because
+freeing a million entries at once would stall the process. At most `capacity` entries are young; when more come within a
+lifetime, the old generation goes early and `forgotten` says how many entries that was.
+"""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+REAPED_PER_WRITE = 2
+
+
+class Generations(Generic[T]):
+    def __init__(self, lifetime_us: int, now_us: int, capacity: int) -> None:
+        self._young: dict[str, T] = {}
+        self._old: dict[str, T] = {}
+        self._dying: deque[dict[str, T]] = deque()
+        self._lifetime_us = lifetime_us
+        self._turn_at = now_us + lifetime_us
+        self._capacity = capacity
+        self.forgotten = 0
+
+    def get(self, key: str) -> T | None:
+        value = self._young.get(key)
+        return value if value is not None else self._old.get(key)
+
+    def put(self, key: str, value: T, now_us: int) -> None:
+        if now_us >= self._turn_at:
+            self._turn(now_us)
+        elif len(self._young) >= self._capacity and key not in self._young:
+            self.forgotten += len(self._old)
+            self._turn(now_us)
+        self._young[key] = value
+        if self._dying:
+            self.reap(REAPED_PER_WRITE)
+
+    def set_lifetime(self, lifetime_us: int, now_us: int) -> None:
+        """From now on; whatever is here stays for a whole new lifetime."""
+        self._lifetime_us = lifetime_us
+        self._turn_at = now_us + lifetime_us
+
+    def reap(self, count: int) -> None:
+        """Free up to `count` entries that are already forgotten."""
+        for _ in range(count):
+            while self._dying and not self._dying[0]:
+                self._dying.popleft()
+            if not self._dying:
+                return
+            self._dying[0].popitem()
+
+    def __len__(self) -> int:
+        """How many entries take up memory, the ones that are being freed included."""
+        return len(self._young) + len(self._old) + sum(map(len, self._dying))
+
+    def _turn(self, now_us: int) -> None:
+        if self._old:
+            self._dying.append(self._old)
+        self._old, self._young = self._young, {}
+        self._turn_at = now_us + self._lifetime_us

@@ -1,0 +1,121 @@
+"""The limiter that is in force: one algorithm, one rule, and what is remembered of every client.
+
+Exact: a decision is one uninterrupted step, so of any number of concurrent requests exactly as many pass as the rule
+allows. Live: an edit of limit or window changes the rule under what is remembered; a change of algorithm takes each
+client's count over from the algorithm before, when the client next comes, for as long as any of it could count.
+"""
+
+from typing import Any, Final
+
+from embedded_services.contracts import limits as wire
+from embedded_services.contracts.limits import LimitSettings
+from embedded_services.limits.fixed_window import FixedWindow
+from embedded_services.limits.generations import Generations
+from embedded_services.limits.sliding_window import SlidingWindow
+from embedded_services.limits.token_bucket import TokenBucket
+from embedded_services.limits.verdict import Algorithm, Rule, Usage, Verdict
+
+ALGORITHMS: Final[dict[wire.Algorithm, Algorithm[Any]]] = {
+    wire.Algorithm.FIXED_WINDOW: FixedWindow(),
+    wire.Algorithm.SLIDING_WINDOW: SlidingWindow(),
+    wire.Algorithm.TOKEN_BUCKET: TokenBucket(),
+}
+
+CAPACITY: Final = 1_000_000
+"""Clients remembered for each window; see `Generations`."""
+
+_MAX_ANCESTORS: Final = 8
+
+
+class _Book:
+    """What one algorithm remembers, and the book of the algorithm before it until nothing in that could count."""
+
+    def __init__(self, algorithm: wire.Algorithm, rule: Rule, now_us: int, capacity: int) -> None:
+        self.name = algorithm
+        self.algorithm = ALGORITHMS[algorithm]
+        self.rule = rule
+        self.memories: Generations[Any] = Generations(rule.window_us, now_us, capacity)
+        self.before: _Book | None = None
+        self.before_until = 0
+
+    def follow(self, before: "_Book", now_us: int) -> None:
+        self.before = before
+        self.before_until = now_us + before.rule.window_us
+        book, depth = before, 1
+        while book.before is not None:
+            if depth == _MAX_ANCESTORS:
+                book.before = None
+                break
+            book, depth = book.before, depth + 1
+
+    def remembered(self, key: str, now_us: int) -> Any | None:
+        memory = self.memories.get(key)
+        if memory is None and self.before is not None:
+            if now_us >= self.before_until:
+                self.before = None
+            elif (usage := self.before.usage(key, now_us)).requests:
+                memory = self.algorithm.adopt(usage, self.rule, now_us)
+                self.memories.put(key, memory, now_us)
+        return memory
+
+    def usage(self, key: str, now_us: int) -> Usage:
+        memory = self.remembered(key, now_us)
+        return Usage(0, 0) if memory is None else self.algorithm.usage(memory, self.rule, now_us)
+
+
+class Limiter:
+    """`now` is always seconds of a clock that never runs back."""
+
+    def __init__(self, settings: LimitSettings, now: float, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._book = _Book(settings.algorithm, _rule(settings), _us(now), capacity)
+
+    @property
+    def limit(self) -> int:
+        return self._book.rule.limit
+
+    @property
+    def forgotten(self) -> int:
+        """Clients that were forgotten early for want of room."""
+        return self._book.memories.forgotten
+
+    def take(self, key: str, now: float) -> Verdict:
+        """Decide one request of the client `key`."""
+        now_us = int(now * 1_000_000)
+        book = self._book
+        memory, verdict = book.algorithm.take(book.remembered(key, now_us), book.rule, now_us)
+        if verdict.allowed:
+            book.memories.put(key, memory, now_us)
+        return verdict
+
+    def count(self, key: str, now: float) -> int:
+        """How many requests of this client count now."""
+        return self._book.usage(key, _us(now)).requests
+
+    def apply(self, settings: LimitSettings, now: float) -> None:
+        """Put other settings in force, keeping the counts that still apply."""
+        now_us = _us(now)
+        rule = _rule(settings)
+        if settings.algorithm is not self._book.name:
+            book = _Book(settings.algorithm, rule, now_us, self._capacity)
+            book.follow(self._book, now_us)
+            self._book = book
+            return
+        if rule.window_us != self._book.rule.window_us:
+            self._book.memories.set_lifetime(rule.window_us, now_us)
+        self._book.rule = rule
+
+    def tidy(self, count: int = 1000) -> None:
+        """Free memory of what is forgotten, a bounded step; to be called now and then when there is no traffic."""
+        self._book.memories.reap(count)
+
+    def __len__(self) -> int:
+        return len(self._book.memories)
+
+
+def _us(now: float) -> int:
+    return int(now * 1_000_000)
+
+
+def _rule(settings: LimitSettings) -> Rule:
+    return Rule(settings.limit, settings.window_s * 1_000_000)
