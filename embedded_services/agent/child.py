@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final, cast
 
-from embedded_services.agent.context import CannotStart, ChildContext, ChildModule
+from embedded_services.agent.context import ChildContext, ChildModule, StartError
 from embedded_services.agent.link import AgentLink
 from embedded_services.common import platform
 from embedded_services.common.clock import SystemClock
@@ -34,7 +34,7 @@ def run_child(spec: ChildSpec) -> None:
     _redirect_output(log_path)
     try:
         platform.run(_live(spec))
-    except CannotStart as error:
+    except StartError as error:
         log.error("cannot start: %s", error)
         _exit(1)
     except OSError as error:

@@ -10,7 +10,7 @@ from embedded_services.common.clock import Clock
 from embedded_services.contracts.agent import ChildSpec
 
 
-class CannotStart(Exception):
+class StartError(Exception):
     """The process cannot serve for a reason outside the program; its text is one sentence for people."""
 
 
@@ -32,6 +32,6 @@ class ChildModule(Protocol):
         """Enter: listen and be ready; yields the port. Exit: finish what is under way, then close.
 
         Raises OSError with EADDRINUSE when `spec.port` is taken: the control plane picks another one. Raises
-        CannotStart when something else outside the program is in the way, a damaged database for example.
+        StartError when something else outside the program is in the way, a damaged database for example.
         """
         ...

@@ -1,0 +1,167 @@
+"""A service's database: whole transactions, run in threads, one that writes and one that reads.
+
+`await database.transact(work)` runs `work(connection)` as one write transaction: committed when it returns, rolled
+back when it raises. `await database.read(work)` does the same for reading. `work` is plain synchronous SQLAlchemy
+Core, sees a consistent state, and must not keep the connection. Only the services' own process opens the database.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from embedded_services.agent.context import StartError
+from embedded_services.common.clock import Clock
+from embedded_services.contracts.errors import ApiError
+from embedded_services.services.kit.gate import WriteGate
+from embedded_services.services.kit.lane import Lane
+from embedded_services.services.kit.storage import Storage
+
+WAITING_LIMIT: Final = 256
+READY_TIMEOUT_S: Final = 0.3
+"""Well under the health check's own timeout, so that the check hears the reason."""
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables, their version, and what a new database starts with; `seed` is given the time."""
+
+    metadata: MetaData
+    version: int
+    seed: Callable[[Connection, float], None]
+
+
+class NotReadyError(Exception):
+    """The database cannot serve; the text says why."""
+
+
+class Database:
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._gate = WriteGate(clock.monotonic)
+        self._writing = Lane("database", limit=WAITING_LIMIT)
+        self._reading = Lane("database", limit=WAITING_LIMIT)
+        self._writer = storage.engine(writes=True)
+        self._reader = storage.engine(writes=False)
+        self._damage: str | None = None
+
+    async def transact(self, work: Work[T]) -> T:
+        """One write transaction. ApiError SERVICE_UNAVAILABLE when the database stays locked or too much waits."""
+        return await self._writing.run(partial(self._transaction, work))
+
+    async def read(self, work: Work[T]) -> T:
+        """One read transaction; writing in it is an error."""
+        return await self._reading.run(partial(self._read, work))
+
+    async def ready(self) -> None:
+        """Ask the database something. Raises NotReadyError with the reason, within `READY_TIMEOUT_S`."""
+        if self._damage is not None:
+            raise NotReadyError(f"the database is damaged: {self._damage}")
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self._reading.run(partial(self._read, self._storage.version), bounded=False)
+        except TimeoutError as error:
+            raise NotReadyError(f"the database did not answer within {READY_TIMEOUT_S} s") from error
+        except (SQLAlchemyError, ApiError) as error:
+            raise NotReadyError(f"the database failed: {_reason(error)}") from error
+
+    async def hold_writes(self) -> str:
+        """Answer between two transactions and start no other: see WriteGate."""
+        await asyncio.to_thread(self._gate.hold)
+        return "no transaction is under way"
+
+    async def release_writes(self) -> str:
+        self._gate.release()
+        return "transactions may start"
+
+    async def prepare(self, schema: Schema) -> None:
+        """Make the tables and their first rows unless they are there. Two processes may do so at one moment."""
+        await self._writing.run(partial(self._transaction, partial(self._prepare, schema)))
+
+    async def close(self) -> None:
+        """Let the transactions under way end, and close."""
+        self._gate.release()
+        await self._writing.close()
+        await self._reading.close()
+        self._writer.dispose()
+        self._reader.dispose()
+
+    def _transaction(self, work: Work[T]) -> T:
+        self._gate.enter()
+        try:
+            with self._writer.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            self._judge(error)
+            raise
+        finally:
+            self._gate.leave()
+
+    def _read(self, work: Work[T]) -> T:
+        try:
+            with self._reader.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            self._judge(error)
+            raise
+
+    def _judge(self, error: DBAPIError) -> None:
+        if self._storage.is_damage(error):
+            self._damage = _reason(error)
+            log.error("database %s is damaged: %s", self._storage.name, self._damage)
+        elif self._storage.is_busy(error):
+            log.warning("database %s stayed locked by another process", self._storage.name)
+            raise ApiError("SERVICE_UNAVAILABLE", "The database is locked by another process") from error
+
+    def _prepare(self, schema: Schema, connection: Connection) -> None:
+        self._storage.lock_schema(connection)
+        version = self._storage.version(connection)
+        if version == schema.version:
+            return
+        if version > schema.version:
+            raise StartError(
+                f"{self._storage.name} has schema version {version}, made by a newer Faultdeck; this one knows {schema.version}"
+            )
+        if not set(schema.metadata.tables).isdisjoint(inspect(connection).get_table_names()):
+            raise StartError(f"{self._storage.name} has tables of this name that Faultdeck did not make")
+        schema.metadata.create_all(connection)
+        schema.seed(connection, self._clock.now())
+        self._storage.set_version(connection, schema.version)
+        log.info("database %s made, schema version %d", self._storage.name, schema.version)
+
+
+@asynccontextmanager
+async def open_database(storage: Storage, schema: Schema, clock: Clock) -> AsyncIterator[Database]:
+    """A database whose tables are there. Raises StartError if it cannot be used; it is then left as it was."""
+    try:
+        database = Database(storage, clock)
+    except OSError as error:
+        raise StartError(f"{storage.name} cannot be used: {error}") from error
+    try:
+        try:
+            await database.prepare(schema)
+        except (SQLAlchemyError, sqlite3.Error, ApiError) as error:
+            raise StartError(
+                f"{storage.name} cannot be used: {_reason(error)}; it was left as it is"
+            ) from error
+        yield database
+    finally:
+        await database.close()
+
+
+def _reason(error: Exception) -> str:
+    """The driver's own words, without SQLAlchemy's statement and link."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)

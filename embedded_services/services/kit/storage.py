@@ -1,0 +1,150 @@
+"""What differs between database systems, in one place: SQLite, which is what runs here, and any server by URL.
+
+SQLite is shared by the processes of one service. WAL lets readers go on while one writes; every write transaction
+is `BEGIN IMMEDIATE`, because one that first reads and then asks for the lock can only fail when another was quicker.
+`synchronous=NORMAL` loses the last transactions in a power cut, none when a process dies, and never corrupts.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+BUSY_TIMEOUT_S: Final = 5.0
+_WAL_PAUSE_S: Final = 0.01
+_SCHEMA_LOCK: Final = 0x_FA_01_7D_EC  # the key of PostgreSQL's advisory lock: any number that only we use
+
+
+class Storage(Protocol):
+    name: str
+    """What people call it: a path, or a URL without its password."""
+
+    def engine(self, *, writes: bool) -> Engine:
+        """One connection, used by one thread at a time. Its transactions may write only if `writes`."""
+        ...
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Until this transaction ends, let no other process look at the version or make tables."""
+        ...
+
+    def version(self, connection: Connection) -> int:
+        """The schema's version, 0 where there is none; asks the database itself."""
+        ...
+
+    def set_version(self, connection: Connection, version: int) -> None: ...
+
+    def is_busy(self, error: DBAPIError) -> bool:
+        """Whether another process held the lock for too long."""
+        ...
+
+    def is_damage(self, error: DBAPIError) -> bool: ...
+
+
+class SqliteStorage:
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path
+
+    def engine(self, *, writes: bool) -> Engine:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        engine = create_engine(
+            URL.create("sqlite", database=str(self._path)),
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            pool_reset_on_return=None,
+            # Transactions are begun below, by us: the driver would begin them deferred.
+            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _prepare_writer if writes else _prepare_reader)
+        event.listen(engine, "begin", _begin_immediate if writes else _begin)
+        return engine
+
+    def lock_schema(self, connection: Connection) -> None:
+        """`BEGIN IMMEDIATE` did."""
+
+    def version(self, connection: Connection) -> int:
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+    def set_version(self, connection: Connection, version: int) -> None:
+        connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+
+    def is_busy(self, error: DBAPIError) -> bool:
+        return _code(error.orig) == sqlite3.SQLITE_BUSY
+
+    def is_damage(self, error: DBAPIError) -> bool:
+        return _code(error.orig) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class ServerStorage:
+    """A database server, PostgreSQL above all. The driver that its URL names has to be installed."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.name = url
+
+    def engine(self, *, writes: bool) -> Engine:  # noqa: ARG002 - the server keeps readers and writers apart itself
+        engine = create_engine(self._url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        self.name = engine.url.render_as_string(hide_password=True)
+        return engine
+
+    def lock_schema(self, connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+        connection.execute(text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"))
+
+    def version(self, connection: Connection) -> int:
+        return int(connection.execute(text("SELECT max(version) FROM schema_version")).scalar() or 0)
+
+    def set_version(self, connection: Connection, version: int) -> None:
+        connection.execute(text("INSERT INTO schema_version VALUES (:version)"), {"version": version})
+
+    def is_busy(self, error: DBAPIError) -> bool:
+        return getattr(error.orig, "sqlstate", None) in ("55P03", "40001", "40P01")
+
+    def is_damage(self, error: DBAPIError) -> bool:
+        return getattr(error.orig, "sqlstate", None) in ("XX001", "XX002")
+
+
+def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:
+    _until_unlocked(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _until_unlocked(statement: Callable[[], Any]) -> None:
+    """SQLite's busy timeout does not cover the change to WAL, which two processes may attempt at one moment."""
+    pause = threading.Event()
+    for _ in range(int(BUSY_TIMEOUT_S / _WAL_PAUSE_S)):
+        try:
+            statement()
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY:
+                raise
+            pause.wait(_WAL_PAUSE_S)
+        else:
+            return
+    statement()
+
+
+def _code(error: BaseException | None) -> int | None:
+    """SQLite's primary result code: the low byte of the extended one."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
