@@ -67,20 +67,13 @@ def _provide(checkout: Checkout, profile: str, lock: IO[bytes], argv: list[str])
     wanted = requirements.read(checkout, profile)
     found = _look(checkout)
     lock.seek(0)
-    sound = found is not None and not lock.read()
+    sound = found is not None and not lock.read() and not stamp.is_elsewhere(checkout, profile)
     if found and sound and stamp.is_current(checkout, profile, found.python):
         return
-    if sound:
-        say(
-            f"pyproject.toml or constraints.txt asks for other packages; installing them in {checkout.environment}"
-        )
-    else:
-        say(
-            f"first start: making {checkout.environment} and installing {len(wanted.packages)} packages and what they need"
-        )
+    say(_announcement(checkout, sound, len(wanted.packages)))
     _mark(lock, _UNFINISHED)
     if not sound:
-        found = _make(checkout, argv)
+        found = _make(checkout, lock, argv)
     assert found is not None  # noqa: S101
     stamps = {
         other: stamp.compose(checkout, other, found.python)
@@ -90,6 +83,14 @@ def _provide(checkout: Checkout, profile: str, lock: IO[bytes], argv: list[str])
     for other, text in stamps.items():
         stamp.write(checkout, other, text)
     _mark(lock, b"")
+
+
+def _announcement(checkout: Checkout, sound: bool, packages: int) -> str:
+    if sound:
+        return f"{checkout.environment} lacks what pyproject.toml and constraints.txt ask for; installing it"
+    if os.path.exists(checkout.python):
+        return f"{checkout.environment} is incomplete; making it again and installing {packages} packages"
+    return f"first start: making {checkout.environment} and installing {packages} packages and what they need"
 
 
 def _mark(lock: IO[bytes], text: bytes) -> None:
@@ -117,7 +118,7 @@ def _look(checkout: Checkout) -> _Found | None:
     return _Found(python)
 
 
-def _make(checkout: Checkout, argv: list[str]) -> _Found:
+def _make(checkout: Checkout, lock: IO[bytes], argv: list[str]) -> _Found:
     """Empty the folder, all but the lock, and make an environment of the Python that runs this."""
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         _provide_venv(argv)
@@ -131,8 +132,10 @@ def _make(checkout: Checkout, argv: list[str]) -> _Found:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    if _run(checkout, [python, "-m", "venv", checkout.environment]) != 0 or not (found := _look(checkout)):
-        raise SetupError(f"{python} -m venv {checkout.environment} failed: {_last_line(checkout)}")
+    if _run(checkout, lock, [python, "-m", "venv", checkout.environment]) != 0 or not (
+        found := _look(checkout)
+    ):
+        raise SetupError(f"{python} -m venv {checkout.environment} failed: {last_line(_output(checkout))}")
     return found
 
 
@@ -149,26 +152,43 @@ def _provide_venv(argv: list[str]) -> None:
 
 def _install(checkout: Checkout, wanted: requirements.Requirements, lock: IO[bytes]) -> None:
     pip = [checkout.python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    if _run(checkout, [*pip, "-c", checkout.constraints, *wanted.packages]) == 0:
+    if _run(checkout, lock, [*pip, "-c", checkout.constraints, *wanted.packages]) == 0:
         return
     output = _output(checkout)
     if "Installing collected packages" not in output:
         _mark(lock, b"")  # nothing was touched
+    raise SetupError(f"{explain(output)}. All it said: {checkout.log}")
+
+
+def explain(output: str) -> str:
+    """What pip's output comes to for a person: what it says is wrong, and what to do."""
+    said = f"pip could not install: {last_line(output)}"
     if "No space left" in output:
-        advice = "free some space on that disk and start again"
-    elif "gcc" in output or "Failed to build" in output or "Failed building" in output:
-        advice = "there is no ready-made package for this Python; start with Python 3.11, 3.12 or 3.13"
-    else:
-        advice = "check the network and pip's settings (python3 -m pip config list) and start again"
-    raise SetupError(f"pip could not install: {_last_line(checkout)}; {advice}. All it said: {checkout.log}")
+        return f"{said}; free some space on that disk and start again"
+    if "connection broken by" in output:
+        return f"{said} (it has no connection to a package index); check the network and start again"
+    if "Failed building" in output or "Failed to build" in output or "subprocess-exited-with-error" in output:
+        return f"{said} (nothing ready-made for this Python); start with Python 3.11, 3.12 or 3.13"
+    return f"{said}; check the network and pip's settings (python3 -m pip config list) and start again"
 
 
-def _run(checkout: Checkout, argv: list[str]) -> int:
-    """Run it, its output in the log; it dies with this process, so that none is left writing to the environment."""
+def last_line(output: str) -> str:
+    """The last line that is called an error, else the last line that says anything."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["it said nothing"])[-1]
+
+
+def _run(checkout: Checkout, lock: IO[bytes], argv: list[str]) -> int:
+    """Run it, its output in the log. It dies with this process.
+
+    What it starts in turn may live a little longer, and goes on writing to the environment. The lock is therefore its
+    standard input, which is all that its children inherit: the lock is free when the last of them has ended.
+    """
     with open(checkout.log, "wb") as log:
         return subprocess.run(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=lock,
             stdout=log,
             stderr=subprocess.STDOUT,
             check=False,
@@ -178,10 +198,3 @@ def _run(checkout: Checkout, argv: list[str]) -> int:
 
 def _output(checkout: Checkout) -> str:
     return Path(checkout.log).read_text(encoding="utf-8", errors="replace")
-
-
-def _last_line(checkout: Checkout) -> str:
-    """The last line that pip calls an error, else the last line that says anything."""
-    lines = [line.strip() for line in _output(checkout).splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or ["it said nothing"])[-1]

@@ -5,6 +5,7 @@ to be read. Line 2: the Python and the place. The rest: the requirements and con
 pyproject.toml that changed elsewhere costs one look and no installation.
 """
 
+import contextlib
 import os
 import sys
 
@@ -17,26 +18,34 @@ def is_current(checkout: Checkout, profile: str, python: str | None) -> bool:
 
     `python` is the cache tag (`cpython-311`) of the environment's Python, None where only that Python can tell.
     """
-    try:
-        with open(checkout.stamp(profile), encoding="utf-8") as file:
-            files, place, installed = file.read().split("\n", 2)
-    except (OSError, ValueError):
+    found = _read(checkout, profile)
+    if found is None or not os.path.exists(checkout.python):
         return False
-    made_for, _, where = place.partition(" ")
-    if where != _where(checkout) or python not in (None, made_for) or not os.path.exists(checkout.python):
+    files, made_for, where, installed = found
+    if where != _where(checkout) or python not in (None, made_for):
         return False
-    if files == _files(checkout):
-        return True
-    from embedded_services.setup.requirements import read
-
     try:
-        if installed != read(checkout, profile).text():
-            return False
-        write(checkout, profile, compose(checkout, profile, made_for))
+        return files == _files(checkout) or _is_renewed(checkout, profile, made_for, installed)
     except SetupError:
         return False  # preparing meets the same error, and reports it
-    except OSError:
-        pass  # a checkout that is read-only by now: it is current all the same, and costs this look each time
+
+
+def is_elsewhere(checkout: Checkout, profile: str) -> bool:
+    """Whether the environment was made in another place and moved or copied here: its scripts name the old one."""
+    found = _read(checkout, profile)
+    return found is not None and found[2] != _where(checkout)
+
+
+def _is_renewed(checkout: Checkout, profile: str, made_for: str, installed: str) -> bool:
+    """Whether the files changed but not what they ask for; then the stamp is written anew."""
+    from embedded_services.setup.requirements import read
+
+    if installed != read(checkout, profile).text():
+        return False
+    with contextlib.suppress(
+        OSError
+    ):  # read-only by now: current all the same, at the cost of this look each time
+        write(checkout, profile, compose(checkout, profile, made_for))
     return True
 
 
@@ -53,6 +62,17 @@ def write(checkout: Checkout, profile: str, text: str) -> None:
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(temporary, checkout.stamp(profile))
+
+
+def _read(checkout: Checkout, profile: str) -> tuple[str, str, str, str] | None:
+    """Files, Python, place and what is installed; None when there is no stamp that can be read."""
+    try:
+        with open(checkout.stamp(profile), encoding="utf-8") as file:
+            files, place, installed = file.read().split("\n", 2)
+    except (OSError, ValueError):
+        return None
+    python, _, where = place.partition(" ")
+    return files, python, where, installed
 
 
 def _where(checkout: Checkout) -> str:
