@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -65,19 +64,17 @@ def _alone(checkout: Checkout) -> Iterator[IO[bytes]]:
 
 def _provide(checkout: Checkout, profile: str, lock: IO[bytes], argv: list[str]) -> None:
     wanted = requirements.read(checkout, profile)
-    found = _look(checkout)
     lock.seek(0)
-    sound = found is not None and not lock.read() and not stamp.is_elsewhere(checkout, profile)
-    if found and sound and stamp.is_current(checkout, profile, found.python):
+    sound = not lock.read() and not stamp.is_elsewhere(checkout, profile)
+    python = _look(checkout) if sound else None
+    if python and stamp.is_current(checkout, profile, python):
         return
-    say(_announcement(checkout, sound, len(wanted.packages)))
+    say(_announcement(checkout, python is not None, len(wanted.packages)))
     _mark(lock, _UNFINISHED)
-    if not sound:
-        found = _make(checkout, lock, argv)
-    assert found is not None  # noqa: S101
+    if python is None:
+        python = _make(checkout, lock, argv)
     stamps = {
-        other: stamp.compose(checkout, other, found.python)
-        for other in requirements.covered_by(checkout, profile)
+        other: stamp.compose(checkout, other, python) for other in requirements.covered_by(checkout, profile)
     }
     _install(checkout, wanted, lock)
     for other, text in stamps.items():
@@ -85,11 +82,11 @@ def _provide(checkout: Checkout, profile: str, lock: IO[bytes], argv: list[str])
     _mark(lock, b"")
 
 
-def _announcement(checkout: Checkout, sound: bool, packages: int) -> str:
-    if sound:
+def _announcement(checkout: Checkout, usable: bool, packages: int) -> str:
+    if usable:
         return f"{checkout.environment} lacks what pyproject.toml and constraints.txt ask for; installing it"
     if os.path.exists(checkout.python):
-        return f"{checkout.environment} is incomplete; making it again and installing {packages} packages"
+        return f"{checkout.environment} cannot be used as it is; making it again and installing {packages} packages"
     return f"first start: making {checkout.environment} and installing {packages} packages and what they need"
 
 
@@ -99,13 +96,8 @@ def _mark(lock: IO[bytes], text: bytes) -> None:
     lock.flush()
 
 
-@dataclass(frozen=True)
-class _Found:
-    python: str
-
-
-def _look(checkout: Checkout) -> _Found | None:
-    """The environment's Python, if there is one that is new enough, has pip, and knows that it lives there."""
+def _look(checkout: Checkout) -> str | None:
+    """The cache tag of the environment's Python, if it runs, is new enough, has pip, and knows where it lives."""
     try:
         answer = subprocess.run(
             [checkout.python, "-c", _PROBE], capture_output=True, text=True, check=True, timeout=60
@@ -115,10 +107,10 @@ def _look(checkout: Checkout) -> _Found | None:
         return None
     if is_too_old((int(major), int(minor))) or pip != "True" or prefix != checkout.environment:
         return None
-    return _Found(python)
+    return python
 
 
-def _make(checkout: Checkout, lock: IO[bytes], argv: list[str]) -> _Found:
+def _make(checkout: Checkout, lock: IO[bytes], argv: list[str]) -> str:
     """Empty the folder, all but the lock, and make an environment of the Python that runs this."""
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         _provide_venv(argv)
@@ -132,9 +124,8 @@ def _make(checkout: Checkout, lock: IO[bytes], argv: list[str]) -> _Found:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    if _run(checkout, lock, [python, "-m", "venv", checkout.environment]) != 0 or not (
-        found := _look(checkout)
-    ):
+    made = _run(checkout, lock, [python, "-m", "venv", checkout.environment]) == 0
+    if not made or not (found := _look(checkout)):
         raise SetupError(f"{python} -m venv {checkout.environment} failed: {last_line(_output(checkout))}")
     return found
 
