@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy import Connection, MetaData, Row, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from embedded_services.agent.context import StartError
@@ -30,6 +30,7 @@ READY_TIMEOUT_S: Final = 0.3
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+AnyRow = Row[*tuple[Any, ...]]
 
 log = logging.getLogger(__name__)
 

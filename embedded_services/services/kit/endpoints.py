@@ -16,6 +16,7 @@ from embedded_services.contracts.wire import Request
 from embedded_services.services.kit.roles import PERMISSIONS, Permission, Role
 
 In = TypeVar("In")
+Asked = TypeVar("Asked", covariant=True)
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -37,12 +38,25 @@ class Caller:
         if not self.may(permission):
             raise ApiError("FORBIDDEN", f"This needs the permission {permission}")
 
+    def must_see(self, owner: str, permission: Permission, what: str) -> None:
+        """Raises ApiError NOT_FOUND for what is neither the caller's nor within `permission`: as if it were not there."""
+        if owner != self.id and not self.may(permission):
+            raise not_found(what)
+
+    def whose(self, wanted: str | None, permission: Permission) -> str | None:
+        """Whose rows a list shows, null for everyone's. Raises ApiError FORBIDDEN for another's without `permission`."""
+        if self.may(permission):
+            return wanted
+        if wanted not in (None, self.id):
+            raise ApiError("FORBIDDEN", f"To see what belongs to others needs the permission {permission}")
+        return self.id
+
 
 @dataclass(frozen=True)
-class Ask(Generic[In]):
+class Ask(Generic[Asked]):
     """A request that passed. `params` are the path's; `idempotency_key` is null when none was sent."""
 
-    input: In
+    input: Asked
     params: dict[str, str]
     identity: Caller | None
     idempotency_key: str | None
@@ -99,3 +113,7 @@ def answer(body: object, status: int = 200, *, location: str | None = None, aske
 
 
 NO_CONTENT: Final = Answer(204)
+
+
+def not_found(what: str) -> ApiError:
+    return ApiError("NOT_FOUND", f"There is no such {what}")

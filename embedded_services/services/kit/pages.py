@@ -11,17 +11,17 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Column, Connection, Row, Select
+from sqlalchemy import Column, Connection, Select
 
 from embedded_services.contracts.validation import invalid
 from embedded_services.contracts.wire import Page, Request
+from embedded_services.services.kit.database import AnyRow
 
 MAX_LIMIT: Final = 100
 
 Key = TypeVar("Key", int, str)
 _Key = Annotated[int, Meta(ge=0, lt=1 << 63)] | Annotated[str, Meta(max_length=200)]
 T = TypeVar("T")
-R = TypeVar("R", bound=tuple[Any, ...])
 
 
 class Paging(Request, frozen=True):
@@ -53,13 +53,13 @@ def decode_cursor(of: str, cursor: str, kind: type[Key]) -> Key | None:
 
 def rows_of_page(
     connection: Connection,
-    rows: Select[R],
+    rows: Select[*tuple[Any, ...]],
     key: Column[Key],
     paging: Paging,
     *,
     of: str,
     newest_first: bool = True,
-) -> tuple[Sequence[Row[R]], str | None]:
+) -> tuple[Sequence[AnyRow], str | None]:
     """One page of `rows`, and the cursor of the next. `rows` must select `key`, which must be unique."""
     after = decode_cursor(of, paging.cursor, key.type.python_type)
     if after is not None:

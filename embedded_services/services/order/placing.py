@@ -1,0 +1,187 @@
+"""Placing an order, within one transaction: prices from the catalogue, stock taken, the order written as `pending`.
+
+A product that is named on several lines counts once, with the quantities added. Nothing is written unless all of it
+can be had.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from embedded_services.common.ids import new_id
+from embedded_services.contracts.errors import ApiError, ErrorDetail
+from embedded_services.contracts.validation import invalid
+from embedded_services.services.kit.database import AnyRow
+from embedded_services.services.kit.money import MAX_AMOUNT, from_minor, to_minor
+from embedded_services.services.order.messages import MAX_LINES, MAX_QUANTITY, Placed, Wanted
+from embedded_services.services.order.moves import OrderStatus
+from embedded_services.services.order.tables import order_lines, orders, products, reservations
+
+_take = (
+    update(products)
+    .where(products.c.id == bindparam("product"), products.c.stock >= bindparam("quantity"))
+    .values(
+        stock=products.c.stock - bindparam("quantity"),
+        revision=products.c.revision + 1,
+        updated_at=bindparam("now"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What is wanted of one product; `field` is where the request first named it."""
+
+    product_id: str
+    quantity: int
+    price: int | None
+    field: str
+
+
+def merge(wanted: Sequence[Wanted]) -> list[Merged]:
+    """One entry a product, in the order of first mention. Raises ApiError VALIDATION_FAILED."""
+    if not wanted:
+        raise ApiError(
+            "VALIDATION_FAILED",
+            "Order must contain items",
+            details=[ErrorDetail(field="items", message="must not be empty", bound=1, unit="items")],
+        )
+    merged: dict[str, Merged] = {}
+    for index, item in enumerate(wanted):
+        field = f"items[{index}]"
+        price = None if item.price is None else to_minor(item.price, f"{field}.price")
+        entry = merged.get(item.product_id)
+        if entry is None:
+            merged[item.product_id] = Merged(item.product_id, item.quantity, price, field)
+            continue
+        if price is not None and entry.price is not None and price != entry.price:
+            raise invalid(f"{field}.price", "is not the price that another line gives for this product")
+        entry = replace(entry, quantity=entry.quantity + item.quantity, price=price or entry.price)
+        if entry.quantity > MAX_QUANTITY:
+            raise invalid(
+                f"{field}.quantity",
+                f"brings this product to more than {MAX_QUANTITY} pieces",
+                bound=MAX_QUANTITY,
+                unit="pieces",
+            )
+        merged[item.product_id] = entry
+    if len(merged) > MAX_LINES:
+        raise invalid("items", f"must have at most {MAX_LINES} items", bound=MAX_LINES, unit="items")
+    return list(merged.values())
+
+
+def place(connection: Connection, user_id: str, wanted: Sequence[Wanted], now: float) -> Placed:
+    """Raises ApiError VALIDATION_FAILED, or CONFLICT "Insufficient inventory"."""
+    lines = merge(wanted)
+    # In one order for everybody, so that two orders never wait for each other's rows.
+    ids = sorted(line.product_id for line in lines)
+    found: dict[str, AnyRow] = {
+        row.id: row
+        for row in connection.execute(
+            select(products.c.id, products.c.name, products.c.price, products.c.stock)
+            .where(products.c.id.in_(ids))
+            .order_by(products.c.id)
+            .with_for_update()
+        )
+    }
+    total = sum(_price(line, found) * line.quantity for line in lines)
+    if from_minor(total) > MAX_AMOUNT:
+        raise invalid("items", f"must cost at most {MAX_AMOUNT} in all", bound=float(MAX_AMOUNT))
+    for line in lines:
+        if found[line.product_id].stock < line.quantity:
+            raise _insufficient(line, found[line.product_id].stock)
+    connection.execute(
+        _take, [{"product": line.product_id, "quantity": line.quantity, "now": now} for line in lines]
+    )
+    return _write(connection, user_id, lines, found, total, now)
+
+
+def _write(
+    connection: Connection,
+    user_id: str,
+    lines: list[Merged],
+    found: dict[str, AnyRow],
+    total: int,
+    now: float,
+) -> Placed:
+    order_id = new_id("ord")
+    connection.execute(
+        insert(orders).values(
+            id=order_id,
+            user_id=user_id,
+            status=OrderStatus.PENDING,
+            total=total,
+            revision=1,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    connection.execute(
+        insert(order_lines),
+        [
+            {
+                "order_id": order_id,
+                "line": number,
+                "product_id": line.product_id,
+                "name": found[line.product_id].name,
+                "quantity": line.quantity,
+                "price": found[line.product_id].price,
+            }
+            for number, line in enumerate(lines)
+        ],
+    )
+    connection.execute(
+        insert(reservations),
+        [
+            {
+                "order_id": order_id,
+                "product_id": line.product_id,
+                "quantity": line.quantity,
+                "reserved_at": now,
+            }
+            for line in lines
+        ],
+    )
+    return Placed(id=order_id, saga_id=None, status=OrderStatus.PENDING)
+
+
+def release(connection: Connection, order_id: str, now: float) -> None:
+    """Give back what the order reserved; a second time has no effect."""
+    held = (reservations.c.order_id == order_id) & reservations.c.released_at.is_(None)
+    rows = connection.execute(
+        select(reservations.c.product_id, reservations.c.quantity)
+        .where(held)
+        .order_by(reservations.c.product_id)
+        .with_for_update()
+    ).all()
+    for row in rows:
+        connection.execute(
+            update(products)
+            .where(products.c.id == row.product_id)
+            .values(stock=products.c.stock + row.quantity, revision=products.c.revision + 1, updated_at=now)
+        )
+    connection.execute(update(reservations).where(held).values(released_at=now))
+
+
+def _price(line: Merged, found: dict[str, AnyRow]) -> int:
+    product = found.get(line.product_id)
+    if product is None:
+        raise invalid(f"{line.field}.productId", "is not a product of the catalogue")
+    price = int(product.price)
+    if line.price is not None and line.price != price:
+        catalogue = from_minor(price)
+        raise invalid(
+            f"{line.field}.price", f"is not the catalogue's, which is {catalogue}", bound=float(catalogue)
+        )
+    return price
+
+
+def _insufficient(line: Merged, left: int) -> ApiError:
+    detail = ErrorDetail(
+        field=f"{line.field}.quantity",
+        message=f"is more than the {left} that are left of {line.product_id}",
+        bound=left,
+        unit="pieces",
+    )
+    return ApiError("CONFLICT", "Insufficient inventory", details=[detail])
