@@ -12,6 +12,7 @@ import importlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import select
 import signal
 import socket
 import sys
@@ -85,6 +86,11 @@ def thaw(pid: int) -> None:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGTERM if WINDOWS else signal.SIGKILL)  # on Windows both end it at once
+
+
+def terminate(pid: int) -> None:
+    """Ask a process to stop by itself; on Windows it is ended."""
+    os.kill(pid, signal.SIGTERM)
 
 
 def stop_signals() -> list[signal.Signals]:
@@ -171,6 +177,28 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
+def readable_now(descriptor: int) -> bool:
+    """Whether a socket has something to read, an end or an error included, without waiting."""
+    if descriptor < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])  # Windows, where it knows no highest descriptor
+
+
+def raise_file_limit(wanted: int) -> None:
+    """Allow this process so many open files and sockets, or as many as the system lets it."""
+    if WINDOWS:
+        return
+    resource: Any = importlib.import_module("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
 def lower_priority(nice: int) -> None:
     if nice and hasattr(os, "nice"):
         os.nice(nice)
@@ -199,14 +227,15 @@ def exclusive(file: IO[Any]) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def private_file(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, replacing it in one step."""
+def private_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file that only its owner may read, replacing it in one step; `durable` survives a power cut too."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(temporary, path)
 
 

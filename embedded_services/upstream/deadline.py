@@ -1,0 +1,51 @@
+"""A deadline that is moved often and seldom met.
+
+Deadlines mostly move forward. So the timer is left to run and looks at the deadline when it fires: setting one costs no
+timer of its own, and a connection that is busy all the time touches the loop's timers a few times a second.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Deadline:
+    __slots__ = ("_at", "_loop", "_missed", "_timer", "_timer_at")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, missed: Callable[[], None]) -> None:
+        self._loop = loop
+        self._missed = missed
+        self._at: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    def set(self, seconds: float) -> None:
+        """Call `missed` in so many seconds, unless that is put off or cleared."""
+        self._at = at = self._loop.time() + seconds
+        if self._timer is None:
+            self._schedule(at)
+        elif self._timer_at > at:
+            self._timer.cancel()
+            self._schedule(at)
+
+    def clear(self) -> None:
+        self._at = None
+
+    def close(self) -> None:
+        self._at = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _schedule(self, at: float) -> None:
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._at is None:
+            return
+        if self._loop.time() < self._at:
+            self._schedule(self._at)
+        else:
+            self._at = None
+            self._missed()

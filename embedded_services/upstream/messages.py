@@ -1,0 +1,114 @@
+"""A request to a service and its answer, as callers see them."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final, Protocol, Self
+
+from embedded_services.upstream.failures import FailedTry, UpstreamError
+
+Pairs = list[tuple[bytes, bytes]]
+"""Header fields in order, names in any spelling."""
+
+_TARGET: Final = re.compile(rb"/[!-~]*")
+_METHOD: Final = re.compile(r"[A-Z]{1,20}")
+_ANNOUNCE_EMPTY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """`target` is path and query as they go on the wire; `headers` leave out Host, Connection, Content-Length and
+    Transfer-Encoding, which are the transport's.
+
+    A body of bytes can be sent again to another instance. A streamed one is sent once: `length` is its exact size, or
+    None to send it chunked. `repeatable` says that doing the request twice has no second effect although its method
+    is not idempotent: it carries an Idempotency-Key.
+    """
+
+    method: str
+    target: bytes
+    headers: Pairs
+    body: bytes | AsyncIterator[bytes] = b""
+    length: int | None = None
+    repeatable: bool = False
+
+    def head(self, authority: bytes) -> bytes:
+        """The request line and all fields, ready to be sent. Raises ValueError for what would not be one request."""
+        if _METHOD.fullmatch(self.method) is None or _TARGET.fullmatch(self.target) is None:
+            raise ValueError("the method is upper-case letters, the target a path of visible ASCII")
+        parts = [self.method.encode(), b" ", self.target, b" HTTP/1.1\r\nHost: ", authority, b"\r\n"]
+        for name, value in self.headers:
+            parts += (name, b": ", value, b"\r\n")
+        body = self.body
+        if not isinstance(body, bytes):
+            parts.append(
+                b"Transfer-Encoding: chunked\r\n"
+                if self.length is None
+                else b"Content-Length: %d\r\n" % self.length
+            )
+        elif body or self.method in _ANNOUNCE_EMPTY:
+            parts.append(b"Content-Length: %d\r\n" % len(body))
+        parts.append(b"\r\n")
+        head = b"".join(parts)
+        breaks = head.count(b"\r\n")
+        lines = (
+            len(self.headers)
+            + 3
+            + (not isinstance(body, bytes) or bool(body) or self.method in _ANNOUNCE_EMPTY)
+        )
+        if breaks != lines or head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
+            raise ValueError("a header field must not contain line breaks")
+        return head
+
+
+class BodyStream(Protocol):
+    """A body as it arrives, in pieces that are never empty. Raises `BrokenBodyError` if the instance does not send all that
+    it announced. Whoever does not read it to its end closes it, which gives the connection up."""
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class UpstreamResponse:
+    """`headers` are as the instance sent them, framing and hop-by-hop fields included.
+
+    `body` is bytes when all of it was there at once, else a stream of `length` bytes (None: unknown). `failed` are the
+    tries before the one that `instance` answered, `took_s` the time until the head was there, all tries included.
+    """
+
+    status: int
+    headers: Pairs
+    body: bytes | BodyStream
+    length: int | None
+    instance: str
+    took_s: float
+    failed: tuple[FailedTry, ...] = ()
+
+    @property
+    def tries(self) -> int:
+        return len(self.failed) + 1
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises UpstreamError if it breaks off or is larger than `limit` bytes."""
+        if isinstance(self.body, bytes):
+            pieces, size = [self.body], len(self.body)
+        else:
+            pieces, size = [], 0
+            async for piece in self.body:
+                pieces.append(piece)
+                size += len(piece)
+                if size > limit:
+                    self.body.close()
+                    break
+        if size > limit:
+            raise UpstreamError("BAD_GATEWAY", f"{self.instance} answered with more than {limit} bytes")
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Do without the rest of the body."""
+        if not isinstance(self.body, bytes):
+            self.body.close()

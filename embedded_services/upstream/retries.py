@@ -1,0 +1,64 @@
+"""May this failure be retried, and where? Pure.
+
+A call is repeated only if that cannot do its work twice: always when nothing was sent, else only when the request is
+repeatable. Nothing that has begun to flow back to the caller is ever repeated, because a call that has an answer has no
+failure; nor is a body that was streamed and is gone.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
+
+
+class Fault(Enum):
+    """What went wrong with one try, before the head of a response was there."""
+
+    REFUSED = "refused the connection"
+    UNREACHABLE = "did not accept the connection in time"
+    STALE = "had closed the connection that was kept open"
+    BROKEN = "closed the connection without an answer"
+    TIMEOUT = "did not answer in time"
+    GARBAGE = "answered something that is not HTTP"
+
+
+NOTHING_SENT: Final = frozenset({Fault.REFUSED, Fault.UNREACHABLE})
+
+
+class Next(Enum):
+    GIVE_UP = "give up"
+    ELSEWHERE = "another instance"
+    AGAIN = "the same instance, on a new connection"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """`tries` were made of at most `allowed`; `untried` instances are left; `intact`: the body can be sent once more."""
+
+    fault: Fault
+    repeatable: bool
+    intact: bool
+    tries: int
+    allowed: int
+    untried: int
+    time_left_s: float
+
+
+def is_repeatable(method: str, has_idempotency_key: bool) -> bool:
+    return method in IDEMPOTENT or has_idempotency_key
+
+
+def decide(situation: Situation) -> Next:
+    if situation.tries >= situation.allowed or situation.time_left_s <= 0 or not situation.intact:
+        return Next.GIVE_UP
+    if situation.fault not in NOTHING_SENT and not situation.repeatable:
+        return Next.GIVE_UP
+    if situation.untried:
+        return Next.ELSEWHERE
+    return Next.AGAIN if situation.fault is Fault.STALE else Next.GIVE_UP
+
+
+def try_timeout(time_left_s: float, try_timeout_s: float, could_be_repeated: bool) -> float:
+    """Seconds that one try may take. The last possible one gets all that is left."""
+    return min(time_left_s, try_timeout_s) if could_be_repeated else time_left_s
