@@ -1,0 +1,205 @@
+"""The control API, for the window and for scripts: one method a call, the contracts' types in and out.
+
+Every call is bounded in time and in the size of its answer, goes to the control plane directly (no proxy from the
+environment) and is tried once: only the caller knows whether it may be repeated.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from embedded_services.client.errors import ControlError
+from embedded_services.contracts.errors import ErrorEnvelope
+from embedded_services.contracts.instances import Change, Instance
+from embedded_services.contracts.limits import LimitPatch, LimitSettings
+from embedded_services.contracts.settings import ServicePatch, SettingsState
+from embedded_services.contracts.system import (
+    ActionResult,
+    Process,
+    Registered,
+    Registration,
+    RequestRecord,
+    Service,
+    System,
+)
+from embedded_services.contracts.wire import Page
+
+CONNECT_S: Final = 1.0
+CALL_S: Final = 5.0
+MAX_BYTES: Final = 16 * 1024 * 1024
+
+Action = Literal["kill", "terminate", "freeze", "thaw", "restart", "drain"]
+T = TypeVar("T")
+
+
+class ControlClient:
+    """`async with ControlClient(runtime.control, runtime.token) as control:`. Every call may raise ControlError."""
+
+    def __init__(
+        self, base_url: str, token: str, *, timeout_s: float = CALL_S, max_bytes: int = MAX_BYTES
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._max_bytes = max_bytes
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    # --- the system -----------------------------------------------------------------------------------------------
+
+    async def system(self) -> System:
+        return await self._call("GET", "/v1/system", System)
+
+    async def processes(self, *, cursor: str = "", limit: int = 100) -> Page[Process]:
+        return await self._page("/v1/processes", Page[Process], cursor, limit)
+
+    async def act_on_process(self, name: str, action: Action) -> ActionResult:
+        return await self._call("POST", f"/v1/processes/{_part(name)}/{action}", ActionResult)
+
+    async def services(self, *, cursor: str = "", limit: int = 100) -> Page[Service]:
+        return await self._page("/v1/services", Page[Service], cursor, limit)
+
+    async def patch_service(self, service: str, patch: ServicePatch) -> Service:
+        return await self._call("PATCH", f"/v1/services/{_part(service)}", Service, body=patch)
+
+    async def instances(self, *, cursor: str = "", limit: int = 100) -> Page[Instance]:
+        return await self._page("/v1/instances", Page[Instance], cursor, limit)
+
+    async def act_on_instance(
+        self, instance: str, action: Action, *, hold_lock: bool = False
+    ) -> ActionResult:
+        """`hold_lock` (freeze only): do not wait for a transaction boundary."""
+        body = {"holdLock": True} if hold_lock else None
+        return await self._call("POST", f"/v1/instances/{_part(instance)}/{action}", ActionResult, body=body)
+
+    # --- the registry ---------------------------------------------------------------------------------------------
+
+    async def register(self, service: str, instance: str, registration: Registration) -> Registered:
+        return await self._call("PUT", _registered(service, instance), Registered, body=registration)
+
+    async def heartbeat(self, service: str, instance: str) -> Registered:
+        return await self._call("POST", f"{_registered(service, instance)}/heartbeat", Registered)
+
+    async def deregister(self, service: str, instance: str) -> None:
+        await self._call("DELETE", _registered(service, instance), type(None))
+
+    async def journal(self, *, cursor: str = "", limit: int = 100) -> Page[Change]:
+        """Changes of status, newest first."""
+        return await self._page("/v1/registry/journal", Page[Change], cursor, limit)
+
+    # --- settings, limits, requests -------------------------------------------------------------------------------
+
+    async def settings(self) -> SettingsState:
+        return await self._call("GET", "/v1/settings", SettingsState)
+
+    async def patch_settings(
+        self, patch: Mapping[str, Any], *, if_revision: int | None = None
+    ) -> SettingsState:
+        """A merge patch (RFC 7396) in the wire's names; with `if_revision`, only if nobody changed them since."""
+        headers = {} if if_revision is None else {"If-Match": f'"{if_revision}"'}
+        return await self._call("PATCH", "/v1/settings", SettingsState, body=patch, headers=headers)
+
+    async def limits(self) -> LimitSettings:
+        return await self._call("GET", "/v1/limits", LimitSettings)
+
+    async def patch_limits(self, patch: LimitPatch) -> LimitSettings:
+        return await self._call("PATCH", "/v1/limits", LimitSettings, body=patch)
+
+    async def requests(self, *, cursor: str = "", limit: int = 100) -> Page[RequestRecord]:
+        """Requests through the gateway, newest first."""
+        return await self._page("/v1/requests", Page[RequestRecord], cursor, limit)
+
+    # --- one call -------------------------------------------------------------------------------------------------
+
+    async def _page(self, path: str, kind: type[Page[T]], cursor: str, limit: int) -> Page[T]:
+        query = f"?limit={limit}" + (f"&cursor={quote(cursor, safe='')}" if cursor else "")
+        return await self._call("GET", path + query, kind)
+
+    async def _call(
+        self,
+        method: str,
+        url: str,
+        kind: type[T],
+        *,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        sent = dict(headers or {})
+        content = None
+        if body is not None:
+            content = msgspec.json.encode(body)
+            sent["Content-Type"] = "application/json"
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._http.stream(method, url, content=content, headers=sent) as response,
+            ):
+                raw = await self._read(response)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            if isinstance(error, httpx.ConnectTimeout):
+                raise ControlError(
+                    "UNREACHABLE", f"the control plane at {self._where} does not answer"
+                ) from error
+            raise ControlError(
+                "TIMEOUT", f"no answer from the control plane in {self._timeout_s:g} s"
+            ) from error
+        except httpx.HTTPError as error:
+            raise ControlError(
+                "UNREACHABLE",
+                f"the control plane at {self._where} cannot be reached: {str(error) or type(error).__name__}",
+            ) from error
+        if not response.is_success:
+            raise _refused(response.status_code, raw)
+        return _decode(raw, kind)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        raw = bytearray()
+        async for chunk in response.aiter_bytes():
+            raw += chunk
+            if len(raw) > self._max_bytes:
+                raise ControlError(
+                    "BAD_RESPONSE", f"the control plane sent more than {self._max_bytes} bytes"
+                )
+        return bytes(raw)
+
+    @property
+    def _where(self) -> str:
+        return str(self._http.base_url)
+
+
+def _registered(service: str, instance: str) -> str:
+    return f"/v1/registry/{_part(service)}/{_part(instance)}"
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _decode(raw: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw or b"null", type=kind)  # an empty answer says null
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ControlError("BAD_RESPONSE", f"the control plane's answer cannot be read: {error}") from error
+
+
+def _refused(status: int, raw: bytes) -> ControlError:
+    try:
+        body = msgspec.json.decode(raw, type=ErrorEnvelope).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ControlError("BAD_RESPONSE", f"the control plane answered {status} without saying why", status)
+    return ControlError(body.code, body.message, status, body.details or ())
