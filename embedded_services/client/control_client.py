@@ -193,13 +193,13 @@ def _part(name: str) -> str:
 def _decode(raw: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(raw or b"null", type=kind)  # an empty answer says null
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ControlError("BAD_RESPONSE", f"the control plane's answer cannot be read: {error}") from error
 
 
 def _refused(status: int, raw: bytes) -> ControlError:
     try:
         body = msgspec.json.decode(raw, type=ErrorEnvelope).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ControlError("BAD_RESPONSE", f"the control plane answered {status} without saying why", status)
     return ControlError(body.code, body.message, status, body.details or ())

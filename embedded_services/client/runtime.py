@@ -24,5 +24,5 @@ def read_runtime(workspace: Path) -> Runtime:
         raise NoRuntimeError(f"{path} is damaged: larger than {MAX_BYTES} bytes")
     try:
         return msgspec.json.decode(raw, type=Runtime)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NoRuntimeError(f"{path} is damaged: {error}") from error
