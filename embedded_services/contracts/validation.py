@@ -63,6 +63,14 @@ def convert_query(values: dict[str, str], into: type[T]) -> T:
         raise refusal(explain(error, into)) from error
 
 
+def convert_builtins(value: Any, into: type[T]) -> T:
+    """Check a value that was put together from decoded parts. Raises ApiError VALIDATION_FAILED."""
+    try:
+        return msgspec.convert(value, into)
+    except msgspec.ValidationError as error:
+        raise refusal(explain(error, into)) from error
+
+
 def explain(error: msgspec.ValidationError, into: Any) -> ErrorDetail:
     """What `error` says of a message of type `into`, in a caller's words."""
     text = str(error)

@@ -7,11 +7,11 @@ or rotation. Whoever needs to act on a change subscribes; the catalog itself doe
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from embedded_services.common.ring import Ring
 from embedded_services.contracts.agent import Peer, Peers, ServicePeers
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.instances import Change, Status
 from embedded_services.contracts.settings import HealthPolicy
-from embedded_services.registry.journal import Journal
 from embedded_services.registry.lifecycle import Entry, Event, step
 
 Listener = Callable[[Entry | None, Entry | None], None]
@@ -19,9 +19,12 @@ Listener = Callable[[Entry | None, Entry | None], None]
 
 
 class Catalog:
-    """`policy` is read at each event, so that it may change while the system runs."""
+    """`policy` is read at each event, so that it may change while the system runs; `noun` is what an entry is called."""
 
-    def __init__(self, journal: Journal, policy: Callable[[], HealthPolicy]) -> None:
+    def __init__(
+        self, journal: Ring[Change], policy: Callable[[], HealthPolicy], noun: str = "instance"
+    ) -> None:
+        self._noun = noun
         self._entries: dict[str, Entry] = {}
         self._services: dict[str, None] = {}
         self._journal = journal
@@ -49,7 +52,7 @@ class Catalog:
         entry = self._entries.get(instance)
         if entry is None:
             known = ", ".join(sorted(self._entries)) or "none"
-            raise ApiError("NOT_FOUND", f"there is no instance {instance!r}; there are: {known}")
+            raise ApiError("NOT_FOUND", f"there is no {self._noun} {instance!r}; there are: {known}")
         return entry
 
     def services(self) -> list[str]:
@@ -141,7 +144,7 @@ class Catalog:
         status: Status | None = after.status if after else None
         self._journal.append(
             Change(
-                seq=self._journal.next_seq(),
+                seq=self._journal.next_seq,
                 at=now,
                 instance=entry.id,
                 service=entry.service,

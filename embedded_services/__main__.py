@@ -1,0 +1,30 @@
+"""`python3 -m embedded_services`: runs the whole system without a window.
+
+The main thread starts the forkserver before anything heavy is imported: the forkserver dies with this thread, and
+loads the children's imports while this process loads its own. Children import this module again (under another
+name), so nothing may happen at import.
+"""
+
+import sys
+
+
+def main() -> int:
+    from embedded_services.setup.ensure import ensure
+
+    ensure("run", "embedded_services", sys.argv[1:])
+
+    from embedded_services.control.options import parse
+
+    options = parse(sys.argv[1:])
+
+    from embedded_services.control.launcher import prepare
+
+    context = prepare()
+
+    from embedded_services.control.bootstrap import run
+
+    return run(options, context)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

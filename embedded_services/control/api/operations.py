@@ -1,0 +1,266 @@
+"""The control API: one table of all operations. What they do is decided elsewhere; here it is named and joined."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from embedded_services.common.ring import Ring
+from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.instances import Change, Instance
+from embedded_services.contracts.limits import LimitPatch, LimitSettings
+from embedded_services.contracts.settings import ServicePatch, SettingsState
+from embedded_services.contracts.system import (
+    ActionResult,
+    Process,
+    Registered,
+    Registration,
+    RequestRecord,
+    Service,
+    System,
+)
+from embedded_services.contracts.validation import invalid
+from embedded_services.contracts.wire import Page
+from embedded_services.control.actions import NAMES, Actions
+from embedded_services.control.api.paging import newest_first, page_of
+from embedded_services.control.api.table import ActionOptions, Call, Operation, PageQuery
+from embedded_services.control.settings_store import SettingsStore
+from embedded_services.control.usage import UsageMeter
+from embedded_services.control.views import Views
+from embedded_services.registry.catalog import Catalog
+from embedded_services.registry.external import ExternalInstances
+
+MAX_NAME = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handlers:
+    """Everything that the operations need, and their handlers."""
+
+    views: Views
+    actions: Actions
+    settings: SettingsStore
+    external: ExternalInstances
+    instances: Catalog
+    journal: Ring[Change]
+    requests: Ring[RequestRecord]
+    usage: UsageMeter
+
+    async def system(self, _: Call) -> System:
+        return self.views.system(await self._processes())
+
+    async def processes(self, call: Call) -> Page[Process]:
+        return page_of(await self._processes(), lambda row: row.name, call.query)
+
+    async def _processes(self) -> list[Process]:
+        pids = [row.pid for row in self.views.processes({}) if row.pid is not None]
+        return self.views.processes(await self.usage.read(pids))
+
+    async def services(self, call: Call) -> Page[Service]:
+        return page_of(self.views.services(), lambda row: row.name, call.query)
+
+    async def patch_service(self, call: Call) -> Service:
+        name = call.path["service"]
+        known = self.settings.current.services
+        if name not in known:
+            raise ApiError("NOT_FOUND", f"there is no service {name!r}; there are: {', '.join(known)}")
+        self.settings.patch({"services": {name: _given(call.body)}})
+        return self.views.service(name)
+
+    async def list_instances(self, call: Call) -> Page[Instance]:
+        return page_of(self.views.instances(), lambda row: row.id, call.query)
+
+    async def act_on_instance(self, call: Call) -> ActionResult:
+        self.instances.get(call.path["id"])
+        return await self._act(call, call.path["id"])
+
+    async def act_on_process(self, call: Call) -> ActionResult:
+        return await self._act(call, call.path["name"])
+
+    async def _act(self, call: Call, slot: str) -> ActionResult:
+        action = call.path["action"]
+        if action not in NAMES:
+            raise ApiError("NOT_FOUND", f"there is no action {action!r}; there are: {', '.join(NAMES)}")
+        return await self.actions.act(slot, action, hold_lock=call.body.hold_lock if call.body else False)
+
+    async def register(self, call: Call) -> Registered:
+        return self.external.register(_name(call, "service"), _name(call, "id"), call.body)
+
+    async def heartbeat(self, call: Call) -> Registered:
+        return self.external.heartbeat(call.path["service"], call.path["id"])
+
+    async def deregister(self, call: Call) -> None:
+        self.external.deregister(call.path["service"], call.path["id"])
+
+    async def read_journal(self, call: Call) -> Page[Change]:
+        return newest_first(self.journal, call.query)
+
+    async def read_requests(self, call: Call) -> Page[RequestRecord]:
+        return newest_first(self.requests, call.query)
+
+    async def read_settings(self, _: Call) -> SettingsState:
+        return self.settings.state
+
+    async def patch_settings(self, call: Call) -> SettingsState:
+        return self.settings.patch(call.body, if_match=call.if_match)
+
+    async def read_limits(self, _: Call) -> LimitSettings:
+        return self.settings.current.limits
+
+    async def patch_limits(self, call: Call) -> LimitSettings:
+        return self.settings.patch({"limits": _given(call.body)}).settings.limits
+
+
+def operations(do: Handlers) -> list[Operation]:
+    """The table. `GET /v1/stream` and the agents' link are WebSockets and stand beside it."""
+    return [
+        Operation(
+            method="GET",
+            path="/v1/system",
+            summary="The system as a whole: version, status and why, uptime, addresses, processes with memory and CPU",
+            handler=do.system,
+            response=System,
+        ),
+        Operation(
+            method="GET",
+            path="/v1/processes",
+            summary="Every process of the system",
+            handler=do.processes,
+            response=Page[Process],
+            query=PageQuery,
+        ),
+        Operation(
+            method="POST",
+            path="/v1/processes/{name}/{action}",
+            summary="kill, terminate, freeze, thaw, restart or drain a process",
+            handler=do.act_on_process,
+            response=ActionResult,
+            body=ActionOptions,
+            body_required=False,
+            errors=("NOT_FOUND", "CONFLICT"),
+        ),
+        Operation(
+            method="GET",
+            path="/v1/services",
+            summary="Every service, with its instances and why fewer than all are in rotation",
+            handler=do.services,
+            response=Page[Service],
+            query=PageQuery,
+        ),
+        Operation(
+            method="PATCH",
+            path="/v1/services/{service}",
+            summary="Change the replicas or the balancing strategy of a service",
+            handler=do.patch_service,
+            response=Service,
+            body=ServicePatch,
+            errors=("NOT_FOUND",),
+        ),
+        Operation(
+            method="GET",
+            path="/v1/instances",
+            summary="Every instance, ours and registered ones, with status, reason and what callers saw of it",
+            handler=do.list_instances,
+            response=Page[Instance],
+            query=PageQuery,
+        ),
+        Operation(
+            method="POST",
+            path="/v1/instances/{id}/{action}",
+            summary="kill, terminate, freeze, thaw, restart or drain an instance",
+            handler=do.act_on_instance,
+            response=ActionResult,
+            body=ActionOptions,
+            body_required=False,
+            errors=("NOT_FOUND", "CONFLICT"),
+        ),
+        Operation(
+            method="PUT",
+            path="/v1/registry/{service}/{id}",
+            summary="Register an instance that this system did not start; renew it within its ttl",
+            handler=do.register,
+            response=Registered,
+            body=Registration,
+            status=201,
+            errors=("CONFLICT",),
+        ),
+        Operation(
+            method="POST",
+            path="/v1/registry/{service}/{id}/heartbeat",
+            summary="Renew a registration",
+            handler=do.heartbeat,
+            response=Registered,
+            errors=("NOT_FOUND",),
+        ),
+        Operation(
+            method="DELETE",
+            path="/v1/registry/{service}/{id}",
+            summary="Take a registration back",
+            handler=do.deregister,
+            response=None,
+            status=204,
+            errors=("NOT_FOUND",),
+        ),
+        Operation(
+            method="GET",
+            path="/v1/registry/journal",
+            summary="Changes of status and rotation, newest first",
+            handler=do.read_journal,
+            response=Page[Change],
+            query=PageQuery,
+        ),
+        Operation(
+            method="GET",
+            path="/v1/requests",
+            summary="Requests through the gateway, newest first",
+            handler=do.read_requests,
+            response=Page[RequestRecord],
+            query=PageQuery,
+        ),
+        Operation(
+            method="GET",
+            path="/v1/settings",
+            summary="The settings and their revision",
+            handler=do.read_settings,
+            response=SettingsState,
+        ),
+        Operation(
+            method="PATCH",
+            path="/v1/settings",
+            summary="Change settings by a merge patch (RFC 7396), all at once or not at all",
+            handler=do.patch_settings,
+            response=SettingsState,
+            body=dict[str, Any],
+            if_match=True,
+            errors=("PRECONDITION_FAILED",),
+        ),
+        Operation(
+            method="GET",
+            path="/v1/limits",
+            summary="The rate limit in force",
+            handler=do.read_limits,
+            response=LimitSettings,
+        ),
+        Operation(
+            method="PATCH",
+            path="/v1/limits",
+            summary="Change the rate limit",
+            handler=do.patch_limits,
+            response=LimitSettings,
+            body=LimitPatch,
+        ),
+    ]
+
+
+def _given(patch: Any) -> dict[str, Any]:
+    """The fields that were sent; an unset field is no wish, not a wish for nothing."""
+    fields: dict[str, Any] = msgspec.to_builtins(patch)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _name(call: Call, field: str) -> str:
+    """A name from the path that will be shown, and used as a key."""
+    value = call.path[field]
+    if not (0 < len(value) <= MAX_NAME and value.isascii() and all(c.isalnum() or c in "-_." for c in value)):
+        raise invalid(field, "must be letters, digits, '-', '_' and '.'", bound=MAX_NAME, unit="characters")
+    return value

@@ -1,0 +1,350 @@
+"""The composition root of the control plane: builds everything, starts it, waits, ends it."""
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from multiprocessing.context import BaseContext
+from random import Random
+
+import msgspec
+
+from embedded_services.common import platform
+from embedded_services.common.clock import SystemClock
+from embedded_services.common.logs import log_to_terminal_and_file
+from embedded_services.common.ring import Ring
+from embedded_services.common.tasks import Tasks
+from embedded_services.common.version import __version__
+from embedded_services.contracts.agent import Beat, ChildSpec, Policies
+from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.instances import Change, Status
+from embedded_services.contracts.runtime import Runtime
+from embedded_services.contracts.settings import Settings
+from embedded_services.contracts.system import Ready
+from embedded_services.control.actions import Actions
+from embedded_services.control.agents import Agents
+from embedded_services.control.api.operations import Handlers, operations
+from embedded_services.control.api.server import ControlServer
+from embedded_services.control.api.stream import serve_stream
+from embedded_services.control.calls import CallBook
+from embedded_services.control.drain import Drain
+from embedded_services.control.hub import Hub, Rows
+from embedded_services.control.launcher import Launcher
+from embedded_services.control.leftovers import end_leftovers, identify
+from embedded_services.control.options import Options
+from embedded_services.control.records import Recorder
+from embedded_services.control.scaling import Scaling
+from embedded_services.control.settings_store import SettingsStore
+from embedded_services.control.slots import Slot
+from embedded_services.control.supervisor import HOST, Supervisor, Surroundings
+from embedded_services.control.usage import Usage, UsageMeter
+from embedded_services.control.views import Facts, Views
+from embedded_services.control.workspace import Workspace, WorkspaceError
+from embedded_services.registry.catalog import Catalog
+from embedded_services.registry.checks import HealthChecks
+from embedded_services.registry.external import ExternalInstances
+from embedded_services.registry.lifecycle import Entry
+from embedded_services.registry.probe import ProbeResult, probe
+from embedded_services.upstream.balancing import AVAILABLE
+
+START_WITHIN_S = 60.0
+JOURNAL_CAPACITY = 5_000
+USAGE_EVERY_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The system cannot be started; the message is one line for the user."""
+
+
+def run(options: Options, context: BaseContext) -> int:
+    """Run the system until it is asked to stop. Returns the exit code."""
+    workspace = Workspace(options.workspace)
+    try:
+        with workspace.held():
+            log_to_terminal_and_file("control", workspace.path / "logs" / "control.log")
+            platform.run(_live(options, workspace, context))
+    except (WorkspaceError, StartError) as error:
+        sys.stderr.write(f"faultdeck: {error}\n")
+        return 1
+    return 0
+
+
+async def _live(options: Options, workspace: Workspace, context: BaseContext) -> None:
+    async with Tasks("control") as tasks:
+        await ControlPlane(options, workspace, context, tasks).run()
+
+
+class ControlPlane:
+    """Everything that lives in this process, put together once."""
+
+    def __init__(self, options: Options, workspace: Workspace, context: BaseContext, tasks: Tasks) -> None:
+        self._options = options
+        self._workspace = workspace
+        self._clock = clock = SystemClock()
+        self._tasks = tasks
+        self._secret = workspace.jwt_secret()
+        self._token = secrets.token_urlsafe(32)
+        self._agent_token = secrets.token_urlsafe(32)
+        self._stop = asyncio.Event()
+        self._healthy = asyncio.Event()
+        self._failure: str | None = None
+
+        self.settings = _open_settings(workspace, options)
+        self._server = ControlServer(self._token)
+        self._facts = Facts(
+            pid=os.getpid(),
+            started_at=clock.now(),
+            workspace=str(workspace.path),
+            control_url=self._server.url,
+            broker_url=options.broker_url,
+        )
+        journal: Ring[Change] = Ring(JOURNAL_CAPACITY)
+        self.instances = Catalog(journal, lambda: self.settings.current.health)
+        self.processes = Catalog(journal, lambda: self.settings.current.health, noun="process")
+        self._instance_checks = self._checks(self.instances)
+        self._process_checks = self._checks(self.processes)
+        self.calls = CallBook()
+        self.recorder = Recorder(lambda: self.hub.changed("requests"))
+        self._agents = Agents(self._agent_token, self.instances.peers, self._policies)
+        self.supervisor = Supervisor(
+            Surroundings(
+                launcher=Launcher(context),
+                clock=clock,
+                tasks=tasks,
+                calls=self.calls,
+                workspace=workspace.path,
+                spec_of=self._spec,
+                is_linked=self._agents.is_linked,
+                processes_changed=self._processes_changed,
+                failed=self._fail,
+                records=self._record,
+            )
+        )
+        self._agents.listener = self.supervisor
+        drain = Drain(self.calls, clock, tasks)
+        self._scaling = Scaling(
+            self.supervisor,
+            (self.instances, self._instance_checks),
+            (self.processes, self._process_checks),
+            drain,
+            clock,
+        )
+        self.views = Views(
+            self._facts, self.supervisor, self.instances, self.processes, self.calls, self.settings, clock
+        )
+        self._usage = UsageMeter(clock)
+        self._usage_seen: dict[int, Usage] = {}
+        self.hub = Hub(self._states(), {"journal": journal, "requests": self.recorder.ring}, clock)
+        self._operations = operations(
+            Handlers(
+                views=self.views,
+                actions=Actions(self.supervisor, self.instances, self._agents, drain, clock, tasks),
+                settings=self.settings,
+                external=ExternalInstances(self.instances, self._instance_checks, clock, tasks),
+                instances=self.instances,
+                journal=journal,
+                requests=self.recorder.ring,
+                usage=self._usage,
+            )
+        )
+        self.instances.subscribe(self._instance_changed)
+        self.processes.subscribe(lambda _, __: self._process_changed())
+        self.settings.subscribe(self._settings_changed)
+
+    def _checks(self, catalog: Catalog) -> HealthChecks:
+        async def look(host: str, port: int, path: str, timeout_s: float) -> ProbeResult:
+            return await probe(host, port, path, timeout_s, self._clock)
+
+        spread = Random()  # noqa: S311 - it spreads checks over time
+        return HealthChecks(
+            catalog, look, lambda: self.settings.current.health, self._clock, spread, self._tasks
+        )
+
+    # --- the run --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Start, say that all is ready, wait until asked to stop, stop. Raises StartError."""
+        platform.on_signals(asyncio.get_running_loop(), platform.stop_signals(), self._stop.set)
+        await asyncio.to_thread(end_leftovers, self._workspace.last_run())
+        async with self._server.serving(
+            self._operations, stream=lambda request: serve_stream(request, self.hub), agent=self._agents.serve
+        ):
+            self._tasks.spawn(self.hub.run(), "stream hub")
+            self._tasks.spawn(self._watch_usage(), "usage")
+            try:
+                self._scaling.start_gateway(self._options.gateway_port)
+                self._scaling.apply(self.settings.current)
+                await self._until_ready()
+                await self._stop.wait()
+            finally:
+                log.info("stopping")
+                self._facts.stopping = True
+                self.hub.changed("system")
+                await self.supervisor.stop_all()
+                self._workspace.end_run()
+
+    async def _until_ready(self) -> None:
+        stop = self._tasks.start(self._stop.wait(), "wait for stop")
+        healthy = self._tasks.start(self._healthy.wait(), "wait for health")
+        await asyncio.wait({stop, healthy}, timeout=START_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        if self._failure is not None:
+            raise StartError(self._failure)
+        if self._stop.is_set():
+            return
+        if not self._healthy.is_set():
+            raise StartError(f"not all is healthy after {START_WITHIN_S:g} s: {self._laggards()}")
+        self._facts.ready = True
+        self._write_run()
+        self.hub.changed("system")
+        self._say_ready()
+
+    def _laggards(self) -> str:
+        ill = [e for e in (*self.processes, *self.instances) if e.status is not Status.HEALTHY]
+        return "; ".join(f"{entry.id} is {entry.status.value} ({entry.reason})" for entry in ill)
+
+    def _say_ready(self) -> None:
+        line = msgspec.json.encode(
+            Ready(
+                ready=True,
+                gateway=self.views.gateway_url() or "",
+                control=self._server.url,
+                token=self._token,
+                broker=self._options.broker_url,
+                workspace=str(self._workspace.path),
+            )
+        )
+        if self._options.ready_file is not None:
+            try:
+                platform.private_file(self._options.ready_file, line + b"\n")
+            except OSError as error:
+                raise StartError(f"cannot write {self._options.ready_file}: {error.strerror}") from error
+        sys.stdout.write(line.decode() + "\n")
+        sys.stdout.flush()
+        _, why = self.views.status()
+        log.info("ready at %s: %s", self.views.gateway_url(), why)
+
+    def _fail(self, reason: str) -> None:
+        """A process cannot be had. That ends a start; later it is shown, and the rest goes on."""
+        log.error("%s", reason)
+        if not self._facts.ready and self._failure is None:
+            self._failure = reason
+            self._stop.set()
+
+    # --- what follows from a change -------------------------------------------------------------------------------
+
+    def _instance_changed(self, before: Entry | None, after: Entry | None) -> None:
+        if self.instances.revision != self._agents.told_revision:
+            self._agents.push_peers()
+        self.hub.changed("instances", "services", "system", "journal", "processes")
+        if before is None or after is None or before.status is not after.status:
+            self._consider_ready()
+
+    def _process_changed(self) -> None:
+        self.hub.changed("processes", "system", "journal")
+        self._consider_ready()
+
+    def _consider_ready(self) -> None:
+        entries = [*self.processes, *self.instances]
+        if entries and all(entry.status is Status.HEALTHY for entry in entries):
+            self._healthy.set()
+
+    def _processes_changed(self) -> None:
+        self._write_run()
+        self.hub.changed("processes", "instances")
+
+    def _record(self, beat: Beat) -> None:
+        self.recorder.report(beat.requests, beat.requests_seq)
+        if beat.calls:
+            self.hub.changed("instances")
+
+    def _settings_changed(self, _: Settings, after: Settings) -> None:
+        self._scaling.apply(after)
+        self._agents.push_policies()
+        self.hub.changed("settings", "limits", "services", "system")
+
+    # --- what others ask of us ------------------------------------------------------------------------------------
+
+    def _policies(self) -> Policies:
+        state = self.settings.state
+        return Policies(revision=state.revision, settings=state.settings)
+
+    def _spec(self, slot: Slot) -> ChildSpec:
+        state = self.settings.state
+        return ChildSpec(
+            id=slot.id,
+            role=slot.role,
+            service=slot.service,
+            module=slot.module,
+            incarnation=slot.incarnation,
+            host=HOST,
+            port=slot.port,
+            control_url=self._server.url,
+            agent_token=self._agent_token,
+            workspace=str(self._workspace.path),
+            jwt_secret=self._secret,
+            settings=state.settings,
+            settings_revision=state.revision,
+            broker_url=self._options.broker_url,
+            nice=self._options.nice,
+        )
+
+    def _states(self) -> dict[str, Callable[[], Rows]]:
+        return {
+            "system": lambda: {"system": self.views.system([])},
+            "processes": lambda: {row.name: row for row in self.views.processes(self._usage_seen)},
+            "services": lambda: {row.name: row for row in self.views.services()},
+            "instances": lambda: {row.id: row for row in self.views.instances()},
+            "settings": lambda: {"settings": self.settings.state},
+            "limits": lambda: {"limits": self.settings.current.limits},
+        }
+
+    async def _watch_usage(self) -> None:
+        """Only while somebody looks: reading memory maps costs something."""
+        while True:
+            if self.hub.is_followed("processes"):
+                pids = [row.pid for row in self.views.processes({}) if row.pid is not None]
+                self._usage_seen = await self._usage.read(pids)
+                self.hub.changed("processes")
+            await self._clock.sleep(USAGE_EVERY_S)
+
+    def _write_run(self) -> None:
+        """Where we run and which processes are ours, for whoever attaches and for the start after a crash."""
+        pids = {"control": self._facts.pid}
+        pids |= {slot.id: child.pid for slot in self.supervisor.slots() if (child := slot.running)}
+        own = identify("control", self._facts.pid)
+        try:
+            self._workspace.write_run(
+                Runtime(
+                    ready=self._facts.ready,
+                    version=__version__,
+                    gateway=self.views.gateway_url() or "",
+                    control=self._server.url,
+                    token=self._token,
+                    broker=self._options.broker_url,
+                    workspace=str(self._workspace.path),
+                    pid=self._facts.pid,
+                    started_at=own.started_at if own else self._facts.started_at,
+                    processes=[named for name, pid in pids.items() if (named := identify(name, pid))],
+                )
+            )
+        except OSError as error:
+            log.error("cannot write %s: %s", self._workspace.runtime_path, error)
+
+
+def _open_settings(workspace: Workspace, options: Options) -> SettingsStore:
+    """The workspace's settings with the command line's wishes in them. Raises WorkspaceError."""
+    settings = workspace.load_settings()
+    if options.replicas is not None:
+        services = {
+            name: msgspec.structs.replace(service, replicas=options.replicas)
+            for name, service in settings.services.items()
+        }
+        settings = msgspec.structs.replace(settings, services=services)
+    try:
+        return SettingsStore(settings, workspace.save_settings, AVAILABLE)
+    except ApiError as error:
+        raise WorkspaceError(f"{workspace.settings_path} is not valid: {error.message}") from error

@@ -1,0 +1,19 @@
+"""Which port a process gets: the one it prefers, or the next free one."""
+
+from collections.abc import Callable, Iterable
+
+STRIDE = 10
+
+
+def preferred(base: int, number: int) -> int:
+    """3001, 3011, 3021 … for the first, second, third instance of a service whose base is 3001."""
+    return base + STRIDE * (number - 1)
+
+
+def next_free(wanted: int, reserved: Iterable[int], is_free: Callable[[int], bool]) -> int:
+    """`wanted` if it is free, else the next that is, leaving alone what others prefer. Raises OSError if none is."""
+    avoid = set(reserved)
+    for port in range(wanted, 65536):
+        if (port == wanted or port not in avoid) and is_free(port):
+            return port
+    raise OSError(f"no free port from {wanted} upwards")

@@ -1,0 +1,39 @@
+"""A slot: the place of one process in the system. Its id, role and port stay; the processes in it come and go."""
+
+from dataclasses import dataclass, field
+
+from embedded_services.control.launcher import Child
+from embedded_services.control.restart_policy import History
+from embedded_services.registry.catalog import Catalog
+from embedded_services.registry.checks import HealthChecks
+
+GATEWAY = "gateway"
+
+
+@dataclass(kw_only=True)
+class Slot:
+    """`asked` says why we are ending the present process, if we are; `wanted` whether it shall run again."""
+
+    id: str
+    role: str
+    service: str
+    module: str
+    number: int
+    preferred_port: int
+    pinned_port: bool = False
+    port: int
+    catalog: Catalog
+    checks: HealthChecks
+    incarnation: int = 0
+    child: Child | None = None
+    started_at: float = 0.0
+    asked: str | None = None
+    wanted: bool = True
+    leaving: bool = False
+    restarts: int = 0
+    history: History = field(default_factory=History)
+
+    @property
+    def running(self) -> Child | None:
+        """The present process, if it has not ended."""
+        return self.child if self.child is not None and self.child.running else None

@@ -1,0 +1,49 @@
+"""What processes use: proportional memory and CPU, read from the operating system, off the event loop."""
+
+import asyncio
+from dataclasses import dataclass
+
+import psutil
+
+from embedded_services.common.clock import Clock
+
+FRESH_S = 1.0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """`pss` in bytes, None where the platform has no such figure; `cpu` as a share of one core since the last look."""
+
+    pss: int | None
+    cpu: float | None
+
+
+class UsageMeter:
+    """Looks at most once in `FRESH_S`; in between it answers what it saw."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._processes: dict[int, psutil.Process] = {}
+        self._seen: dict[int, Usage] = {}
+        self._at = float("-inf")
+
+    async def read(self, pids: list[int]) -> dict[int, Usage]:
+        """By pid; a process that has just ended is missing."""
+        if self._clock.monotonic() - self._at >= FRESH_S or not self._seen.keys() >= set(pids):
+            self._at = self._clock.monotonic()
+            self._seen = await asyncio.to_thread(self._look, pids)
+        return self._seen
+
+    def _look(self, pids: list[int]) -> dict[int, Usage]:
+        self._processes = {pid: process for pid, process in self._processes.items() if pid in pids}
+        seen = {}
+        for pid in pids:
+            try:
+                first = pid not in self._processes
+                process = self._processes.setdefault(pid, psutil.Process(pid))
+                cpu = process.cpu_percent() / 100
+                memory = process.memory_full_info()
+                seen[pid] = Usage(getattr(memory, "pss", None), None if first else round(cpu, 4))
+            except psutil.Error:
+                self._processes.pop(pid, None)
+        return seen
