@@ -1,6 +1,6 @@
 """The catalogue: products, their prices and what is left of them."""
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
@@ -12,6 +12,8 @@ from embedded_services.services.kit.money import from_minor, to_minor
 from embedded_services.services.kit.pages import Paging, rows_of_page
 from embedded_services.services.order.messages import NewProduct, Product, ProductPatch
 from embedded_services.services.order.tables import products
+
+_by_id = select(products).where(products.c.id == bindparam("id"))
 
 
 class Catalogue:
@@ -76,7 +78,7 @@ class Catalogue:
 
 def find(connection: Connection, id_: str) -> AnyRow:
     """Raises ApiError NOT_FOUND."""
-    row = connection.execute(select(products).where(products.c.id == id_)).one_or_none()
+    row = connection.execute(_by_id, {"id": id_}).one_or_none()
     if row is None:
         raise not_found("product")
     return row

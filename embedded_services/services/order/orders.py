@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.validation import invalid
@@ -20,6 +20,15 @@ from embedded_services.services.order.messages import Line, NewOrder, Order, Ord
 from embedded_services.services.order.moves import OrderStatus, check_move
 from embedded_services.services.order.placing import place, release
 from embedded_services.services.order.tables import idempotency_keys, order_lines, orders
+
+# Built once: making a statement costs more than running it.
+_by_id = select(orders).where(orders.c.id == bindparam("id"))
+_by_id_locked = _by_id.with_for_update()
+_lines_of = (
+    select(order_lines)
+    .where(order_lines.c.order_id.in_(bindparam("ids", expanding=True)))
+    .order_by(order_lines.c.order_id, order_lines.c.line)
+)
 
 
 class Orders:
@@ -106,8 +115,7 @@ def _filtered(given: OrderFilter, owner: str | None) -> Select[Any]:
 
 
 def _find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
-    wanted = select(orders).where(orders.c.id == id_)
-    row = connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+    row = connection.execute(_by_id_locked if lock else _by_id, {"id": id_}).one_or_none()
     if row is None:
         raise not_found("order")
     return row
@@ -115,11 +123,7 @@ def _find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
 
 def _show(connection: Connection, rows: Sequence[AnyRow]) -> list[Order]:
     lines: dict[str, list[Line]] = defaultdict(list)
-    for line in connection.execute(
-        select(order_lines)
-        .where(order_lines.c.order_id.in_([row.id for row in rows]))
-        .order_by(order_lines.c.order_id, order_lines.c.line)
-    ):
+    for line in connection.execute(_lines_of, {"ids": [row.id for row in rows]}):
         lines[line.order_id].append(
             Line(
                 product_id=line.product_id,

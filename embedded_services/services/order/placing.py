@@ -18,6 +18,13 @@ from embedded_services.services.order.messages import MAX_LINES, MAX_QUANTITY, P
 from embedded_services.services.order.moves import OrderStatus
 from embedded_services.services.order.tables import order_lines, orders, products, reservations
 
+# Built once: making a statement costs more than running it.
+_find_products = (
+    select(products.c.id, products.c.name, products.c.price, products.c.stock)
+    .where(products.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(products.c.id)
+    .with_for_update()
+)
 _take = (
     update(products)
     .where(products.c.id == bindparam("product"), products.c.stock >= bindparam("quantity"))
@@ -27,6 +34,9 @@ _take = (
         updated_at=bindparam("now"),
     )
 )
+_add_order = insert(orders)
+_add_lines = insert(order_lines)
+_add_reservations = insert(reservations)
 
 
 @dataclass(frozen=True)
@@ -76,15 +86,7 @@ def place(connection: Connection, user_id: str, wanted: Sequence[Wanted], now: f
     lines = merge(wanted)
     # In one order for everybody, so that two orders never wait for each other's rows.
     ids = sorted(line.product_id for line in lines)
-    found: dict[str, AnyRow] = {
-        row.id: row
-        for row in connection.execute(
-            select(products.c.id, products.c.name, products.c.price, products.c.stock)
-            .where(products.c.id.in_(ids))
-            .order_by(products.c.id)
-            .with_for_update()
-        )
-    }
+    found: dict[str, AnyRow] = {row.id: row for row in connection.execute(_find_products, {"ids": ids})}
     total = sum(_price(line, found) * line.quantity for line in lines)
     if from_minor(total) > MAX_AMOUNT:
         raise invalid("items", f"must cost at most {MAX_AMOUNT} in all", bound=float(MAX_AMOUNT))
@@ -107,18 +109,18 @@ def _write(
 ) -> Placed:
     order_id = new_id("ord")
     connection.execute(
-        insert(orders).values(
-            id=order_id,
-            user_id=user_id,
-            status=OrderStatus.PENDING,
-            total=total,
-            revision=1,
-            created_at=now,
-            updated_at=now,
-        )
+        _add_order,
+        {
+            "id": order_id,
+            "user_id": user_id,
+            "status": OrderStatus.PENDING,
+            "total": total,
+            "created_at": now,
+            "updated_at": now,
+        },
     )
     connection.execute(
-        insert(order_lines),
+        _add_lines,
         [
             {
                 "order_id": order_id,
@@ -132,7 +134,7 @@ def _write(
         ],
     )
     connection.execute(
-        insert(reservations),
+        _add_reservations,
         [
             {
                 "order_id": order_id,

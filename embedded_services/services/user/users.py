@@ -4,7 +4,7 @@ A token carries the role it was issued with, so a change of role acts on the use
 nobody could ever give the role back.
 """
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.errors import ApiError
@@ -18,6 +18,9 @@ from embedded_services.services.user.messages import RoleChange, RoleView, User,
 from embedded_services.services.user.tables import users
 
 _present = select(users).where(users.c.deleted_at.is_(None))
+_by_id = _present.where(users.c.id == bindparam("id"))
+_changed = select(users).where(users.c.id == bindparam("id"))
+_by_id_locked = _by_id.with_for_update()
 
 
 class Users:
@@ -74,15 +77,14 @@ class Users:
                 .where(users.c.id == id_)
                 .values(**values, revision=users.c.revision + 1, updated_at=now)
             )
-            return show(connection.execute(select(users).where(users.c.id == id_)).one())
+            return show(connection.execute(_changed, {"id": id_}).one())
 
         return await self._database.transact(work)
 
 
 def find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
     """A user who was not deleted; `lock` keeps others from changing the row meanwhile. Raises ApiError NOT_FOUND."""
-    wanted = _present.where(users.c.id == id_)
-    found = connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+    found = connection.execute(_by_id_locked if lock else _by_id, {"id": id_}).one_or_none()
     if found is None:
         raise not_found("user")
     return found
