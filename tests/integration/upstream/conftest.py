@@ -1,0 +1,46 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import msgspec
+import pytest
+
+from embedded_services.common.clock import SystemClock
+from embedded_services.common.tasks import Tasks
+from embedded_services.contracts.settings import CallPolicy, Settings
+from embedded_services.upstream.client import UpstreamClient
+from tests.helpers.child import demo_settings
+from tests.helpers.raw_upstream import RawUpstream, rotation, running
+
+Connect = Callable[..., Awaitable[UpstreamClient]]
+
+QUICK = CallPolicy(connect_timeout_s=0.3, try_timeout_s=0.15, timeout_s=0.6, tries=3)
+
+
+def with_policy(policy: CallPolicy) -> Settings:
+    settings = demo_settings()
+    services = {
+        name: msgspec.structs.replace(service, policy=policy) for name, service in settings.services.items()
+    }
+    return msgspec.structs.replace(settings, services=services)
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """`await connect(upstream, …, policy=…)` starts the upstreams and gives a client that has them in rotation."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*upstreams: RawUpstream, policy: CallPolicy = QUICK) -> UpstreamClient:
+            await stack.enter_async_context(running(*upstreams))
+            client = await stack.enter_async_context(UpstreamClient(with_policy(policy), SystemClock()))
+            client.update_peers(rotation(*upstreams))
+            return client
+
+        yield start
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    async with Tasks("test") as tasks:
+        yield tasks

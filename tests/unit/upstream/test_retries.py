@@ -1,0 +1,72 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedded_services.upstream.retries import (
+    NOTHING_SENT,
+    Fault,
+    Next,
+    Situation,
+    decide,
+    is_repeatable,
+    try_timeout,
+)
+
+situations = st.builds(
+    Situation,
+    fault=st.sampled_from(Fault),
+    repeatable=st.booleans(),
+    intact=st.booleans(),
+    tries=st.integers(1, 5),
+    allowed=st.integers(1, 5),
+    untried=st.integers(0, 3),
+    time_left_s=st.floats(-1, 5),
+)
+
+
+@given(situations)
+def test_what_may_have_been_done_is_repeated_only_if_that_has_no_second_effect(situation: Situation) -> None:
+    if decide(situation) is not Next.GIVE_UP:
+        assert situation.repeatable or situation.fault in NOTHING_SENT
+
+
+@given(situations)
+def test_nothing_is_repeated_without_body_time_or_tries_left(situation: Situation) -> None:
+    if not situation.intact or situation.time_left_s <= 0 or situation.tries >= situation.allowed:
+        assert decide(situation) is Next.GIVE_UP
+
+
+@given(situations)
+def test_the_same_instance_is_never_tried_again_while_another_is_left(situation: Situation) -> None:
+    step = decide(situation)
+    assert not (step is Next.AGAIN and situation.untried)
+    assert not (step is Next.ELSEWHERE and not situation.untried)
+
+
+@given(situations)
+def test_the_last_instance_is_tried_again_only_for_a_connection_that_was_kept_too_long(
+    situation: Situation,
+) -> None:
+    if decide(situation) is Next.AGAIN:
+        assert situation.fault is Fault.STALE
+
+
+@given(situations)
+def test_whatever_can_be_repeated_is(situation: Situation) -> None:
+    harmless = situation.repeatable or situation.fault in NOTHING_SENT
+    left = situation.intact and situation.time_left_s > 0 and situation.tries < situation.allowed
+    if harmless and left and situation.untried:
+        assert decide(situation) is Next.ELSEWHERE
+
+
+def test_what_counts_as_repeatable() -> None:
+    assert is_repeatable("GET", False)
+    assert is_repeatable("DELETE", False)
+    assert not is_repeatable("POST", False)
+    assert not is_repeatable("PATCH", False)
+    assert is_repeatable("POST", True)
+
+
+def test_only_a_try_that_could_be_repeated_is_cut_short() -> None:
+    assert try_timeout(5.0, 1.0, could_be_repeated=True) == 1.0
+    assert try_timeout(0.3, 1.0, could_be_repeated=True) == 0.3
+    assert try_timeout(5.0, 1.0, could_be_repeated=False) == 5.0
