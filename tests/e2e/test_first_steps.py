@@ -1,0 +1,121 @@
+"""What a newcomer does with curl: start, log in, look around, order, stop."""
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+
+from embedded_services.contracts.instances import Status
+from tests.helpers.system import is_free, launch, running_system, until_ready
+
+
+async def test_the_ready_line_says_where_everything_is_and_nothing_else_is_printed(tmp_path: Path) -> None:
+    ready_file = tmp_path / "ready.json"
+    async with running_system(tmp_path / "ws", "--ready-file", str(ready_file)) as system:
+        assert json.loads(ready_file.read_text()) == {
+            "ready": True,
+            "gateway": system.ready.gateway,
+            "control": system.ready.control,
+            "token": system.ready.token,
+            "broker": None,
+            "workspace": str(tmp_path / "ws"),
+        }
+        for secret in (ready_file, tmp_path / "ws" / "runtime.json", tmp_path / "ws" / "jwt-secret"):
+            assert stat.S_IMODE(secret.stat().st_mode) == 0o600, secret
+        rows = (await system.control.instances()).items
+        assert len(rows) == 8
+        assert all(row.status is Status.HEALTHY and row.in_rotation for row in rows)
+        ports = [row.port for row in rows]
+        assert await system.stop() == 0
+        assert system.launch.process.stdout is not None
+        assert await system.launch.process.stdout.read() == b""
+        assert await system.launch.gone() == []
+        assert all(is_free(port) for port in ports)
+        assert not (tmp_path / "ws" / "runtime.json").exists()
+
+
+async def test_a_customer_logs_in_orders_and_sees_it_on_the_dashboard(tmp_path: Path) -> None:
+    async with running_system(tmp_path / "ws") as system:
+        gateway = system.gateway
+        assert (await gateway.get("/health")).json()["status"] == "healthy"
+        assert (await gateway.get("/ready")).status_code == 200
+        missing = await gateway.get("/api/orders")
+        assert (missing.status_code, missing.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+        token = await system.login()
+        placed = await gateway.post(
+            "/api/orders",
+            headers=token,
+            json={"items": [{"productId": "prod1", "quantity": 2}, {"productId": "prod2", "quantity": 1}]},
+        )
+        assert placed.status_code == 202, placed.text
+        order = (await gateway.get(f"/api/orders/{placed.json()['id']}", headers=token)).json()
+        assert order["total"] == 119.97
+        dashboard = (await gateway.get("/api/dashboard", headers=token)).json()
+        assert dashboard["partial"] is False
+        assert dashboard["user"]["email"] == "demo@faultdeck.local"
+        assert [item["id"] for item in dashboard["recentOrders"]] == [order["id"]]
+        assert dashboard["unreadNotifications"] == 0
+        served = {
+            (await gateway.get("/api/products", headers=token)).headers["x-service-instance"]
+            for _ in range(4)
+        }
+        assert served == {"order-1", "order-2"}
+
+
+async def test_everything_is_still_there_after_a_stop_and_a_start(tmp_path: Path) -> None:
+    async with running_system(tmp_path / "ws") as system:
+        token = await system.login()
+        placed = await system.gateway.post(
+            "/api/orders", headers=token, json={"items": [{"productId": "prod1", "quantity": 1}]}
+        )
+        await system.control.patch_settings({"limits": {"limit": 5000}})
+    async with running_system(tmp_path / "ws") as system:
+        # The same workspace signs with the same secret, so the old token is good for as long as it says.
+        again = await system.gateway.get(f"/api/orders/{placed.json()['id']}", headers=token)
+        assert again.status_code == 200
+        assert (await system.control.limits()).limit == 5000
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+async def test_ctrl_c_reaches_the_control_plane_alone_and_stops_all_cleanly(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    started = await launch(tmp_path / "ws")
+    try:
+        await until_ready(started)
+        os.killpg(started.process.pid, number)
+        started.process.send_signal(signal.SIGTERM)  # a second request, while stopping, changes nothing
+        assert await started.exit_code(within_s=3.0) == 0
+        assert await started.gone() == []
+        assert "Traceback" not in started.errors()
+    finally:
+        await started.end()
+
+
+async def test_a_default_port_that_is_taken_is_replaced_and_shown(tmp_path: Path) -> None:
+    async with running_system(tmp_path / "a") as first, running_system(tmp_path / "b") as second:
+        assert first.ready.gateway != second.ready.gateway
+        assert (await second.gateway.get("/health")).status_code == 200
+        assert (await second.control.system()).gateway == second.ready.gateway
+        ports = [row.port for system in (first, second) for row in (await system.control.instances()).items]
+        assert len(set(ports)) == 16
+
+
+async def test_the_control_api_wants_the_token_and_describes_itself(tmp_path: Path) -> None:
+    async with running_system(tmp_path / "ws") as system, httpx.AsyncClient(trust_env=False) as http:
+        described = (await http.get(f"{system.ready.control}/openapi.json")).json()
+        assert "/v1/instances" in described["paths"]
+        refused = await http.get(f"{system.ready.control}/v1/system")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+        right = {"Authorization": f"Bearer {system.ready.token}"}
+        for headers, code in (
+            ({"Authorization": "Bearer wrong"}, "INVALID_TOKEN"),
+            ({**right, "Host": "faultdeck.example"}, "FORBIDDEN"),
+            ({**right, "Origin": "http://faultdeck.example"}, "FORBIDDEN"),
+        ):
+            answer = await http.get(f"{system.ready.control}/v1/system", headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, code)
