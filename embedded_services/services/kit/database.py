@@ -89,8 +89,12 @@ class Database:
         return "transactions may start"
 
     async def prepare(self, schema: Schema) -> None:
-        """Make the tables and their first rows unless they are there. Two processes may do so at one moment."""
-        await self._writing.run(partial(self._transaction, partial(self._prepare, schema)))
+        """Make the tables and their first rows unless they are there. Two processes may do so at one moment.
+
+        Raises StartError for a database that is not ours to change, which is then left exactly as it is.
+        """
+        if not await self._reading.run(partial(self._read, partial(self._is_made, schema))):
+            await self._writing.run(partial(self._transaction, partial(self._make, schema)))
 
     async def close(self) -> None:
         """Let the transactions under way end, and close."""
@@ -122,22 +126,27 @@ class Database:
     def _judge(self, error: DBAPIError) -> None:
         if self._storage.is_damage(error):
             self._damage = _reason(error)
-            log.error("database %s is damaged: %s", self._storage.name, self._damage)
         elif self._storage.is_busy(error):
             log.warning("database %s stayed locked by another process", self._storage.name)
             raise ApiError("SERVICE_UNAVAILABLE", "The database is locked by another process") from error
 
-    def _prepare(self, schema: Schema, connection: Connection) -> None:
-        self._storage.lock_schema(connection)
+    def _is_made(self, schema: Schema, connection: Connection) -> bool:
         version = self._storage.version(connection)
-        if version == schema.version:
-            return
         if version > schema.version:
             raise StartError(
-                f"{self._storage.name} has schema version {version}, made by a newer Faultdeck; this one knows {schema.version}"
+                f"{self._storage.name} has schema version {version}, made by a newer Faultdeck; "
+                f"this one knows {schema.version}"
             )
+        if version == schema.version:
+            return True
         if not set(schema.metadata.tables).isdisjoint(inspect(connection).get_table_names()):
-            raise StartError(f"{self._storage.name} has tables of this name that Faultdeck did not make")
+            raise StartError(f"{self._storage.name} has tables of ours that this Faultdeck did not make")
+        return False
+
+    def _make(self, schema: Schema, connection: Connection) -> None:
+        self._storage.lock_schema(connection)
+        if self._is_made(schema, connection):
+            return
         schema.metadata.create_all(connection)
         schema.seed(connection, self._clock.now())
         self._storage.set_version(connection, schema.version)

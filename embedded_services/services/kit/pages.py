@@ -20,7 +20,8 @@ from embedded_services.services.kit.database import AnyRow
 MAX_LIMIT: Final = 100
 
 Key = TypeVar("Key", int, str)
-_Key = Annotated[int, Meta(ge=0, lt=1 << 63)] | Annotated[str, Meta(max_length=200)]
+_Key = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] | Annotated[str, Meta(max_length=200)]
+_decode: Final = msgspec.json.Decoder(tuple[str, _Key]).decode
 T = TypeVar("T")
 
 
@@ -41,7 +42,7 @@ def decode_cursor(of: str, cursor: str, kind: type[Key]) -> Key | None:
         return None
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        name, key = msgspec.json.decode(raw, type=tuple[str, _Key])
+        name, key = _decode(raw)
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
         raise invalid("cursor", "is not one that this list gave out") from error
     if name != of:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -96,12 +96,14 @@ class ServerStorage:
     def lock_schema(self, connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
-        connection.execute(text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"))
 
     def version(self, connection: Connection) -> int:
+        if not inspect(connection).has_table("schema_version"):
+            return 0
         return int(connection.execute(text("SELECT max(version) FROM schema_version")).scalar() or 0)
 
     def set_version(self, connection: Connection, version: int) -> None:
+        connection.execute(text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"))
         connection.execute(text("INSERT INTO schema_version VALUES (:version)"), {"version": version})
 
     def is_busy(self, error: DBAPIError) -> bool:
