@@ -1,6 +1,7 @@
 """A bounded list of numbered entries: a reader who comes too late knows how many it missed."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -53,7 +54,11 @@ class Ring(Generic[T]):
         newer.reverse()
         return Window(seq + 1, self._last, newer, max(0, self._last - seq) - len(newer))
 
-    def before(self, seq: int | None, limit: int) -> list[tuple[int, T]]:
-        """At most `limit` numbered entries older than `seq` (None: of all), newest first."""
-        older = (entry for entry in reversed(self._entries) if seq is None or entry[0] < seq)
+    def before(
+        self, seq: int | None, limit: int, wanted: Callable[[T], bool] = lambda _: True
+    ) -> list[tuple[int, T]]:
+        """At most `limit` numbered entries that are wanted and older than `seq` (None: of all), newest first."""
+        older = (
+            entry for entry in reversed(self._entries) if (seq is None or entry[0] < seq) and wanted(entry[1])
+        )
         return list(islice(older, limit))

@@ -12,7 +12,7 @@ import msgspec
 from embedded_services.contracts.wire import Message, Request
 
 STATE_TOPICS = ("system", "processes", "services", "instances", "settings", "limits")
-EVENT_TOPICS = ("journal", "requests")
+EVENT_TOPICS = ("journal", "requests", "logs")
 
 
 class Subscribe(Request, frozen=True):

@@ -33,6 +33,7 @@ from embedded_services.control.drain import Drain
 from embedded_services.control.hub import Hub, Rows
 from embedded_services.control.launcher import Launcher
 from embedded_services.control.leftovers import end_leftovers, identify
+from embedded_services.control.log_files import LogFiles
 from embedded_services.control.options import Options
 from embedded_services.control.records import Recorder
 from embedded_services.control.scaling import Scaling
@@ -136,9 +137,19 @@ class ControlPlane:
         self.views = Views(
             self._facts, self.supervisor, self.instances, self.processes, self.calls, self.settings, clock
         )
+        self._logs = LogFiles(
+            workspace.path / "logs",
+            lambda: ["control", *(slot.id for slot in self.supervisor.slots())],
+            clock,
+            lambda: self.hub.changed("logs"),
+        )
         self._usage = UsageMeter(clock)
         self._usage_seen: dict[int, Usage] = {}
-        self.hub = Hub(self._states(), {"journal": journal, "requests": self.recorder.ring}, clock)
+        self.hub = Hub(
+            self._states(),
+            {"journal": journal, "requests": self.recorder.ring, "logs": self._logs.ring},
+            clock,
+        )
         self._operations = operations(
             Handlers(
                 views=self.views,
@@ -148,6 +159,7 @@ class ControlPlane:
                 instances=self.instances,
                 journal=journal,
                 requests=self.recorder.ring,
+                logs=self._logs.ring,
                 usage=self._usage,
             )
         )
@@ -175,6 +187,7 @@ class ControlPlane:
         ):
             self._tasks.spawn(self.hub.run(), "stream hub")
             self._tasks.spawn(self._watch_usage(), "usage")
+            self._tasks.spawn(self._logs.run(), "logs")
             try:
                 self._scaling.start_gateway(self._options.gateway_port)
                 self._scaling.apply(self.settings.current)

@@ -4,13 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from embedded_services.contracts.logs import LogEntry
+
 TAIL_BYTES = 16 * 1024
-
-
-class _Line(msgspec.Struct):
-    level: str
-    message: str
-    trace: str = ""
 
 
 def last_error(path: Path, otherwise: str) -> str:
@@ -24,7 +20,7 @@ def last_error(path: Path, otherwise: str) -> str:
         return otherwise
     for line in reversed(lines):
         try:
-            entry = msgspec.json.decode(line, type=_Line)
+            entry = msgspec.json.decode(line, type=LogEntry)
         except msgspec.DecodeError:  # a library's own output, or the first line cut in two
             continue
         if entry.level in ("ERROR", "CRITICAL"):

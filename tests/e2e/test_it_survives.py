@@ -3,7 +3,6 @@
 import asyncio
 from pathlib import Path
 
-import httpx
 import pytest
 
 from embedded_services.client.errors import ControlError
@@ -12,13 +11,6 @@ from embedded_services.contracts.instances import Status
 from embedded_services.contracts.settings import ServicePatch
 from embedded_services.contracts.system import Registration
 from tests.helpers.system import RunningSystem, running_system
-
-
-async def answers(system: RunningSystem) -> bool:
-    try:
-        return (await system.gateway.get("/ready")).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 async def unlimited(system: RunningSystem) -> None:
@@ -174,7 +166,11 @@ async def test_an_instance_that_we_did_not_start_takes_its_share(tmp_path: Path)
 async def test_a_gateway_that_is_killed_comes_back_on_its_port(tmp_path: Path) -> None:
     async with running_system(tmp_path / "ws") as system:
         await system.control.act_on_process("gateway", "kill")
-        async with asyncio.timeout(10):
-            while not await answers(system):
-                await asyncio.sleep(0.02)  # noqa: ASYNC110 - the port is what is awaited
+
+        def is_back() -> bool:
+            gateway = system.stream.state.rows("processes").get("gateway", {})
+            return bool(gateway) and (gateway["incarnation"], gateway["status"]) == (2, "healthy")
+
+        await system.until_told(is_back)
+        assert (await system.gateway.get("/ready")).status_code == 200
         assert (await system.control.system()).gateway == system.ready.gateway

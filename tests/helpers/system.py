@@ -104,8 +104,12 @@ class RunningSystem:
 
     async def until(self, holds: Callable[[dict[str, Instance]], bool], within_s: float = 10.0) -> None:
         """Wait until `holds` is true of the instances, by the stream."""
+        await self.until_told(lambda: holds(self.instances()), within_s)
+
+    async def until_told(self, holds: Callable[[], bool], within_s: float = 10.0) -> None:
+        """Wait until `holds` is true of what the stream tells."""
         async with asyncio.timeout(within_s), self._news:
-            await self._news.wait_for(lambda: holds(self.instances()))
+            await self._news.wait_for(holds)
 
     async def until_healthy(self, instance: str, incarnation: int = 1) -> Instance:
         """Wait until `instance` is healthy in `incarnation` or a later one."""
@@ -160,7 +164,7 @@ async def running_system(workspace: Path, *options: str) -> AsyncIterator[Runnin
         async with (
             ControlClient(ready.control, ready.token) as control,
             httpx.AsyncClient(base_url=ready.gateway, trust_env=False, timeout=10.0) as gateway,
-            StreamClient(ready.control, ready.token, ["instances"]) as stream,
+            StreamClient(ready.control, ready.token, ["instances", "processes"]) as stream,
             Tasks("test") as tasks,
         ):
             system = RunningSystem(started, ready, control, gateway, stream)

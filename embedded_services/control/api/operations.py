@@ -9,6 +9,7 @@ from embedded_services.common.ring import Ring
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitPatch, LimitSettings
+from embedded_services.contracts.logs import LEVELS, LogEntry, LogQuery
 from embedded_services.contracts.settings import ServicePatch, SettingsState
 from embedded_services.contracts.system import (
     ActionResult,
@@ -44,6 +45,7 @@ class Handlers:
     instances: Catalog
     journal: Ring[Change]
     requests: Ring[RequestRecord]
+    logs: Ring[LogEntry]
     usage: UsageMeter
 
     async def system(self, _: Call) -> System:
@@ -97,6 +99,10 @@ class Handlers:
 
     async def read_requests(self, call: Call) -> Page[RequestRecord]:
         return newest_first(self.requests, call.query)
+
+    async def read_logs(self, call: Call) -> Page[LogEntry]:
+        query: LogQuery = call.query
+        return newest_first(self.logs, query, lambda entry: _matches(entry, query))
 
     async def read_settings(self, _: Call) -> SettingsState:
         return self.settings.state
@@ -219,6 +225,14 @@ def operations(do: Handlers) -> list[Operation]:
         ),
         Operation(
             method="GET",
+            path="/v1/logs",
+            summary="The log lines of all processes, newest first",
+            handler=do.read_logs,
+            response=Page[LogEntry],
+            query=LogQuery,
+        ),
+        Operation(
+            method="GET",
             path="/v1/settings",
             summary="The settings and their revision",
             handler=do.read_settings,
@@ -250,6 +264,14 @@ def operations(do: Handlers) -> list[Operation]:
             body=LimitPatch,
         ),
     ]
+
+
+def _matches(entry: LogEntry, query: LogQuery) -> bool:
+    if query.process and entry.process != query.process:
+        return False
+    if entry.level in LEVELS and LEVELS.index(entry.level) < LEVELS.index(query.level):
+        return False
+    return query.q.casefold() in f"{entry.logger} {entry.message} {entry.trace}".casefold()
 
 
 def _given(patch: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Pages of lists that are held in memory, by the key of the last row: stable while rows come and go."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from embedded_services.common.ring import Ring
 from embedded_services.contracts.errors import ApiError, ErrorDetail
@@ -24,11 +24,18 @@ def page_of(rows: Sequence[T], key: Callable[[T], str], query: PageQuery) -> Pag
     return Page(items=items, next_cursor=key(items[-1]) if more else None)
 
 
-def newest_first(ring: Ring[T], query: PageQuery) -> Page[T]:
-    """The newest entries first; the cursor is the number of the last one given."""
+class Cursor(Protocol):
+    @property
+    def limit(self) -> int: ...
+    @property
+    def cursor(self) -> str: ...
+
+
+def newest_first(ring: Ring[T], query: Cursor, wanted: Callable[[T], bool] = lambda _: True) -> Page[T]:
+    """The newest entries that are wanted first; the cursor is the number of the last one given."""
     if query.cursor and not query.cursor.isdecimal():
         raise _bad_cursor(query.cursor)
-    found = ring.before(int(query.cursor) if query.cursor else None, query.limit + 1)
+    found = ring.before(int(query.cursor) if query.cursor else None, query.limit + 1, wanted)
     more = len(found) > query.limit
     found = found[: query.limit]
     return Page(items=[item for _, item in found], next_cursor=str(found[-1][0]) if more else None)
