@@ -28,7 +28,7 @@ def failed_checks() -> list[str]:
     """Make all checks, say of each in one line how it went (and what it said, if badly); the names of the failed."""
     failed = []
     with concurrent.futures.ThreadPoolExecutor(len(CHECKS)) as pool:  # one of them takes most of the time
-        for (name, _), (passed, took, output) in zip(CHECKS, pool.map(check, CHECKS)):
+        for (name, _), (passed, took, output) in zip(CHECKS, pool.map(check, CHECKS), strict=True):
             print(f"{name:<8} {'ok' if passed else 'FAILED':<7} {took:5.1f} s", flush=True)
             if not passed:
                 failed.append(name)

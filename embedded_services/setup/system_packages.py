@@ -17,12 +17,16 @@ _LISTS = "/var/lib/apt/lists"
 
 def provide(profile: str, argv: list[str]) -> None:
     """Install what is missing, or say how. Goes on without it: what cannot do without says so when it gets there."""
-    missing = [package for probe, package in NEEDED.get(profile, ()) if not _is_present(probe)]
-    if missing:
+    lacking = missing(profile)
+    if lacking:
         try:
-            install(missing, f"{profile} use them", argv)
+            install(lacking, f"{profile} use them", argv)
         except SetupError as error:
             say(str(error))
+
+
+def missing(profile: str) -> list[str]:
+    return [package for probe, package in NEEDED.get(profile, ()) if not _is_present(probe)]
 
 
 def install(packages: list[str], reason: str, argv: list[str]) -> None:
