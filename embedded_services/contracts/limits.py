@@ -5,11 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from embedded_services.contracts.wire import Request
+from embedded_services.contracts.wire import END, Request
 
 Limit = Annotated[int, Meta(ge=1, le=1_000_000_000, extra_json_schema={"x-unit": "requests"})]
 WindowS = Annotated[int, Meta(ge=1, le=86_400, extra_json_schema={"x-unit": "s"})]
-Key = Annotated[str, Meta(pattern=r"^(ip|user|header:[A-Za-z0-9-]{1,64})$")]
+Key = Annotated[str, Meta(pattern=r"^(ip|user|header:[A-Za-z0-9-]{1,64})" + END)]
 
 
 class Algorithm(StrEnum):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from embedded_services.contracts.wire import Message, Request, Timestamp
+from embedded_services.contracts.wire import END, Message, Request, Timestamp
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -25,6 +25,6 @@ class LogQuery(Request, frozen=True):
 
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     cursor: Annotated[str, Meta(max_length=200)] = ""
-    level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$")] = "DEBUG"
+    level: Annotated[str, Meta(pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)" + END)] = "DEBUG"
     process: Annotated[str, Meta(max_length=60)] = ""
     q: Annotated[str, Meta(max_length=200)] = ""

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from embedded_services.contracts.limits import LimitSettings
-from embedded_services.contracts.wire import Message, Name, Port, Request, Weight
+from embedded_services.contracts.wire import END, Message, Name, Port, Request, Weight
 
 Seconds = Annotated[float, Meta(ge=0.01, le=3600, extra_json_schema={"x-unit": "s"})]
 Replicas = Annotated[int, Meta(ge=0, le=64)]
@@ -53,7 +53,7 @@ class ServiceSettings(Request, frozen=True):
 class Route(Request, frozen=True):
     """Requests whose path is `prefix`, or lies below it unless `exact`, go to `service` with `/api` taken off."""
 
-    prefix: Annotated[str, Meta(pattern=r"^/api(/[A-Za-z0-9._~-]+)+$", max_length=200)]
+    prefix: Annotated[str, Meta(pattern=r"^/api(/[A-Za-z0-9._~-]+)+" + END, max_length=200)]
     service: Name
     exact: bool = False
     public: bool = False
@@ -64,7 +64,7 @@ class DashboardPart(Request, frozen=True):
     """One part of `/api/dashboard`: a GET on `service`; `{userId}` in the path is the caller; `select` picks a field."""
 
     service: Name
-    path: Annotated[str, Meta(pattern=r"^/", max_length=500)]
+    path: Annotated[str, Meta(pattern=r"^/[!-~]*" + END, max_length=500)]
     select: str | None = None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from embedded_services.contracts.settings import Strategy
-from embedded_services.contracts.wire import Message, Name, Port, Request, Timestamp, Weight
+from embedded_services.contracts.wire import END, Message, Name, Port, Request, Timestamp, Weight
 
 
 class SystemStatus(StrEnum):
@@ -68,10 +68,10 @@ class Service(Message, frozen=True):
 class Registration(Request, frozen=True):
     """What a service that we did not start says of itself. `ttl` is seconds; a heartbeat renews it."""
 
-    host: Annotated[str, Meta(min_length=1, max_length=253)]
+    host: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]+" + END, max_length=253)]
     port: Port
     ttl: Annotated[float, Meta(ge=1, le=3600, extra_json_schema={"x-unit": "s"})]
-    health_path: Annotated[str, Meta(pattern=r"^/[!-~]*$", max_length=200)] | None = None
+    health_path: Annotated[str, Meta(pattern=r"^/[!-~]*" + END, max_length=200)] | None = None
     weight: Weight = 1
 
 

@@ -28,8 +28,11 @@ class Page(Message, Generic[T], frozen=True):
     next_cursor: str | None = None
 
 
+END = r"(?!\n)$"
+"""The end of a pattern. `$` alone is also true before a final line feed."""
+
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,39}" + END)]
 Weight = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Timestamp = float
 """Seconds since the epoch, UTC, with a fraction."""
