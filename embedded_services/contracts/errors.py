@@ -17,6 +17,7 @@ STATUS_OF: Final[dict[str, int]] = {
     "FORBIDDEN": 403,
     "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
+    "REQUEST_TIMEOUT": 408,
     "CONFLICT": 409,
     "PRECONDITION_FAILED": 412,
     "PAYLOAD_TOO_LARGE": 413,

@@ -197,8 +197,9 @@ class UpstreamClient:
         if not reader.complete:
             return UpstreamResponse(reader.status, reader.headers, stream, reader.length, target.id, 0.0)
         body = reader.take()
+        length = reader.length if request.method == "HEAD" else len(body)
         stream.end(failed=False)
-        return UpstreamResponse(reader.status, reader.headers, body, len(body), target.id, 0.0)
+        return UpstreamResponse(reader.status, reader.headers, body, length, target.id, 0.0)
 
     def _replace(self, service: _Service, wanted: ServicePeers) -> None:
         before = {target.id: target for target in service.targets}

@@ -72,12 +72,27 @@ class BodyStream(Protocol):
     def close(self) -> None: ...
 
 
+class _Nothing:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+    def close(self) -> None: ...
+
+
+NOTHING: Final[BodyStream] = _Nothing()
+"""A body of unknown length that has ended."""
+
+
 @dataclass(slots=True)
 class UpstreamResponse:
     """`headers` are as the instance sent them, framing and hop-by-hop fields included.
 
-    `body` is bytes when all of it was there at once, else a stream of `length` bytes (None: unknown). `failed` are the
-    tries before the one that `instance` answered, `took_s` the time until the head was there, all tries included.
+    `body` is bytes when all of it was there at once, else a stream of `length` bytes (None: unknown); to HEAD, `length`
+    is what a GET would have brought. `failed` are the tries before the one that `instance` answered, `took_s` the time
+    until the head was there, all tries included.
     """
 
     status: int

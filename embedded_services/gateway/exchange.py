@@ -1,0 +1,49 @@
+"""What is known of one request while it is being answered: filled in step by step, told at the end."""
+
+from dataclasses import dataclass, field
+
+from embedded_services.gateway.http import Request
+from embedded_services.upstream.messages import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where a request stands in a distributed trace (W3C Trace Context): ids in lower-case hex."""
+
+    trace_id: str
+    span_id: str
+    flags: str = "01"
+    state: bytes | None = None
+
+    @property
+    def traceparent(self) -> bytes:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a verified token says is asking."""
+
+    user: str
+    role: str
+
+
+@dataclass(slots=True)
+class Exchange:
+    """`started` is the monotonic clock's, `at` the wall clock's. `fields` are added to the answer, whatever it is.
+
+    `note` says in a few words what a status alone does not tell.
+    """
+
+    request: Request
+    id: str
+    at: float
+    started: float
+    trace: Trace
+    fields: Pairs = field(default_factory=list)
+    identity: Identity | None = None
+    route: str | None = None
+    service: str | None = None
+    instance: str | None = None
+    tries: int = 0
+    note: str = ""

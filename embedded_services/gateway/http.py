@@ -1,0 +1,92 @@
+"""A request and a response as the gateway's decisions see them, whatever server parsed the bytes.
+
+Nothing here does I/O but the body, and that through one small protocol.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from embedded_services.upstream.messages import BodyStream, Pairs
+
+JSON: Final = (b"Content-Type", b"application/json")
+
+
+class Headers:
+    """The fields of a request in the order they came, with the spelling they had. Looked up in lower case."""
+
+    __slots__ = ("_first", "lower", "pairs")
+
+    def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        self.pairs = pairs
+        self.lower = [name.lower() for name, _ in pairs]
+        self._first: dict[bytes, bytes] | None = None
+
+    def get(self, name: bytes) -> bytes | None:
+        """The value of a field, the first one if there are several; `name` is lower case."""
+        if self._first is None:
+            self._first = {}
+            for lower, (_, value) in zip(self.lower, self.pairs, strict=True):
+                self._first.setdefault(lower, value)
+        return self._first.get(name)
+
+    def all(self, name: bytes) -> list[bytes]:
+        return [value for lower, (_, value) in zip(self.lower, self.pairs, strict=True) if lower == name]
+
+
+class ClientLeftError(Exception):
+    """The client is gone; nobody waits for an answer."""
+
+
+class Body(Protocol):
+    """The body of a request, read once."""
+
+    length: int | None
+    """Bytes, or None for one that comes in chunks."""
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end. Raises ApiError when the body is too large, malformed or too slow, and
+        ClientLeftError."""
+        ...
+
+
+class NoBody:
+    length: int | None = 0
+
+    async def read(self) -> bytes:
+        return b""
+
+
+NO_BODY: Final = NoBody()
+
+
+@dataclass(slots=True)
+class Request:
+    """`target` is what the request line said; `path` and `query` are its parts, still encoded, without the `?`.
+
+    `client` is the address of the other end of the connection.
+    """
+
+    method: str
+    target: str
+    path: str
+    query: str
+    headers: Headers
+    client: str
+    body: Body = NO_BODY
+
+
+@dataclass(slots=True)
+class Response:
+    """`headers` leave out the framing, which is the server's: Content-Length, Transfer-Encoding, Connection.
+
+    `length` is what a body that is not here would measure (the answer to HEAD), or the size of a streamed one, if
+    known. `finished` is called once, when the last byte was handed to the network or it is clear that it never will
+    be; its argument says what went wrong, and is empty when nothing did.
+    """
+
+    status: int
+    headers: Pairs
+    body: bytes | BodyStream = b""
+    length: int | None = None
+    finished: Callable[[str], None] | None = field(default=None)

@@ -1,0 +1,72 @@
+"""The gateway's rate limit: what makes a client, and what it is told.
+
+Pure but for the limiter's own memory. The fields follow the IETF draft (`RateLimit-Policy`, `RateLimit`); the body of a
+429 is the guide's, in our envelope.
+"""
+
+import math
+from typing import Final
+
+from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.limits import LimitSettings
+from embedded_services.gateway.exchange import Identity
+from embedded_services.gateway.http import Headers
+from embedded_services.limits.limiter import Limiter
+from embedded_services.limits.verdict import Verdict
+from embedded_services.upstream.messages import Pairs
+
+EXEMPT: Final = frozenset({"/health", "/ready", "/metrics"})
+_MAX_KEY: Final = 200
+
+
+class RateLimit:
+    def __init__(self, settings: LimitSettings, now: float) -> None:
+        self._settings = settings
+        self.limiter = Limiter(settings, now)
+        self._policy = _policy(settings)
+
+    @property
+    def by_user(self) -> bool:
+        """Whether the client is known by its token, which must be verified first then."""
+        return self._settings.key == "user"
+
+    def apply(self, settings: LimitSettings, now: float) -> None:
+        """Put other settings in force. Counts still apply unless clients are told apart in another way."""
+        if settings == self._settings:
+            return
+        if settings.key != self._settings.key:
+            self.limiter = Limiter(settings, now)
+        else:
+            self.limiter.apply(settings, now)
+        self._settings = settings
+        self._policy = _policy(settings)
+
+    def key(self, client: str, headers: Headers, identity: Identity | None) -> str:
+        """What the request counts for; whoever does not show what clients are told apart by counts by address."""
+        kind, _, name = self._settings.key.partition(":")
+        if kind == "user" and identity is not None:
+            return f"user {identity.user}"
+        if kind == "header" and (value := headers.get(name.lower().encode())):
+            return f"header {value[:_MAX_KEY].decode('latin-1')}"
+        return client
+
+    def take(self, key: str, now: float) -> Verdict:
+        return self.limiter.take(key, now)
+
+    def fields(self, verdict: Verdict) -> Pairs:
+        """What every answer says of the client's allowance."""
+        return [
+            (b"RateLimit-Policy", self._policy),
+            (b"RateLimit", b'"default";r=%d;t=%d' % (verdict.remaining, math.ceil(verdict.reset_s))),
+        ]
+
+
+def too_many(verdict: Verdict) -> ApiError:
+    """Retry-After is never earlier than the `t` of the RateLimit field, and never 0."""
+    return ApiError(
+        "RATE_LIMIT_EXCEEDED", "Too many requests", retry_after=max(1, math.ceil(verdict.reset_s))
+    )
+
+
+def _policy(settings: LimitSettings) -> bytes:
+    return b'"default";q=%d;w=%d' % (settings.limit, settings.window_s)

@@ -1,0 +1,190 @@
+"""What happens to a request, in order: id and clock, CORS, rate limit, authentication, routing, and the call.
+
+Works on the gateway's own request and response; every error becomes the one envelope, and every request ends in exactly
+one record, also one whose client leaves before there is an answer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from embedded_services.common.clock import Clock
+from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.settings import Settings
+from embedded_services.gateway import cors, dashboard
+from embedded_services.gateway.auth import Authenticator
+from embedded_services.gateway.exchange import Exchange
+from embedded_services.gateway.headers import continue_trace, inbound_request_id, upstream_headers
+from embedded_services.gateway.http import JSON, ClientLeftError, Headers, Request, Response
+from embedded_services.gateway.identifiers import Identifiers
+from embedded_services.gateway.limiting import EXEMPT, RateLimit, too_many
+from embedded_services.gateway.proxy import proxy
+from embedded_services.gateway.routes import RouteTable, is_plain
+from embedded_services.gateway.telemetry import Telemetry
+from embedded_services.upstream.client import UpstreamClient
+from embedded_services.upstream.failures import UpstreamError
+
+Local = Callable[[], Response]
+"""An endpoint of the gateway itself, open to everybody."""
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+CLIENT_LEFT: Final = 499
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """`locals_` are the endpoints of the gateway itself, by path."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        upstream: UpstreamClient,
+        auth: Authenticator,
+        telemetry: Telemetry,
+        clock: Clock,
+        locals_: Mapping[str, Local],
+    ) -> None:
+        self._upstream = upstream
+        self._auth = auth
+        self._telemetry = telemetry
+        self._clock = clock
+        self._locals = locals_
+        self._ids = Identifiers()
+        self.rate_limit = RateLimit(settings.limits, clock.monotonic())
+        self.settings = settings
+        self._routes = RouteTable(settings.routes)
+
+    def apply(self, settings: Settings) -> None:
+        """Put other settings in force, for the requests that come from now on."""
+        self.rate_limit.apply(settings.limits, self._clock.monotonic())
+        self._routes = RouteTable(settings.routes)
+        self.settings = settings
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request. Never raises, but for being cancelled when the client leaves."""
+        exchange = self._begin(request)
+        try:
+            response = await self._answer(exchange)
+        except asyncio.CancelledError:
+            self._end(exchange, CLIENT_LEFT, "the client left")
+            raise
+        except ClientLeftError:
+            response = Response(CLIENT_LEFT, [])
+        except ApiError as error:
+            response = refusal(exchange, error)
+        except Exception:
+            log.exception("request %s failed", exchange.id)
+            response = refusal(exchange, ApiError("GATEWAY_ERROR", "Internal gateway error"))
+        return self._dress(exchange, response)
+
+    def refuse(self, request: Request, error: ApiError) -> Response:
+        """The answer to what the server could not read as a request, recorded as any other."""
+        exchange = self._begin(request)
+        return self._dress(exchange, refusal(exchange, error))
+
+    async def _answer(self, exchange: Exchange) -> Response:
+        request = exchange.request
+        if request.method == "OPTIONS":
+            return Response(200, list(cors.PREFLIGHT))
+        if request.path not in EXEMPT:
+            self._limit(exchange)
+        if not is_plain(request.path) or not _is_visible(request.query):
+            raise ApiError("VALIDATION_FAILED", "The path is not one that every server reads in the same way")
+        if (local := self._locals.get(request.path)) is not None:
+            exchange.route = request.path
+            _require(exchange, "GET", "HEAD")
+            return local()
+        route = self._routes.match(request.path)
+        if route is None or not route.public:
+            self._authenticate(exchange)
+        if request.path == dashboard.PATH:
+            return await self._dashboard(exchange)
+        if route is None:
+            raise ApiError("NOT_FOUND", "API endpoint not found", path=request.path)
+        exchange.route, exchange.service = route.prefix, route.service
+        _require(exchange, *(METHODS if route.methods is None else route.methods))
+        return await proxy(exchange, route.service, self._upstream)
+
+    def _limit(self, exchange: Exchange) -> None:
+        rule = self.rate_limit
+        request = exchange.request
+        if rule.by_user and request.headers.get(b"authorization") is not None:
+            try:
+                exchange.identity = self._auth.identify(request.headers)
+            except ApiError as error:
+                exchange.note = error.message  # counted by address; authentication will say so in its turn
+        key = rule.key(request.client, request.headers, exchange.identity)
+        verdict = rule.take(key, exchange.started)
+        exchange.fields += rule.fields(verdict)
+        if not verdict.allowed:
+            raise too_many(verdict)
+
+    def _authenticate(self, exchange: Exchange) -> None:
+        if exchange.identity is None:
+            exchange.identity = self._auth.identify(exchange.request.headers)
+
+    async def _dashboard(self, exchange: Exchange) -> Response:
+        exchange.route = dashboard.PATH
+        _require(exchange, "GET", "HEAD")
+        identity = exchange.identity
+        if identity is None:
+            raise ApiError("UNAUTHORIZED", "Access token required")
+        headers = upstream_headers(exchange, Headers([(b"Accept", b"application/json")]))
+        body, exchange.note = await dashboard.dashboard(
+            self.settings.dashboard, self._upstream, identity.user, headers, exchange.at
+        )
+        return Response(200, [JSON], body)
+
+    def _begin(self, request: Request) -> Exchange:
+        self._telemetry.begin()
+        ids = self._ids
+        headers = request.headers
+        return Exchange(
+            request=request,
+            id=inbound_request_id(headers) or ids.hex(16),
+            at=self._clock.now(),
+            started=self._clock.monotonic(),
+            trace=continue_trace(headers, ids.hex(32), ids.hex(16)),
+        )
+
+    def _dress(self, exchange: Exchange, response: Response) -> Response:
+        took_ms = (self._clock.monotonic() - exchange.started) * 1000
+        response.headers += cors.EVERY_RESPONSE
+        response.headers += exchange.fields
+        response.headers += (
+            (b"X-Request-ID", exchange.id.encode()),
+            (b"X-Response-Time", b"%.1fms" % took_ms),
+        )
+        response.finished = partial(self._end, exchange, response.status)
+        return response
+
+    def _end(self, exchange: Exchange, status: int, note: str) -> None:
+        self._telemetry.end(exchange, status, self._clock.monotonic() - exchange.started, note)
+
+
+def refusal(exchange: Exchange, error: ApiError) -> Response:
+    """The envelope of an error, with the fields that belong to its status."""
+    headers = [JSON]
+    if error.retry_after is not None:
+        headers.append((b"Retry-After", b"%d" % error.retry_after))
+    if error.code == "UNAUTHORIZED":
+        headers.append((b"WWW-Authenticate", b"Bearer"))
+    if isinstance(error, UpstreamError):
+        exchange.note = error.message
+        if error.tries:
+            exchange.tries, exchange.instance = len(error.tries), error.tries[-1].instance
+    return Response(error.status, headers, error.encode(exchange.id))
+
+
+def _require(exchange: Exchange, *methods: str) -> None:
+    method = exchange.request.method
+    if method not in methods and not (method == "HEAD" and "GET" in methods):
+        exchange.fields.append((b"Allow", ", ".join(methods).encode()))
+        raise ApiError("METHOD_NOT_ALLOWED", f"{method} is not allowed here")
+
+
+def _is_visible(query: str) -> bool:
+    return not query or (query.isascii() and query.isprintable() and " " not in query and "#" not in query)

@@ -1,0 +1,75 @@
+"""The gateway's process: puts its parts together, and takes them apart again.
+
+Peers and settings come down the agent link and hold for the next request; call counters and request records go up.
+Leaving `serve` stops listening, finishes what is under way within a second, and closes everything.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+from embedded_services.agent.context import ChildContext
+from embedded_services.common.platform import listening_socket, raise_file_limit
+from embedded_services.common.tasks import Tasks
+from embedded_services.contracts.agent import Policies
+from embedded_services.gateway import health, metrics
+from embedded_services.gateway.auth import Authenticator
+from embedded_services.gateway.http import Response
+from embedded_services.gateway.pipeline import Gateway
+from embedded_services.gateway.request_log import RequestLog
+from embedded_services.gateway.server import GatewayServer
+from embedded_services.gateway.telemetry import Telemetry
+from embedded_services.upstream.client import UpstreamClient
+
+DRAIN_S: Final = 0.5
+"""aiohttp waits as long for a request to end, and once more for its task to."""
+_FILES: Final = 16_384
+_BACKLOG: Final = 2048
+
+
+@asynccontextmanager
+async def serve(context: ChildContext) -> AsyncIterator[int]:
+    """Yields the port. Raises OSError with EADDRINUSE when it is taken."""
+    spec, clock = context.spec, context.clock
+    sock = listening_socket(spec.host, spec.port)
+    raise_file_limit(_FILES)
+    request_log = RequestLog(context.workspace / "logs" / "requests.log", clock)
+    async with Tasks("gateway") as tasks, UpstreamClient(spec.settings, clock) as upstream:
+        telemetry = Telemetry(upstream.book, request_log)
+        gateway = Gateway(
+            spec.settings,
+            upstream,
+            Authenticator(spec.jwt_secret, clock),
+            telemetry,
+            clock,
+            {
+                "/health": partial(health.health, clock),
+                "/ready": lambda: health.ready(gateway.settings, upstream),
+                "/metrics": lambda: Response(
+                    200,
+                    [metrics.CONTENT_TYPE],
+                    metrics.render(telemetry, upstream.book, gateway.rate_limit.limiter),
+                ),
+            },
+        )
+
+        def apply(policies: Policies) -> None:
+            upstream.update_settings(policies.settings)
+            gateway.apply(policies.settings)
+
+        context.link.on_peers(upstream.update_peers)
+        context.link.on_policies(apply)
+        context.link.report(lambda: telemetry.beat(clock.monotonic()))
+        tasks.spawn(request_log.run(), "request log")
+        server = GatewayServer(gateway)
+        listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
+        try:
+            yield int(sock.getsockname()[1])
+        finally:
+            listener.close()
+            server.pre_shutdown()
+            await server.shutdown(DRAIN_S)
+            await listener.wait_closed()
+            await request_log.flush()

@@ -1,0 +1,67 @@
+"""Hands a request to the service that its route names, and the answer back.
+
+A small body is read first, so that it can be sent again if an instance fails; a larger one streams through and is sent
+once. The path goes on without `/api`, the query byte for byte.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from embedded_services.gateway.exchange import Exchange
+from embedded_services.gateway.headers import downstream_headers, upstream_headers
+from embedded_services.gateway.http import Body, Response
+from embedded_services.gateway.routes import API
+from embedded_services.upstream.client import UpstreamClient
+from embedded_services.upstream.messages import NOTHING, UpstreamRequest
+
+SMALL: Final = 64 * 1024
+"""Bytes of a body that is kept until the answer is there."""
+
+
+async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> Response:
+    """Raises ApiError, UpstreamError among them, when there is no answer to hand back."""
+    request = exchange.request
+    body, length = await _body(request.body)
+    response = await upstream.call(
+        service,
+        UpstreamRequest(
+            method=request.method,
+            target=request.target[len(API) :].encode(),
+            headers=upstream_headers(exchange, request.headers),
+            body=body,
+            length=length,
+            repeatable=request.headers.get(b"idempotency-key") is not None,
+        ),
+    )
+    exchange.instance, exchange.tries = response.instance, response.tries
+    if response.failed:
+        exchange.note = "; ".join(f"{failed.instance} {failed.reason}" for failed in response.failed)
+    headers = downstream_headers(response.headers)
+    headers.append((b"X-Service-Instance", response.instance.encode()))
+    if request.method == "HEAD" and response.length is None:
+        return Response(response.status, headers, NOTHING)
+    return Response(response.status, headers, response.body, response.length)
+
+
+async def _body(body: Body) -> tuple[bytes | AsyncIterator[bytes], int | None]:
+    """The whole body if it is small, else a stream of it and its length if that is known."""
+    if body.length == 0:
+        return b"", 0
+    if body.length is not None and body.length > SMALL:
+        return _stream([], body), body.length
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await body.read():
+        pieces.append(piece)
+        size += len(piece)
+        if size > SMALL:
+            return _stream(pieces, body), None
+    return b"".join(pieces), size
+
+
+async def _stream(begun: list[bytes], body: Body) -> AsyncIterator[bytes]:
+    for piece in begun:
+        yield piece
+    begun.clear()
+    while piece := await body.read():
+        yield piece
