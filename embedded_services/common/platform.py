@@ -237,12 +237,3 @@ def private_file(path: Path, content: bytes, *, durable: bool = True) -> None:
             file.flush()
             os.fsync(file.fileno())
     os.replace(temporary, path)
-
-
-def replace_process(argv: list[str], environment: dict[str, str]) -> None:
-    """Become another program, keeping the pid where the platform can; never returns."""
-    if not WINDOWS:
-        os.execve(argv[0], argv, environment)  # noqa: S606
-    import subprocess
-
-    raise SystemExit(subprocess.run(argv, env=environment, check=False).returncode)  # noqa: S603
