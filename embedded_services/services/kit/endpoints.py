@@ -43,6 +43,12 @@ class Caller:
         if owner != self.id and not self.may(permission):
             raise not_found(what)
 
+    def must_change(self, owner: str, read: Permission, write: Permission, what: str) -> None:
+        """Raises ApiError NOT_FOUND for what the caller cannot see, FORBIDDEN for what they can only see."""
+        self.must_see(owner, read, what)
+        if owner != self.id:
+            self.must(write)
+
     def whose(self, wanted: str | None, permission: Permission) -> str | None:
         """Whose rows a list shows, null for everyone's. Raises ApiError FORBIDDEN for another's without `permission`."""
         if self.may(permission):

@@ -140,7 +140,13 @@ class Compiled:
 
 class Language:
     def __init__(self) -> None:
-        environment = _Environment(undefined=_Missing, autoescape=False, trim_blocks=True, lstrip_blocks=True)
+        environment = _Environment(
+            undefined=_Missing,
+            autoescape=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
         environment.globals.clear()
         environment.filters = {**FILTERS, _BOUNDED: _bounded}
         environment.tests = {name: environment.tests[name] for name in _TESTS}

@@ -98,7 +98,9 @@ class Notices:
 
         def work(connection: Connection) -> Notification:
             row = _find(connection, ask.params["id"])
-            ask.caller.must_see(row.user_id, Permission.NOTIFICATIONS_WRITE, "notification")
+            ask.caller.must_change(
+                row.user_id, Permission.NOTIFICATIONS_READ, Permission.NOTIFICATIONS_WRITE, "notification"
+            )
             connection.execute(
                 update(notifications).where(notifications.c.id == row.id, _is_unread).values(read_at=now)
             )

@@ -79,7 +79,7 @@ _TEMPLATES: Final = (
         "order_confirmation",
         Channel.EMAIL,
         "Your order {{ orderId }}",
-        f"Thank you for your order {{{{ orderId }}}}:\n\n{_ORDER_LINES}\nTotal: {{{{ total|money }}}}\n",
+        f"Thank you for your order {{{{ orderId }}}}:\n\n{_ORDER_LINES}\n\nTotal: {{{{ total|money }}}}\n",
         "When an order is confirmed",
     ),
     (

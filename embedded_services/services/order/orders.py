@@ -74,10 +74,8 @@ class Orders:
 
         def work(connection: Connection) -> Order:
             row = _find(connection, ask.params["id"], lock=True)
-            ask.caller.must_see(row.user_id, Permission.ORDERS_READ, "order")
+            ask.caller.must_change(row.user_id, Permission.ORDERS_READ, Permission.ORDERS_WRITE, "order")
             owner_only = not ask.caller.may(Permission.ORDERS_WRITE)
-            if owner_only:
-                ask.caller.must_see(row.user_id, Permission.ORDERS_WRITE, "order")
             check_move(OrderStatus(row.status), after, owner_only=owner_only)
             if after is OrderStatus.CANCELLED:
                 release(connection, row.id, now)

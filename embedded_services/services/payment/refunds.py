@@ -30,9 +30,9 @@ class Refunds:
 
         def work(connection: Connection) -> Answer:
             payment = find(connection, ask.params["id"], lock=True)
-            ask.caller.must_see(payment.user_id, Permission.PAYMENTS_READ, "payment")
-            if payment.user_id != ask.caller.id:
-                ask.caller.must(Permission.PAYMENTS_WRITE)
+            ask.caller.must_change(
+                payment.user_id, Permission.PAYMENTS_READ, Permission.PAYMENTS_WRITE, "payment"
+            )
 
             def effect() -> Answer:
                 status = PaymentStatus(payment.status)

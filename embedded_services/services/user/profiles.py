@@ -39,7 +39,7 @@ class Profiles:
         self, ask: Ask[ProfileInput] | Ask[ProfilePatch], new: Callable[[ProfileInput], ProfileInput]
     ) -> Profile:
         owner = ask.params["userId"]
-        ask.caller.must_see(owner, Permission.USERS_WRITE, "profile")
+        ask.caller.must_change(owner, Permission.USERS_READ, Permission.USERS_WRITE, "profile")
         now = self._clock.now()
 
         def work(connection: Connection) -> Profile:

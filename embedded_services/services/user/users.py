@@ -46,7 +46,7 @@ class Users:
         return await self._database.read(lambda connection: show(find(connection, ask.params["id"])))
 
     async def rename(self, ask: Ask[UserPatch]) -> User:
-        ask.caller.must_see(ask.params["id"], Permission.USERS_WRITE, "user")
+        ask.caller.must_change(ask.params["id"], Permission.USERS_READ, Permission.USERS_WRITE, "user")
         return await self._change(ask.params["id"], name=ask.input.name.strip())
 
     async def set_role(self, ask: Ask[RoleChange]) -> User:

@@ -28,7 +28,7 @@ class Basket(Request, frozen=True):
     lines: Annotated[list[Line], Meta(min_length=1, max_length=2)]
     colour: Colour | None = None
     code: Annotated[str, Meta(pattern="^a+$")] = "a"
-    extra: dict[str, Annotated[str, Meta(max_length=3)]] = {}
+    extra: dict[Annotated[str, Meta(max_length=4)], Annotated[str, Meta(max_length=3)]] = {}
     weight: Annotated[float, Meta(gt=0)] = 1.0
 
 
@@ -102,6 +102,11 @@ def test_a_broken_rule_names_field_bound_and_unit(
     body: str, field: str, message: str, bound: float | None, unit: str | None
 ) -> None:
     assert refused(body) == ErrorDetail(field=field, message=message, bound=bound, unit=unit)
+
+
+def test_a_key_that_breaks_a_rule_names_the_field_that_has_it() -> None:
+    detail = refused(f'{{"lines":[{LINE}],"extra":{{"toolong":"x"}}}}')
+    assert (detail.field, detail.bound) == ("extra", 4)
 
 
 def test_a_form_that_is_not_kept_shows_the_pattern() -> None:
