@@ -6,7 +6,7 @@ when one fails; a server wants the failure logged and the rest to go on.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,9 +22,15 @@ class Tasks:
         self._owner = owner
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
-        """Start something that nobody awaits; its failure is logged with its traceback."""
-        self.start(coroutine, name).add_done_callback(_report)
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> Callable[[], None]:
+        """Start something that nobody awaits; its failure is logged with its traceback. Returns what cancels it."""
+        task = self.start(coroutine, name)
+        task.add_done_callback(_report)
+
+        def cancel() -> None:
+            task.cancel()
+
+        return cancel
 
     def start(self, coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """Start something that the caller awaits, and so hears of its failure; it still ends with its owner."""

@@ -134,8 +134,7 @@ class Catalog:
             self._write(before, after, cause, after.reason, now)
         if _as_peer(before) != _as_peer(after):
             self._revision += 1
-        if before != after:
-            self._notify(before, after)
+        self._notify(before, after)
 
     def _write(self, before: Entry | None, after: Entry | None, cause: str, reason: str, now: float) -> None:
         entry = after or before
@@ -158,8 +157,9 @@ class Catalog:
         )
 
     def _notify(self, before: Entry | None, after: Entry | None) -> None:
-        for listener in self._listeners:
-            listener(before, after)
+        if before != after:
+            for listener in self._listeners:
+                listener(before, after)
 
 
 def _as_peer(entry: Entry | None) -> tuple[object, ...] | None:

@@ -1,6 +1,5 @@
 """Health checks: one loop an instance, an interval apart with ±10 % so that they do not fall together."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
 
@@ -33,22 +32,24 @@ class HealthChecks:
         self._clock = clock
         self._random = random
         self._tasks = tasks
-        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._loops: dict[str, Callable[[], None]] = {}
 
     def watch(self, instance: str) -> None:
         """Check now, and from now on. A check that is under way for an earlier incarnation is dropped."""
         self.unwatch(instance)
-        self._loops[instance] = self._tasks.start(self._loop(instance), f"check {instance}")
+        self._loops[instance] = self._tasks.spawn(self._loop(instance), f"check {instance}")
 
     def unwatch(self, instance: str) -> None:
-        loop = self._loops.pop(instance, None)
-        if loop is not None:
-            loop.cancel()
+        end = self._loops.pop(instance, None)
+        if end is not None:
+            end()
 
     async def _loop(self, instance: str) -> None:
         while instance in self._catalog:
+            began = self._clock.monotonic()
             await self._check(self._catalog.get(instance))
-            await self._clock.sleep(self._policy().interval_s * self._random.uniform(0.9, 1.1))
+            pause = self._policy().interval_s * self._random.uniform(0.9, 1.1)
+            await self._clock.sleep(max(0.0, began + pause - self._clock.monotonic()))
 
     async def _check(self, entry: Entry) -> None:
         if entry.status not in CHECKED:

@@ -4,7 +4,7 @@ One that is not renewed within its `ttl` is `lost` and leaves the rotation; one 
 removed. A heartbeat brings a lost one back.
 """
 
-import asyncio
+from collections.abc import Callable
 
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
@@ -26,7 +26,8 @@ class ExternalInstances:
         self._clock = clock
         self._tasks = tasks
         self._ttl: dict[str, float] = {}
-        self._expiry: dict[str, asyncio.Task[None]] = {}
+        self._expiry: dict[str, Callable[[], None]] = {}
+        catalog.subscribe(self._yield_to_ours)
 
     def register(self, service: str, instance: str, asked: Registration) -> Registered:
         """Enter or replace. Raises CONFLICT for an id that is taken by an instance of ours or of another service."""
@@ -61,7 +62,7 @@ class ExternalInstances:
         self._catalog.add(entry, cause="registration")
         self._ttl[instance] = asked.ttl
         self._watch_expiry(instance)
-        self._check(instance)
+        self._check(instance, "registration")
         return Registered(id=instance, expires_at=now + asked.ttl)
 
     def heartbeat(self, service: str, instance: str) -> Registered:
@@ -72,7 +73,7 @@ class ExternalInstances:
         self._catalog.renew(instance, expires_at)
         if entry.status is Status.LOST:
             self._catalog.apply(instance, Found("renewed itself"), now, cause="heartbeat")
-            self._check(instance)
+            self._check(instance, "heartbeat")
         self._watch_expiry(instance)
         return Registered(id=instance, expires_at=expires_at)
 
@@ -80,12 +81,13 @@ class ExternalInstances:
         self._external(service, instance)
         self._forget(instance, "registration", reason)
 
-    def _check(self, instance: str) -> None:
+    def _check(self, instance: str, cause: str) -> None:
         """One that asked for no checks is taken at its word."""
         if self._catalog.get(instance).health_path:
             self._checks.watch(instance)
         else:
-            self._catalog.apply(instance, Trusted(), self._clock.now(), cause="registration")
+            self._checks.unwatch(instance)
+            self._catalog.apply(instance, Trusted(), self._clock.now(), cause=cause)
 
     def _external(self, service: str, instance: str) -> Entry:
         entry = self._catalog.get(instance)
@@ -93,19 +95,28 @@ class ExternalInstances:
             raise ApiError("NOT_FOUND", f"{instance!r} is not registered from outside for {service}")
         return entry
 
+    def _yield_to_ours(self, before: Entry | None, after: Entry | None) -> None:
+        """An instance of ours that needs the id has taken its place, by scaling up for example."""
+        if before is not None and before.external and after is not None and not after.external:
+            self._unwatch(before.id)
+
     def _forget(self, instance: str, cause: str, reason: str) -> None:
-        self._checks.unwatch(instance)
-        self._ttl.pop(instance, None)
-        expiry = self._expiry.pop(instance, None)
-        if expiry is not None and expiry is not asyncio.current_task():
-            expiry.cancel()
+        self._unwatch(instance)
         self._catalog.remove(instance, self._clock.now(), cause=cause, reason=reason)
 
+    def _unwatch(self, instance: str) -> None:
+        self._checks.unwatch(instance)
+        del self._ttl[instance]
+        self._cancel_expiry(instance)
+
     def _watch_expiry(self, instance: str) -> None:
-        running = self._expiry.pop(instance, None)
-        if running is not None:
-            running.cancel()
-        self._expiry[instance] = self._tasks.start(self._expire(instance), f"expiry of {instance}")
+        self._cancel_expiry(instance)
+        self._expiry[instance] = self._tasks.spawn(self._expire(instance), f"expiry of {instance}")
+
+    def _cancel_expiry(self, instance: str) -> None:
+        cancel = self._expiry.pop(instance, None)
+        if cancel is not None:
+            cancel()
 
     async def _expire(self, instance: str) -> None:
         await self._clock.sleep(self._ttl[instance])
@@ -113,4 +124,5 @@ class ExternalInstances:
         lost = Lost(f"not renewed within its {self._ttl[instance]:g} s")
         self._catalog.apply(instance, lost, self._clock.now(), cause="ttl")
         await self._clock.sleep(FORGET_S)
+        del self._expiry[instance]  # it would end this very task
         self._forget(instance, "ttl", f"lost for {FORGET_S:g} s")

@@ -47,7 +47,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Linked:
-    """The process said that it listens on `port`; its first check decides whether it is healthy."""
+    """The process said that it listens on `port`, for the first time or again; its next check says how it is."""
 
     port: int
 
@@ -98,7 +98,7 @@ class Undrained:
 
 @dataclass(frozen=True)
 class Lost:
-    """Not heard of: its agent link is gone, or its registration was not renewed."""
+    """Not heard of: its agent link is gone, or its registration was not renewed. One that is leaving stays so."""
 
     reason: str
 
@@ -136,7 +136,7 @@ CHECKED = frozenset({Status.STARTING, Status.HEALTHY, Status.UNHEALTHY, Status.F
 
 
 def step(entry: Entry, event: Event, now: float, policy: HealthPolicy) -> Entry:
-    """What `event` makes of `entry`. `since` moves only when the status does."""
+    """What `event` makes of `entry`. `since` moves only when the status does, or a new process was started."""
     after = _step(entry, event, now, policy)
     if after.status is not entry.status:
         after = replace(after, since=now)
@@ -160,7 +160,8 @@ def _step(entry: Entry, event: Event, now: float, policy: HealthPolicy) -> Entry
                 since=now,
             )
         case Linked(port):
-            return replace(entry, port=port, reason="listening, first check under way")
+            first = entry.status is Status.STARTING
+            return replace(entry, port=port, reason="listening, first check under way" if first else entry.reason)
         case CheckPassed(latency_ms):
             return _passed(entry, latency_ms, now, policy)
         case CheckFailed(message):
@@ -177,7 +178,8 @@ def _step(entry: Entry, event: Event, now: float, policy: HealthPolicy) -> Entry
         case Draining(reason):
             return _out(entry, Status.DRAINING, reason)
         case Lost(reason):
-            return _out(entry, Status.LOST, reason)
+            leaving = entry.status is Status.DRAINING  # and shall not come back when it is found again
+            return replace(entry, reason=reason) if leaving else _out(entry, Status.LOST, reason)
         case Trusted():
             return replace(
                 entry, status=Status.HEALTHY, in_rotation=True, reason="renews itself; asked for no checks"

@@ -22,9 +22,22 @@ class ProbeResult:
 
 
 class _Response:
+    """What the parser tells of the newest response; an interim one (1xx) is followed by another."""
+
     def __init__(self) -> None:
+        self.on_message_begin()
+
+    def on_message_begin(self) -> None:
         self.body = b""
+        self.has_head = False
+        self.framed = False
         self.complete = False
+
+    def on_header(self, name: bytes, _: bytes) -> None:
+        self.framed = self.framed or name.lower() in (b"content-length", b"transfer-encoding")
+
+    def on_headers_complete(self) -> None:
+        self.has_head = True
 
     def on_body(self, data: bytes) -> None:
         self.body += data
@@ -43,7 +56,7 @@ async def probe(host: str, port: int, path: str, timeout_s: float, clock: Clock)
         ok, message = False, f"no reply within {timeout_s * 1000:.0f} ms"
     except ConnectionRefusedError:
         ok, message = False, "connection refused"
-    except (OSError, httptools.HttpParserError, EOFError) as error:
+    except (OSError, EOFError, ValueError, httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
         ok, message = False, f"no valid reply: {str(error) or type(error).__name__}"
     else:
         ok = 200 <= status < 300
@@ -59,12 +72,12 @@ async def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
         response = _Response()
         parser = httptools.HttpResponseParser(response)
         received = 0
-        while not response.complete:
+        while not response.complete or parser.get_status_code() < 200:
             data = await reader.read(MAX_RESPONSE)
             if not data:
-                if received and parser.get_status_code():
+                if response.has_head and not response.framed and parser.get_status_code() >= 200:
                     break
-                raise EOFError("closed without a reply")
+                raise EOFError("closed in the middle of the reply" if received else "closed without a reply")
             received += len(data)
             if received > MAX_RESPONSE:
                 raise EOFError(f"more than {MAX_RESPONSE} bytes")
@@ -78,8 +91,8 @@ async def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
 
 def _explain(status: int, body: bytes) -> str:
     """The status, and the `reason` that our own services give with it."""
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(ValueError, RecursionError):
         answer = msgspec.json.decode(body)
         if isinstance(answer, dict) and isinstance(answer.get("reason"), str):
-            return f"answered {status}: {answer['reason'][:200]}"
+            return f"answered {status}: {' '.join(answer['reason'].split())[:200]}"
     return f"answered {status}"
