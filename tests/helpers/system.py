@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -37,10 +38,11 @@ class Launch:
 
     process: asyncio.subprocess.Process
     mark: str
-    stderr: Path
+    stderr: int
+    """Of a file that has no name."""
 
     def errors(self) -> str:
-        return self.stderr.read_text()
+        return os.pread(self.stderr, 1 << 20, 0).decode()
 
     def processes(self) -> list[psutil.Process]:
         """All of its living processes. A zombie has ended; only its parent has not looked."""
@@ -72,6 +74,7 @@ class Launch:
             self.process.kill()
             await self.process.wait()
         left = await self.gone()
+        os.close(self.stderr)
         for process in self.processes():
             process.kill()
         assert not left, f"processes were left behind: {left}"
@@ -134,16 +137,14 @@ class RunningSystem:
 
 async def launch(workspace: Path, *options: str, module: str = "embedded_services") -> Launch:
     """Start it, and do not wait for anything."""
-    workspace.parent.mkdir(parents=True, exist_ok=True)
     mark = uuid.uuid4().hex
-    stderr = workspace.parent / f"stderr-{mark}.txt"
-    with stderr.open("wb") as errors:
+    with tempfile.TemporaryFile() as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, "--workspace", str(workspace), *options,
             stdout=asyncio.subprocess.PIPE, stderr=errors, stdin=asyncio.subprocess.DEVNULL, cwd=ROOT,
             env={**os.environ, MARK: mark}, start_new_session=True,
         )  # fmt: skip
-    return Launch(process, mark, stderr)
+        return Launch(process, mark, os.dup(errors.fileno()))
 
 
 async def until_ready(started: Launch) -> Ready:
