@@ -5,15 +5,15 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from embedded_services.contracts.wire import Message, Request, Timestamp
+from embedded_services.contracts.wire import END, Message, Request, Timestamp
+from embedded_services.services.kit.fields import Id
 from embedded_services.services.kit.pages import Paging
 
 BODY_SOURCE_LIMIT: Final = 8_000
 """Characters of a template's body."""
 
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
-TemplateName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-VariableName = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+TemplateName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}" + END)]
+VariableName = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}" + END)]
 Data = Annotated[dict[VariableName, Any], Meta(max_length=50)]
 
 

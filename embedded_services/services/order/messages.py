@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from embedded_services.contracts.wire import Message, Request, Timestamp
+from embedded_services.services.kit.fields import ONE_LINE, Id
 from embedded_services.services.kit.pages import Paging
 from embedded_services.services.kit.times import Moment
 from embedded_services.services.order.moves import OrderStatus
@@ -14,12 +15,9 @@ from embedded_services.services.order.moves import OrderStatus
 MAX_LINES: Final = 50
 MAX_QUANTITY: Final = 1000
 
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, extra_json_schema={"x-unit": "pieces"})]
 Stock = Annotated[int, Meta(ge=0, le=1_000_000_000, extra_json_schema={"x-unit": "pieces"})]
-ProductName = Annotated[
-    str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")
-]
+ProductName = Annotated[str, Meta(min_length=1, max_length=120, pattern=ONE_LINE)]
 
 
 class NewProduct(Request, frozen=True):

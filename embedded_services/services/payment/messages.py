@@ -6,11 +6,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from embedded_services.contracts.wire import Message, Request, Timestamp
+from embedded_services.contracts.wire import END, Message, Request, Timestamp
+from embedded_services.services.kit.fields import Id
 from embedded_services.services.kit.pages import Paging
 
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[!-~]+$")]
-CardNumber = Annotated[str, Meta(pattern=r"^[0-9]{12,19}$")]
+CardNumber = Annotated[str, Meta(pattern=r"^[0-9]{12,19}" + END)]
 
 
 class Currency(StrEnum):

@@ -5,15 +5,14 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from embedded_services.contracts.wire import Message, Request, Timestamp
+from embedded_services.contracts.wire import END, Message, Request, Timestamp
+from embedded_services.services.kit.fields import ONE_LINE
 from embedded_services.services.kit.pages import Paging
 from embedded_services.services.kit.roles import Permission, Role
 
-_LINE = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
-
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
-PersonName = Annotated[str, Meta(min_length=1, max_length=80, pattern=_LINE)]
-Line = Annotated[str, Meta(min_length=1, max_length=120, pattern=_LINE)]
+PersonName = Annotated[str, Meta(min_length=1, max_length=80, pattern=ONE_LINE)]
+Line = Annotated[str, Meta(min_length=1, max_length=120, pattern=ONE_LINE)]
 
 
 class Registration(Request, frozen=True):
@@ -69,12 +68,12 @@ class Address(Request, omit_defaults=True, frozen=True):
     line2: Line | None = None
     city: Line | None = None
     region: Line | None = None
-    postal_code: Annotated[str, Meta(pattern=r"^[A-Za-z0-9 -]{2,16}$")] | None = None
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    postal_code: Annotated[str, Meta(pattern=r"^[A-Za-z0-9 -]{2,16}" + END)] | None = None
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}" + END)] | None = None
 
 
-Phone = Annotated[str, Meta(pattern=r"^\+?[0-9][0-9 ()./-]{3,30}$")]
-Locale = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
+Phone = Annotated[str, Meta(pattern=r"^\+?[0-9][0-9 ()./-]{3,30}" + END)]
+Locale = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}" + END)]
 PreferenceName = Annotated[str, Meta(min_length=1, max_length=64)]
 Preference = Annotated[str, Meta(max_length=256)] | bool | int | float
 Preferences = Annotated[dict[PreferenceName, Preference], Meta(max_length=50)]

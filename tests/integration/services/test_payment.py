@@ -104,6 +104,7 @@ async def test_an_order_is_paid_once(api: Api) -> None:
         ({"orderId": ""}, "orderId"),
         ({"orderId": "a b"}, "orderId"),
         ({"cardNumber": "1234"}, "cardNumber"),
+        ({"cardNumber": "4242424242424242\n"}, "cardNumber"),
         ({"cardNumber": "4242424242424242", "method": "wallet"}, "cardNumber"),
         ({"status": "completed"}, "status"),
     ],

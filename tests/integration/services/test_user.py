@@ -95,6 +95,7 @@ async def test_an_address_is_taken_once_even_by_many_at_one_moment(tmp_path: Pat
         ({"name": "   "}, "name"),
         ({"name": "x" * 81}, "name"),
         ({"name": "a\nb"}, "name"),
+        ({"name": "a\n"}, "name"),
         ({"role": "admin"}, "role"),
     ],
 )
