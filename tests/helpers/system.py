@@ -138,11 +138,13 @@ class RunningSystem:
 async def launch(workspace: Path, *options: str, module: str = "embedded_services") -> Launch:
     """Start it, and do not wait for anything."""
     mark = uuid.uuid4().hex
+    # As on a user's machine: with compiled modules kept, whatever this shell says.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, "--workspace", str(workspace), *options,
             stdout=asyncio.subprocess.PIPE, stderr=errors, stdin=asyncio.subprocess.DEVNULL, cwd=ROOT,
-            env={**os.environ, MARK: mark}, start_new_session=True,
+            env={**environment, MARK: mark}, start_new_session=True,
         )  # fmt: skip
         return Launch(process, mark, os.dup(errors.fileno()))
 
