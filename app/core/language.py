@@ -1,0 +1,51 @@
+"""The language of the window: English in the source, other languages as catalogues of whole sentences.
+
+`tr("{n} of {total} in rotation", n=1, total=2)` looks the sentence up and fills it in. A sentence that a catalogue
+lacks appears in English; a translation with a placeholder that the sentence does not have is refused at load.
+Text is looked up when a widget is built, so a change of language builds the widgets anew.
+"""
+
+import json
+import string
+from collections.abc import Mapping
+from typing import Any, Final
+
+from embedded_services.common.resources import resource
+
+ENGLISH: Final = "en"
+LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "zh_CN": "简体中文"}
+
+_catalogue: dict[str, str] = {}  # as with a process's locale, there is one
+
+
+class CatalogueError(Exception):
+    """A catalogue cannot be used; the message says which and why."""
+
+
+def use(language: str) -> None:
+    """Take the catalogue of `language` for all text from now on. Raises CatalogueError."""
+    found = {} if language == ENGLISH else load(language)
+    _catalogue.clear()
+    _catalogue.update(found)
+
+
+def load(language: str) -> dict[str, str]:
+    path = resource("translations", f"{language}.json")
+    try:
+        catalogue = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CatalogueError(f"{path} cannot be read: {error}") from error
+    for sentence, translation in catalogue.items():
+        if not isinstance(translation, str) or _fields(sentence) != _fields(translation):
+            raise CatalogueError(f"{path}: the placeholders of {sentence!r} and its translation differ")
+    return dict(catalogue)
+
+
+def tr(sentence: str, /, **values: Any) -> str:
+    """The sentence in the window's language, with `values` in its placeholders."""
+    text = _catalogue.get(sentence, sentence)
+    return text.format(**values) if values else text
+
+
+def _fields(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}

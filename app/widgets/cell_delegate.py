@@ -1,0 +1,130 @@
+"""Paints one cell from its `Look`: lamp, toned text, sparkline. Panels subclass it only for cells of their own kind."""
+
+from typing import TYPE_CHECKING, Final, cast
+
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QPainter
+from PySide6.QtWidgets import QAbstractItemView, QStyledItemDelegate, QStyleOptionViewItem, QToolTip
+
+from app.qt.columns import Look, Role, Span
+from app.qt.icons import draw_icon
+from app.qt.theme import theme
+from app.qt.tokens import Tone
+from app.widgets.shapes import draw_status
+from app.widgets.sparkline import draw_series
+
+if TYPE_CHECKING:
+    from app.widgets.row_view import RowView
+
+PAD: Final = 8
+INDENT: Final = 20
+CHEVRON: Final = 16
+LAMP_GAP: Final = 8
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class CellDelegate(QStyledItemDelegate):
+    """Belongs to a `RowView`, which paints the row's ground and edges."""
+
+    def __init__(self, view: "RowView") -> None:
+        super().__init__(view)
+        self._view = view
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(0, theme().size.row_group if self._is_group(index) else self._view.row_height)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        look = index.data(Role.LOOK)
+        if look is None:
+            return
+        painter.save()
+        area = self._area(option, index)
+        if index.column() == 0 and self._is_group(index):
+            self._draw_chevron(painter, area, index)
+        if look.mark is not None:
+            area = self._draw_mark(painter, area, look)
+        if look.series is not None:
+            tone: Tone = "text_muted" if self._view.is_stale else "plot_p95"
+            draw_series(painter, area.adjusted(0, 7, 0, -7), look.series, theme().color(tone))
+        self._draw_spans(painter, area, look)
+        painter.restore()
+
+    def helpEvent(
+        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index
+    ) -> bool:
+        """A tooltip of its own, or the whole text where it is cut."""
+        look = index.data(Role.LOOK)
+        if (
+            event.type() is QEvent.Type.ToolTip
+            and look is not None
+            and not index.data(Qt.ItemDataRole.ToolTipRole)
+        ):
+            room = self._area(option, index).width() - (self._lamp_side + LAMP_GAP if look.mark else 0)
+            if _width(look) > room:
+                QToolTip.showText(event.globalPos(), index.data(), view)
+                return True
+        return super().helpEvent(event, view, option, index)
+
+    # --- pieces ---------------------------------------------------------------------------------------------------
+
+    def _is_group(self, index: Index) -> bool:
+        return not self._view.uniformRowHeights() and not index.parent().isValid()
+
+    def _area(self, option: QStyleOptionViewItem, index: Index) -> QRectF:
+        """Where the cell's content goes: inside the padding, after the indent of a tree's first column."""
+        area = QRectF(option.rect).adjusted(PAD, 0, -PAD, -1)
+        if index.column() == 0:
+            tree = not self._view.uniformRowHeights()
+            area.setLeft(area.left() + PAD + (INDENT if tree else 0))
+        return area
+
+    @property
+    def _lamp_side(self) -> int:
+        return theme().size.lamp_small
+
+    def _draw_chevron(self, painter: QPainter, area: QRectF, index: Index) -> None:
+        name = "chevron-down" if self._view.isExpanded(cast("QModelIndex", index)) else "chevron-right"
+        side = 12
+        place = QRectF(area.left() - INDENT, area.center().y() - side / 2, side, side)
+        draw_icon(painter, place, name, theme().color("text_muted"))
+
+    def _draw_mark(self, painter: QPainter, area: QRectF, look: Look) -> QRectF:
+        """Draws the lamp and gives what is left beside it. Right-aligned text keeps its lamp close to it."""
+        side = self._lamp_side
+        left = area.left()
+        if look.align == "right":
+            left = max(area.left(), area.right() - _width(look) - side - LAMP_GAP)
+        place = QRectF(left, area.center().y() - side / 2, side, side)
+        draw_status(painter, place, "unknown" if self._view.is_stale else str(look.mark))
+        return area.adjusted(side + LAMP_GAP, 0, 0, 0)
+
+    def _draw_spans(self, painter: QPainter, area: QRectF, look: Look) -> None:
+        left = area.left()
+        if look.align != "left":
+            spare = max(0.0, area.width() - _width(look))
+            left += spare if look.align == "right" else spare / 2
+        for span in look.spans:
+            font = _font(look, span)
+            metrics = QFontMetricsF(font)
+            room = area.right() - left
+            text = metrics.elidedText(span.text, Qt.TextElideMode.ElideRight, room + 1)
+            painter.setFont(font)
+            painter.setPen(theme().color("text_muted" if self._view.is_stale else span.tone))
+            baseline = area.center().y() + (metrics.ascent() - metrics.descent()) / 2
+            painter.drawText(QPointF(left, baseline), text)
+            left += metrics.horizontalAdvance(text)
+            if left >= area.right():
+                break
+
+
+def _font(look: Look, span: Span) -> QFont:
+    if not span.strong:
+        return theme().font(look.face)
+    font = QFont(theme().font(look.face))
+    font.setWeight(QFont.Weight.DemiBold)
+    return font
+
+
+def _width(look: Look) -> float:
+    return sum(QFontMetricsF(_font(look, span)).horizontalAdvance(span.text) for span in look.spans)

@@ -1,0 +1,117 @@
+"""The base of every panel: a header, a place for messages, and content that gives way to a state view.
+
+A panel is a view and nothing else: it builds widgets, tells what the user wants by signals, and shows what it is told
+through setters. It never awaits and knows no client; its presenter does.
+"""
+
+from typing import Literal
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from app.core.messages import UserMessage, to_message
+from app.qt.theme import theme
+from app.widgets.label import ElidedLabel, Label
+from app.widgets.notice import Notice
+from app.widgets.state_view import StateView
+
+
+class Panel(QWidget):
+    """Subclasses fill `self.content` (a vertical layout) and `add_header_widget`.
+
+    `inspector_requested(page)` puts an `InspectorPage` into the inspector (None empties it). `navigation_requested(
+    panel, argument)` opens another panel, say the logs of one process. `toast_requested(text)` says that something
+    went well. Actions of a panel that belong in the command palette are ordinary `addAction(QAction)`s with a text.
+    """
+
+    inspector_requested = Signal(object)
+    navigation_requested = Signal(str, object)
+    toast_requested = Signal(str)
+
+    def __init__(self, key: str, title: str, parent: QWidget | None = None) -> None:
+        """`key` names it for navigation, settings and tests (its objectName)."""
+        super().__init__(parent)
+        self.setObjectName(key)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.key = key
+        self.title = title
+        self.setAccessibleName(title)
+        self._subtitle = ElidedLabel("", "body", "text_muted")
+        self._header = QHBoxLayout()
+        self.notice = Notice("bad")
+        self.state = StateView()
+        self.content = QVBoxLayout()
+        self._stack = QStackedWidget()
+        self._build_frame()
+
+    def _build_frame(self) -> None:
+        header = QFrame()
+        header.setObjectName("panelHeader")
+        header.setFixedHeight(theme().size.panel_header)
+        header.setLayout(self._header)
+        self._header.setContentsMargins(16, 0, 16, 0)
+        self._header.setSpacing(12)
+        self._header.addWidget(Label(self.title, "title"))
+        self._header.addWidget(self._subtitle, 1)
+        messages = QVBoxLayout()
+        messages.setContentsMargins(16, 8, 16, 8)
+        messages.addWidget(self.notice)
+        self._messages = QWidget()
+        self._messages.setLayout(messages)
+        self._messages.setVisible(False)
+        self.notice.closed.connect(lambda: self._messages.setVisible(False))
+        page = QWidget()
+        page.setLayout(self.content)
+        self.content.setContentsMargins(0, 0, 0, 0)
+        self.content.setSpacing(0)
+        self._stack.addWidget(page)
+        self._stack.addWidget(self.state)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(header)
+        layout.addWidget(self._messages)
+        layout.addWidget(self._stack, 1)
+
+    def add_header_widget(self, widget: QWidget) -> None:
+        """Add a control at the right of the header."""
+        self._header.addWidget(widget)
+
+    def set_subtitle(self, text: str) -> None:
+        """The sentence beside the title: what there is, with figures."""
+        self._subtitle.setText(text)
+
+    # --- what a presenter tells -----------------------------------------------------------------------------------
+
+    def show_error(self, message: UserMessage | str) -> None:
+        self.notice.show_message(message)
+        self._messages.setVisible(True)
+
+    def show_failure(self, error: Exception) -> None:
+        """As `spawn(…, on_error=panel.show_failure)` wants it."""
+        self.show_error(to_message(error))
+
+    def clear_error(self) -> None:
+        self.notice.clear()
+
+    def show_content(self) -> None:
+        self._stack.setCurrentIndex(0)
+
+    def show_loading(self, title: str, text: str = "") -> None:
+        self.state.show_loading(title, text)
+        self._stack.setCurrentIndex(1)
+
+    def show_empty(self, title: str, text: str = "", action: str = "", icon: str = "empty") -> None:
+        """`state.action_requested` comes when the user takes the action."""
+        self.state.show_empty(title, text, action, icon)
+        self._stack.setCurrentIndex(1)
+
+    @property
+    def shown(self) -> Literal["content", "state"]:
+        return "content" if self._stack.currentIndex() == 0 else "state"
+
+    def set_stale(self, stale: bool) -> None:
+        """Contact with the control plane is lost (or back): override to mute values and turn lamps into rings."""
+
+    def open_at(self, argument: object) -> None:
+        """Another panel asked for this one with `navigation_requested`: override to show what it meant."""
