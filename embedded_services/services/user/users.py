@@ -19,7 +19,7 @@ from embedded_services.services.user.tables import users
 
 _present = select(users).where(users.c.deleted_at.is_(None))
 _by_id = _present.where(users.c.id == bindparam("id"))
-_changed = select(users).where(users.c.id == bindparam("id"))
+_by_id_even_deleted = select(users).where(users.c.id == bindparam("id"))
 _by_id_locked = _by_id.with_for_update()
 
 
@@ -77,7 +77,7 @@ class Users:
                 .where(users.c.id == id_)
                 .values(**values, revision=users.c.revision + 1, updated_at=now)
             )
-            return show(connection.execute(_changed, {"id": id_}).one())
+            return show(connection.execute(_by_id_even_deleted, {"id": id_}).one())
 
         return await self._database.transact(work)
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -232,3 +232,21 @@ async def test_an_instance_that_stops_frees_its_port(tmp_path: Path, role: str) 
         port = api.port
     with listening_socket("127.0.0.1", port):
         pass
+
+
+async def test_an_instance_whose_database_is_damaged_is_not_healthy(
+    tmp_path: Path, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("GET /products failed")
+    async with serving(tmp_path, "order"):
+        pass
+    with (tmp_path / "data" / "orders.db").open("r+b") as file:
+        whole = file.seek(0, os.SEEK_END)
+        file.seek(4096)
+        file.write(b"\xff" * (whole - 4096))
+    async with serving(tmp_path, "order") as api:
+        assert (await api("GET", "/products")).error["code"] == "INTERNAL_ERROR"
+        health = await api("GET", "/health", who=None)
+    assert health.status == 503
+    assert health.body["status"] == "unhealthy"
+    assert health.body["reason"] == "the database is damaged: database disk image is malformed"

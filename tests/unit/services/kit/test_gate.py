@@ -1,6 +1,5 @@
 """The write gate, with threads and without a database."""
 
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +60,4 @@ def test_a_process_thawed_later_finds_the_gate_open() -> None:
     gate = WriteGate(lambda: now)
     gate.hold()
     now += 3600
-    entered = threading.Event()
-    gate.enter()
-    entered.set()
-    assert entered.is_set()
+    gate.enter()  # would wait for ever, as this clock stands still
