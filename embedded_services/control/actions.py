@@ -18,7 +18,6 @@ from embedded_services.control.drain import Drain
 from embedded_services.control.launcher import Child, end_within
 from embedded_services.control.slots import Slot
 from embedded_services.control.supervisor import Supervisor
-from embedded_services.registry.catalog import Catalog
 from embedded_services.registry.lifecycle import Draining, Froze, Thawed
 
 HOLD_WRITES_S = 0.05
@@ -35,14 +34,12 @@ class Actions:
     def __init__(
         self,
         supervisor: Supervisor,
-        instances: Catalog,
         agents: Agents,
         drain: Drain,
         clock: Clock,
         tasks: Tasks,
     ) -> None:
         self._supervisor = supervisor
-        self._instances = instances
         self._agents = agents
         self._drain = drain
         self._clock = clock
@@ -62,10 +59,6 @@ class Actions:
         `hold_lock` (freeze only) does not wait for a transaction boundary, so that the frozen process may keep its
         database's write lock. Raises NOT_FOUND, and CONFLICT where the action makes no sense in the present state.
         """
-        if slot_id not in self._supervisor and slot_id in self._instances:
-            raise ApiError(
-                "CONFLICT", f"{slot_id} was not started by this system, so its process is not ours to touch"
-            )
         return await self._table[action](self._supervisor.get(slot_id), hold_lock)
 
     async def _kill(self, slot: Slot, _: bool) -> ActionResult:
@@ -82,9 +75,8 @@ class Actions:
         self._ask(slot, "terminated by you")
         self._leave(slot, "terminating")
         self._tasks.spawn(self._end(child), f"end of {slot.id}")
-        return _did(
-            slot, "terminate", child, "out of rotation, finishing what is under way; then it restarts"
-        )
+        then = "; then it restarts" if slot.wanted else ""
+        return _did(slot, "terminate", child, f"out of rotation, finishing what is under way{then}")
 
     async def _end(self, child: Child) -> None:
         await self._clock.sleep(LEAVE_S)
@@ -92,16 +84,13 @@ class Actions:
         await end_within(child, TERMINATE_S)
 
     async def _freeze(self, slot: Slot, hold_lock: bool) -> ActionResult:
-        child = self._running(slot)
         if not platform.can_freeze():
             raise ApiError("CONFLICT", "this platform cannot freeze a process")
-        self._not_frozen(slot)
-        if slot.catalog.get(slot.id).status is Status.STARTING or not self._agents.is_linked(slot.id):
-            raise ApiError("CONFLICT", f"{slot.id} is still starting; freeze it when it is healthy")
+        child = self._freezable(slot)
         if not hold_lock and slot.service:
             await self._at_transaction_boundary(slot)
-        if slot.running is not child:
-            raise ApiError("CONFLICT", f"{slot.id} ended meanwhile")
+            if self._freezable(slot) is not child:
+                raise ApiError("CONFLICT", f"{slot.id} ended meanwhile")
         child.signal(platform.freeze)
         reason = "frozen by you (SIGSTOP); in rotation until its checks fail"
         slot.catalog.apply(slot.id, Froze(reason), self._clock.now(), cause="action")
@@ -167,6 +156,16 @@ class Actions:
             raise ApiError(
                 "CONFLICT", f"{slot.id} has no running process: {slot.catalog.get(slot.id).reason}"
             )
+        return child
+
+    def _freezable(self, slot: Slot) -> Child:
+        child = self._running(slot)
+        self._not_frozen(slot)
+        status = slot.catalog.get(slot.id).status
+        if status is Status.DRAINING:
+            raise ApiError("CONFLICT", f"{slot.id} is about to end: {slot.catalog.get(slot.id).reason}")
+        if status is Status.STARTING or not self._agents.is_linked(slot.id):
+            raise ApiError("CONFLICT", f"{slot.id} is not linked yet; freeze it when it is healthy")
         return child
 
     def _not_frozen(self, slot: Slot) -> None:

@@ -5,7 +5,6 @@ read; commands are few and bounded. A child that is frozen simply has its newest
 """
 
 import asyncio
-import hmac
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from aiohttp import WSMsgType, web
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts import agent as wire
 from embedded_services.contracts.agent import Beat, Command, Done, Hello, Peers, Policies, Up
+from embedded_services.control.api.guard import check_token
 
 MAX_FRAME = 4 * 1024 * 1024
 MAX_COMMANDS = 100
@@ -32,7 +32,7 @@ class LinkListener(Protocol):
         """A child said hello. False refuses it: it is not one that we are waiting for."""
         ...
 
-    def beat(self, child: str, beat: Beat) -> None: ...
+    def beat(self, child: str, incarnation: int, beat: Beat) -> None: ...
 
     def link_lost(self, child: str, incarnation: int) -> None: ...
 
@@ -96,8 +96,7 @@ class Agents:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The handler of `/v1/agent`. The token is the children's own, not the one that people use."""
-        if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {self._token}"):
-            raise web.HTTPUnauthorized
+        check_token(request.headers.get("Authorization"), self._token)
         socket = web.WebSocketResponse(max_msg_size=MAX_FRAME, compress=False)
         await socket.prepare(request)
         listener = self.listener
@@ -139,7 +138,7 @@ class Agents:
                 continue
             match message:
                 case Beat():
-                    listener.beat(hello.id, message)
+                    listener.beat(hello.id, hello.incarnation, message)
                 case Done():
                     answer = self._answers.get(message.command)
                     if answer is not None and not answer.done():

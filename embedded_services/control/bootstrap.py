@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -38,7 +39,7 @@ from embedded_services.control.options import Options
 from embedded_services.control.records import Recorder
 from embedded_services.control.scaling import Scaling
 from embedded_services.control.settings_store import SettingsStore
-from embedded_services.control.slots import Slot
+from embedded_services.control.slots import GATEWAY, Slot
 from embedded_services.control.supervisor import HOST, Supervisor, Surroundings
 from embedded_services.control.usage import Usage, UsageMeter
 from embedded_services.control.views import Facts, Views
@@ -63,15 +64,22 @@ class StartError(Exception):
 
 def run(options: Options, context: BaseContext) -> int:
     """Run the system until it is asked to stop. Returns the exit code."""
-    workspace = Workspace(options.workspace)
     try:
+        workspace = Workspace(options.workspace)
         with workspace.held():
-            log_to_terminal_and_file("control", workspace.path / "logs" / "control.log")
+            _start_logging(workspace.path / "logs" / "control.log")
             platform.run(_live(options, workspace, context))
     except (WorkspaceError, StartError) as error:
         sys.stderr.write(f"faultdeck: {error}\n")
         return 1
     return 0
+
+
+def _start_logging(path: Path) -> None:
+    try:
+        log_to_terminal_and_file("control", path)
+    except OSError as error:
+        raise WorkspaceError(f"cannot write {path}: {error.strerror}") from error
 
 
 async def _live(options: Options, workspace: Workspace, context: BaseContext) -> None:
@@ -153,7 +161,7 @@ class ControlPlane:
         self._operations = operations(
             Handlers(
                 views=self.views,
-                actions=Actions(self.supervisor, self.instances, self._agents, drain, clock, tasks),
+                actions=Actions(self.supervisor, self._agents, drain, clock, tasks),
                 settings=self.settings,
                 external=ExternalInstances(self.instances, self._instance_checks, clock, tasks),
                 instances=self.instances,
@@ -181,6 +189,7 @@ class ControlPlane:
     async def run(self) -> None:
         """Start, say that all is ready, wait until asked to stop, stop. Raises StartError."""
         platform.on_signals(asyncio.get_running_loop(), platform.stop_signals(), self._stop.set)
+        self._write_ready_file(None)
         await asyncio.to_thread(end_leftovers, self._workspace.last_run())
         async with self._server.serving(
             self._operations, stream=lambda request: serve_stream(request, self.hub), agent=self._agents.serve
@@ -230,15 +239,24 @@ class ControlPlane:
                 workspace=str(self._workspace.path),
             )
         )
-        if self._options.ready_file is not None:
-            try:
-                platform.private_file(self._options.ready_file, line + b"\n")
-            except OSError as error:
-                raise StartError(f"cannot write {self._options.ready_file}: {error.strerror}") from error
+        self._write_ready_file(line + b"\n")
         sys.stdout.write(line.decode() + "\n")
         sys.stdout.flush()
         _, why = self.views.status()
         log.info("ready at %s: %s", self.views.gateway_url(), why)
+
+    def _write_ready_file(self, content: bytes | None) -> None:
+        """None takes away what an earlier run wrote: whoever waits for the file must not find that one's."""
+        path = self._options.ready_file
+        if path is None:
+            return
+        try:
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                platform.private_file(path, content)
+        except OSError as error:
+            raise StartError(f"cannot write {path}: {error.strerror}") from error
 
     def _fail(self, reason: str) -> None:
         """A process cannot be had. That ends a start; later it is shown, and the rest goes on."""
@@ -250,10 +268,14 @@ class ControlPlane:
     # --- what follows from a change -------------------------------------------------------------------------------
 
     def _instance_changed(self, before: Entry | None, after: Entry | None) -> None:
-        if self.instances.revision != self._agents.told_revision:
+        """Who is in rotation, and why nobody is, is told to callers at once; the rest is for those who look."""
+        moved = before is None or after is None or before.status is not after.status
+        if moved or self.instances.revision != self._agents.told_revision:
             self._agents.push_peers()
         self.hub.changed("instances", "services", "system", "journal", "processes")
-        if before is None or after is None or before.status is not after.status:
+        if before is not None and after is None:
+            self.calls.forget(before.id)
+        if moved:
             self._consider_ready()
 
     def _process_changed(self) -> None:
@@ -269,8 +291,9 @@ class ControlPlane:
         self._write_run()
         self.hub.changed("processes", "instances")
 
-    def _record(self, beat: Beat) -> None:
-        self.recorder.report(beat.requests, beat.requests_seq)
+    def _record(self, child: str, incarnation: int, beat: Beat) -> None:
+        if child == GATEWAY:
+            self.recorder.report(incarnation, beat.requests, beat.requests_seq)
         if beat.calls:
             self.hub.changed("instances")
 

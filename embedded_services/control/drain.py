@@ -1,6 +1,5 @@
 """Graceful leaving: out of rotation first, then wait until nobody is being served, then end the process."""
 
-import asyncio
 from collections.abc import Callable
 
 from embedded_services.common import platform
@@ -24,7 +23,7 @@ class Drain:
         self._calls = calls
         self._clock = clock
         self._tasks = tasks
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._under_way: dict[str, Callable[[], None]] = {}
 
     def begin(self, slot: Slot, why: str, then: Callable[[], None] | None = None) -> None:
         """Take `slot` out; its process ends when nothing is in flight, after 10 s at the latest, and stays away."""
@@ -32,21 +31,27 @@ class Drain:
         slot.wanted = False
         child = slot.running
         if child is not None:
-            slot.asked = why
             if slot.catalog.get(slot.id).status is Status.FROZEN:
+                slot.asked = why
                 child.signal(platform.kill)
             else:
                 slot.catalog.apply(slot.id, Draining(why), self._clock.now(), cause="action")
-        self._under_way[slot.id] = self._tasks.start(self._finish(slot, child, then), f"drain of {slot.id}")
+        self._under_way[slot.id] = self._tasks.spawn(
+            self._finish(slot, child, why, then), f"drain of {slot.id}"
+        )
 
     def cancel(self, slot: Slot) -> None:
-        task = self._under_way.pop(slot.id, None)
-        if task is not None:
-            task.cancel()
+        """Let it be. A process that was told to end already still does, and is started again if it is wanted."""
+        cancel = self._under_way.pop(slot.id, None)
+        if cancel is not None:
+            cancel()
 
-    async def _finish(self, slot: Slot, child: Child | None, then: Callable[[], None] | None) -> None:
+    async def _finish(
+        self, slot: Slot, child: Child | None, why: str, then: Callable[[], None] | None
+    ) -> None:
         if child is not None and slot.catalog.get(slot.id).status is Status.DRAINING:
             await self._until_idle(slot)
+            slot.asked = why
             child.signal(platform.terminate)
         if child is not None:
             await end_within(child, TERMINATE_S)

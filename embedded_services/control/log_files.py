@@ -91,6 +91,6 @@ def parse(process: str, lines: list[bytes], now: float) -> Iterator[LogEntry]:
             continue
         try:
             yield _decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             text = line.decode("utf-8", "replace")[:2000]
             yield LogEntry(at=now, level="INFO", process=process, logger="output", message=text)

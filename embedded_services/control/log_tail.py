@@ -10,7 +10,7 @@ TAIL_BYTES = 16 * 1024
 
 
 def last_error(path: Path, otherwise: str) -> str:
-    """The newest error in the log, in one line; `otherwise` when there is none in its last 16 KiB."""
+    """The newest error in the log, in one line; `otherwise` alone when there is none in its last 16 KiB."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
@@ -21,9 +21,15 @@ def last_error(path: Path, otherwise: str) -> str:
     for line in reversed(lines):
         try:
             entry = msgspec.json.decode(line, type=LogEntry)
-        except msgspec.DecodeError:  # a library's own output, or the first line cut in two
+        except (ValueError, RecursionError):  # a library's own output, or the first line cut in two
             continue
         if entry.level in ("ERROR", "CRITICAL"):
-            cause = entry.trace.strip().splitlines()[-1:] or [entry.message]
-            return f"{otherwise}: {cause[0]}"
+            said = _exception(entry.trace) or entry.message.partition("\n")[0]
+            return f"{otherwise}: {said}"
     return otherwise
+
+
+def _exception(trace: str) -> str:
+    """The line that names the exception, of a chain the last; after it come notes, and what some libraries add."""
+    _, _, last = trace.rpartition("Traceback (most recent call last):\n")
+    return next((line for line in last.splitlines() if line and not line[0].isspace()), "")

@@ -3,10 +3,14 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from embedded_services.common.version import __version__
 from embedded_services.control.workspace import default_path
+
+MAX_DIGITS = 9
+"""Longer numbers are too large for anything here, and Python refuses to read the longest."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,14 @@ class Options:
     nice: int
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"faultdeck: {message}; --help lists what there is\n")
+
+
 def parse(argv: list[str]) -> Options:
     """Ends the program with exit code 2 and one line on what is wrong, or 0 for --help and --version."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="faultdeck-headless",
         description="Runs a whole microservice system on this machine, without a window, until Ctrl-C.",
         epilog="When all is healthy, one line of JSON on standard output says where everything is. Exit codes: "
@@ -40,7 +49,7 @@ def parse(argv: list[str]) -> Options:
         "--ready-file", type=Path, metavar="F", help="write the ready line there too (mode 0600)"
     )
     parser.add_argument(
-        "--nice", type=int, choices=range(20), default=0, metavar="N", help="lower the children's priority"
+        "--nice", type=_nice, default=0, metavar="N", help="lower the children's priority, by up to 19"
     )
     parser.add_argument("--install-system", action="store_true", help="install missing system packages first")
     given = parser.parse_args(argv)
@@ -55,7 +64,7 @@ def parse(argv: list[str]) -> Options:
 
 
 def _number(text: str, low: int, high: int) -> int:
-    if not text.isdecimal() or not low <= int(text) <= high:
+    if not text.isdecimal() or len(text) > MAX_DIGITS or not low <= int(text) <= high:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
     return int(text)
 
@@ -66,6 +75,10 @@ def _port(text: str) -> int:
 
 def _replicas(text: str) -> int:
     return _number(text, 1, 64)
+
+
+def _nice(text: str) -> int:
+    return _number(text, 0, 19)
 
 
 def _amqp(text: str) -> str:

@@ -1,8 +1,11 @@
 """Which port a process gets: the one it prefers, or the next free one."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 STRIDE = 10
+LOWEST = 1024
+HIGHEST = 65535
 
 
 def preferred(base: int, number: int) -> int:
@@ -11,9 +14,12 @@ def preferred(base: int, number: int) -> int:
 
 
 def next_free(wanted: int, reserved: Iterable[int], is_free: Callable[[int], bool]) -> int:
-    """`wanted` if it is free, else the next that is, leaving alone what others prefer. Raises OSError if none is."""
+    """`wanted` if it is free, else the next that is, leaving alone what others prefer.
+
+    After the highest comes the lowest that anybody may use. Raises OSError if none is free.
+    """
     avoid = set(reserved)
-    for port in range(wanted, 65536):
+    for port in chain(range(wanted, HIGHEST + 1), range(LOWEST, wanted)):
         if (port == wanted or port not in avoid) and is_free(port):
             return port
-    raise OSError(f"no free port from {wanted} upwards")
+    raise OSError("there is no free port")

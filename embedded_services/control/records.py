@@ -13,13 +13,16 @@ class Recorder:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.ring: Ring[RequestRecord] = Ring(self.CAPACITY)
+        self._incarnation = 0
         self._seen = 0
         self._changed = changed
 
-    def report(self, records: list[RequestRecord], total: int) -> None:
-        """`total` counts all requests of the gateway's present incarnation."""
-        fresh = total - self._seen if total >= self._seen else total
-        self._seen = total
+    def report(self, incarnation: int, records: list[RequestRecord], total: int) -> None:
+        """`total` counts all requests of this incarnation of the gateway."""
+        if incarnation != self._incarnation:
+            self._incarnation, self._seen = incarnation, 0
+        fresh = max(total - self._seen, len(records))
+        self._seen = max(total, self._seen)
         self.ring.pass_over(fresh - len(records))
         for record in records:
             self.ring.append(record)

@@ -8,6 +8,7 @@ import msgspec
 from embedded_services.contracts.errors import ApiError, ErrorDetail
 from embedded_services.contracts.settings import Settings, SettingsState, Strategy
 from embedded_services.contracts.validation import convert_builtins
+from embedded_services.control import ports
 
 Listener = Callable[[Settings, Settings], None]
 """Called with what was and what is. Must not fail: everything that can be wrong was checked before."""
@@ -50,7 +51,10 @@ class SettingsStore:
                 f"the settings are at revision {self._revision}, not {if_match}; read them again",
             )
         before = self._settings
-        after = convert_builtins(merge(msgspec.to_builtins(before), patch), Settings)
+        try:
+            after = convert_builtins(merge(msgspec.to_builtins(before), patch), Settings)
+        except RecursionError as error:
+            raise ApiError("VALIDATION_FAILED", "The patch is nested too deeply") from error
         if after == before:
             return self.state
         check(after, self._strategies)
@@ -79,7 +83,10 @@ def merge(target: Any, patch: Any) -> Any:
 
 
 def check(settings: Settings, strategies: frozenset[Strategy]) -> None:
-    """What types cannot say: names that must exist, strategies that must be available. Raises VALIDATION_FAILED."""
+    """What types cannot say: names that must exist, strategies that must be available, ports that there must be.
+
+    Raises VALIDATION_FAILED.
+    """
     problems = []
     for name, service in settings.services.items():
         if service.strategy not in strategies:
@@ -89,6 +96,10 @@ def check(settings: Settings, strategies: frozenset[Strategy]) -> None:
                     field=f"services.{name}.strategy", message=f"not available; one of {usable}", bound=usable
                 )
             )
+        highest = ports.HIGHEST - ports.STRIDE * (service.replicas - 1)
+        if service.replicas and service.port > highest:
+            message = f"must be at most {highest}, to leave room for {service.replicas} replicas"
+            problems.append(ErrorDetail(field=f"services.{name}.port", message=message, bound=highest))
     for index, route in enumerate(settings.routes):
         if route.service not in settings.services:
             problems.append(

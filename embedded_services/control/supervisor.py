@@ -55,7 +55,8 @@ class Surroundings:
     processes_changed: Callable[[], None]
     failed: Callable[[str], None]
     """Called with one line when a process cannot be had at all: before the system was ready, that ends the start."""
-    records: Callable[[Beat], None]
+    records: Callable[[str, int, Beat], None]
+    """Called with each beat, and the child and incarnation that it came from."""
 
 
 class Supervisor:
@@ -99,7 +100,6 @@ class Supervisor:
         slot.checks.unwatch(slot.id)
         del self._slots[slot.id]
         slot.catalog.remove(slot.id, self._around.clock.now(), cause="scale", reason=reason)
-        self._around.calls.forget(slot.id)
 
     # --- processes ----------------------------------------------------------------------------------------------
 
@@ -185,6 +185,8 @@ class Supervisor:
             return f"its port {slot.port} was taken"
         if code is not None and code < 0:
             return f"killed by signal {-code}"
+        if code == 0:
+            return "ended by itself, without an error"
         return last_error(self._around.workspace / "logs" / f"{slot.id}.log", f"ended with exit code {code}")
 
     def reset(self, slot: Slot) -> None:
@@ -239,10 +241,12 @@ class Supervisor:
         slot.checks.watch(slot.id)
         return True
 
-    def beat(self, child: str, beat: Beat) -> None:
-        if beat.calls:
+    def beat(self, child: str, incarnation: int, beat: Beat) -> None:
+        """The last words of a process that has ended may come after its end: they are no longer its present state."""
+        slot = self._slots.get(child)
+        if slot is not None and slot.running is not None and slot.incarnation == incarnation:
             self._around.calls.report(child, beat.calls)
-        self._around.records(beat)
+        self._around.records(child, incarnation, beat)
 
     def link_lost(self, child: str, incarnation: int) -> None:
         slot = self._slots.get(child)

@@ -19,19 +19,22 @@ class Usage:
 
 
 class UsageMeter:
-    """Looks at most once in `FRESH_S`; in between it answers what it saw."""
+    """Looks at most once in `FRESH_S`, and for processes it has not looked at yet; else it answers what it saw."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._processes: dict[int, psutil.Process] = {}
         self._seen: dict[int, Usage] = {}
+        self._asked: frozenset[int] = frozenset()
         self._at = float("-inf")
+        self._one_at_a_time = asyncio.Lock()
 
     async def read(self, pids: list[int]) -> dict[int, Usage]:
         """By pid; a process that has just ended is missing."""
-        if self._clock.monotonic() - self._at >= FRESH_S or not self._seen.keys() >= set(pids):
-            self._at = self._clock.monotonic()
-            self._seen = await asyncio.to_thread(self._look, pids)
+        async with self._one_at_a_time:
+            if self._clock.monotonic() - self._at >= FRESH_S or not self._asked.issuperset(pids):
+                self._seen = await asyncio.to_thread(self._look, pids)
+                self._at, self._asked = self._clock.monotonic(), frozenset(pids)
         return self._seen
 
     def _look(self, pids: list[int]) -> dict[int, Usage]:

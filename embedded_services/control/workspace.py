@@ -35,7 +35,11 @@ class Workspace:
     """Use it inside `with workspace.held():`, which makes the folder and keeps every other control plane out."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.expanduser().resolve()
+        """Raises WorkspaceError for a path that leads nowhere."""
+        try:
+            self.path = path.expanduser().resolve()
+        except (OSError, RuntimeError) as error:  # RuntimeError: no such user's home, or links in a circle
+            raise WorkspaceError(f"cannot use {path} as a workspace: {error}") from error
 
     @property
     def settings_path(self) -> Path:
@@ -63,6 +67,10 @@ class Workspace:
                 raise WorkspaceError(
                     f"the workspace {self.path} is already being served{self._by_whom()}"
                 ) from error
+            except OSError as error:
+                raise WorkspaceError(
+                    f"cannot lock the workspace {self.path}: {error.strerror}; choose another with --workspace"
+                ) from error
             yield
 
     def _by_whom(self) -> str:
@@ -83,7 +91,10 @@ class Workspace:
             return msgspec.json.decode(self.settings_path.read_bytes(), type=Settings)
         except OSError as error:
             raise WorkspaceError(f"cannot read {self.settings_path}: {error.strerror}") from error
-        except msgspec.DecodeError as error:
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # not JSON, not these types, not UTF-8, or nested without end
             raise WorkspaceError(
                 f"{self.settings_path} is not valid: {error}; correct it, or move it away to start with the defaults"
             ) from error
@@ -119,7 +130,7 @@ class Workspace:
         """What the last (or present) run wrote of itself; None when there is nothing usable."""
         try:
             return msgspec.json.decode(self.runtime_path.read_bytes(), type=Runtime)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def write_run(self, runtime: Runtime) -> None:

@@ -10,7 +10,15 @@ from embedded_services.common.version import __version__
 from embedded_services.contracts.errors import STATUS_OF, ErrorEnvelope
 from embedded_services.control.api.table import Operation
 
-ALWAYS = ("VALIDATION_FAILED", "UNAUTHORIZED", "INVALID_TOKEN")
+ALWAYS = (
+    "VALIDATION_FAILED",
+    "UNAUTHORIZED",
+    "INVALID_TOKEN",
+    "FORBIDDEN",
+    "PAYLOAD_TOO_LARGE",
+    "INTERNAL_ERROR",
+)
+WITH_BODY = ("UNSUPPORTED_MEDIA_TYPE",)
 _REF = "#/components/schemas/{name}"
 _NAME = re.compile(r"\{(\w+)\}")
 
@@ -77,7 +85,7 @@ def _parameters(op: Operation) -> list[dict[str, Any]]:
 
 def _errors(op: Operation) -> dict[str, Any]:
     by_status: dict[str, list[str]] = {}
-    for code in (*ALWAYS, *op.errors):
+    for code in (*ALWAYS, *(WITH_BODY if op.body is not None else ()), *op.errors):
         by_status.setdefault(str(STATUS_OF[code]), []).append(code)
     envelope = {"$ref": _REF.format(name=ErrorEnvelope.__name__)}
     return {status: _content(", ".join(codes), envelope) for status, codes in sorted(by_status.items())}

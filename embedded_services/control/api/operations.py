@@ -73,8 +73,13 @@ class Handlers:
         return page_of(self.views.instances(), lambda row: row.id, call.query)
 
     async def act_on_instance(self, call: Call) -> ActionResult:
-        self.instances.get(call.path["id"])
-        return await self._act(call, call.path["id"])
+        instance = self.instances.get(call.path["id"])
+        if instance.external:
+            raise ApiError(
+                "CONFLICT",
+                f"{instance.id} was not started by this system, so its process is not ours to touch",
+            )
+        return await self._act(call, instance.id)
 
     async def act_on_process(self, call: Call) -> ActionResult:
         return await self._act(call, call.path["name"])
