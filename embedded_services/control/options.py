@@ -38,7 +38,7 @@ def parse(argv: list[str]) -> Options:
     )
     parser.add_argument("--version", action="version", version=f"faultdeck {__version__}")
     parser.add_argument(
-        "--workspace", type=Path, metavar="DIR", default=default_path(), help="default: %(default)s"
+        "--workspace", type=_path, metavar="DIR", default=default_path(), help="default: %(default)s"
     )
     parser.add_argument("--gateway-port", type=_port, metavar="N", help="default: 3000, or the next free one")
     parser.add_argument(
@@ -46,7 +46,7 @@ def parse(argv: list[str]) -> Options:
     )
     parser.add_argument("--broker-url", type=_amqp, metavar="URL", help="an AMQP broker to use, amqp://…")
     parser.add_argument(
-        "--ready-file", type=Path, metavar="F", help="write the ready line there too (mode 0600)"
+        "--ready-file", type=_path, metavar="F", help="write the ready line there too (mode 0600)"
     )
     parser.add_argument(
         "--nice", type=_nice, default=0, metavar="N", help="lower the children's priority, by up to 19"
@@ -61,6 +61,12 @@ def parse(argv: list[str]) -> Options:
         ready_file=given.ready_file,
         nice=given.nice,
     )
+
+
+def _path(text: str) -> Path:
+    if not text:  # an unset variable in a script, which would mean the current folder
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
 
 
 def _number(text: str, low: int, high: int) -> int:

@@ -24,9 +24,7 @@ def test_else_it_is_the_next_free_one_that_nobody_prefers(
 ) -> None:
     found = next_free(wanted, reserved, lambda port: port not in taken)
     expected = next(
-        port
-        for port in range(wanted, 4000)
-        if port not in taken and (port == wanted or port not in reserved)
+        port for port in range(wanted, 4000) if port not in taken and (port == wanted or port not in reserved)
     )
     assert found == expected
 
