@@ -1,0 +1,30 @@
+"""Waiting for what the window will show, in coroutines and without sleeping longer than it takes."""
+
+import asyncio
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
+
+LOOK_S = 0.005
+
+
+async def eventually(condition: Callable[[], object], within_s: float = 10.0) -> None:
+    """Return as soon as `condition` holds; fail with what it is when it does not in time."""
+    try:
+        async with asyncio.timeout(within_s):
+            while not condition():
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError:
+        raise AssertionError(f"not within {within_s:g} s: {condition.__code__.co_names}") from None
+
+
+def settle() -> None:
+    """Let Qt lay out and paint what is pending. Not inside a coroutine that a task of the window could interrupt."""
+    QApplication.processEvents()
+
+
+def texts(widget: QWidget) -> list[str]:
+    """All that the visible labels of a widget say."""
+    return [
+        label.text() for label in widget.findChildren(QLabel) if label.isVisibleTo(widget) and label.text()
+    ]
