@@ -3,11 +3,17 @@
 import secrets
 
 _ALPHABET = "0123456789abcdefghijkmnpqrstuvwxyz"  # no l and o: people read these aloud
+_LENGTH = 12
 
 
 def new_id(prefix: str) -> str:
     """`<prefix>_` and 12 characters, 61 random bits: unique for the life of a workspace."""
-    return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(12))}"
+    number = secrets.randbelow(len(_ALPHABET) ** _LENGTH)
+    characters = []
+    for _ in range(_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        characters.append(_ALPHABET[digit])
+    return f"{prefix}_{''.join(characters)}"
 
 
 def new_request_id() -> str:

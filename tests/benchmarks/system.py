@@ -117,6 +117,7 @@ async def kills(workspace: Path, count: int) -> list[Figure]:
                 journal = (await system.control.journal()).items
                 gone = next(c for c in journal if c.instance == victim and c.incarnation == row.incarnation)
                 known.append((gone.at - killed_at) * 1000)
+                await asyncio.sleep(0.25)  # so that both are serving when the next one dies
             stop.set()
     failed = errors + sum(status >= 400 for status in statuses)
     return [
