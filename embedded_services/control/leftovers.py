@@ -27,7 +27,7 @@ def end_leftovers(last: Runtime | None) -> list[str]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     _, alive = psutil.wait_procs(left.values(), timeout=WAIT_S)
-    for process in alive:
+    for process in filter(_lives, alive):
         log.error("process %d of the previous run does not end", process.pid)
     if left:
         log.warning("ended what a previous run left: %s", ", ".join(left))
@@ -37,6 +37,15 @@ def end_leftovers(last: Runtime | None) -> list[str]:
 def _find(own: OwnProcess) -> psutil.Process | None:
     try:
         process = psutil.Process(own.pid)
-        return process if abs(process.create_time() - own.started_at) < 0.02 else None
-    except psutil.Error:
+        same = abs(process.create_time() - own.started_at) < 0.02
+    except (psutil.Error, ValueError):  # ValueError: a number that is no pid
         return None
+    return process if same and _lives(process) else None
+
+
+def _lives(process: psutil.Process) -> bool:
+    """A zombie has ended; only nobody has looked, as in a container without an init."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

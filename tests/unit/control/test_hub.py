@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -36,6 +35,20 @@ class World:
             return self.rows[topic]
 
         return rows
+
+    def change(self, kind: str, topic: str, *what: Any) -> None:
+        match kind:
+            case "set":
+                self.rows[topic][what[0]] = Row(what[1])
+            case "remove":
+                self.rows[topic].pop(what[0], None)
+            case "event":
+                for _ in range(what[0]):
+                    self.rings[topic].append(self.rings[topic].next_seq)
+            case "miss":
+                self.rings[topic].pass_over(what[0])
+            case _:
+                raise ValueError(kind)
 
     def plain(self) -> dict[str, dict[str, Any]]:
         return {
@@ -74,12 +87,13 @@ class Reader:
 
 
 def over_the_wire(frame: msgspec.Struct) -> Frame:
-    return decode_frame(msgspec.json.encode(frame))
+    told: Frame = decode_frame(msgspec.json.encode(frame))
+    return told
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    yield World()
+def world() -> World:
+    return World()
 
 
 topics = st.sampled_from(["instances", "services"])
@@ -103,20 +117,13 @@ def test_reader_has_exactly_the_state_and_every_event_or_its_absence_at_any_inte
     readers = [Reader(world, ALL), Reader(world, ALL)]
     for event in happened:
         match event:
-            case ("set", topic, key, value):
-                world.rows[topic][key] = Row(value)
-            case ("remove", topic, key):
-                world.rows[topic].pop(key, None)
-            case ("event", topic, count):
-                for _ in range(count):
-                    world.rings[topic].append(world.rings[topic].next_seq)
-            case ("miss", topic, count):
-                world.rings[topic].pass_over(count)
             case ("read", number):
                 readers[number].read()
                 assert readers[number].plain() == world.plain()
             case ("follow", number):
                 readers[number].subscriber.follow(ALL)
+            case _:
+                world.change(*event)
     for reader in readers:
         reader.read()
         assert reader.plain() == world.plain()

@@ -123,9 +123,7 @@ class CatalogMachine(RuleBasedStateMachine):
                 self.catalog.apply(instance, event, self.now, cause="event")
             return
         was = self.catalog.get(instance)
-        self.change(
-            instance, lambda: self.catalog.apply(instance, event, self.now, cause="event"), "event"
-        )
+        self.change(instance, lambda: self.catalog.apply(instance, event, self.now, cause="event"), "event")
         entered = self.catalog.get(instance).in_rotation and not was.in_rotation
         assert not entered or isinstance(event, (CheckPassed, Trusted))
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from embedded_services.contracts.instances import Status
 from embedded_services.contracts.settings import HealthPolicy
 from embedded_services.registry.lifecycle import (
-    CrashLooped,
     CheckFailed,
     CheckPassed,
+    CrashLooped,
     Draining,
     Entry,
     Event,
@@ -42,11 +42,8 @@ events: st.SearchStrategy[Event] = st.one_of(
 LEAVES = (Started, Exited, CrashLooped, Draining, Undrained, Lost, Found)
 
 
-def entry(**fields: object) -> Entry:
-    known: dict[str, object] = {
-        "id": "user-1", "service": "user", "host": "127.0.0.1", "port": 3001, "since": 0.0, "registered_at": 0.0,
-    }  # fmt: skip
-    return Entry(**(known | fields))  # type: ignore[arg-type] - the test's own fields
+def entry() -> Entry:
+    return Entry(id="user-1", service="user", host="127.0.0.1", port=3001, since=0.0, registered_at=0.0)
 
 
 def run(before: Entry, *happened: Event, policy: HealthPolicy | None = None) -> Entry:
@@ -100,9 +97,18 @@ def test_since_is_when_the_status_began(past: list[Event], event: Event, policy:
 def test_a_step_never_changes_who_the_instance_is(
     past: list[Event], event: Event, policy: HealthPolicy
 ) -> None:
-    before = run(entry(weight=7, external=True, expires_at=5.0), *past, policy=policy)
+    before = run(replace(entry(), weight=7, external=True, expires_at=5.0), *past, policy=policy)
     after = step(before, event, 99.0, policy)
-    for field in ("id", "service", "host", "weight", "external", "health_path", "registered_at", "expires_at"):
+    for field in (
+        "id",
+        "service",
+        "host",
+        "weight",
+        "external",
+        "health_path",
+        "registered_at",
+        "expires_at",
+    ):
         assert getattr(after, field) == getattr(before, field)
 
 
@@ -162,7 +168,9 @@ def test_first_passed_check_is_enough_whatever_the_rise() -> None:
     assert step(started, CheckPassed(1.0), 3.0, HealthPolicy(rise=3)).in_rotation
 
 
-@given(st.lists(events.filter(lambda event: not isinstance(event, (Started, Undrained, Found, Froze, Trusted)))))
+@given(
+    st.lists(events.filter(lambda event: not isinstance(event, (Started, Undrained, Found, Froze, Trusted))))
+)
 def test_leaving_instance_does_not_come_back_by_itself(happened: list[Event]) -> None:
     """A check, a lost link and its return are no reason to send requests to one that is about to end."""
     leaving = run(healthy(), Draining("scaled down"))

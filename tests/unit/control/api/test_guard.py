@@ -13,9 +13,8 @@ def is_refused(host: str | None, origin: str | None = None) -> bool:
     try:
         check_origin(host, origin, PORT)
     except ApiError as error:
-        assert (error.code, error.status) == ("FORBIDDEN", 403)
         error.encode("id")  # can be told, whatever was in it
-        return True
+        return error.code == "FORBIDDEN"
     return False
 
 
@@ -39,7 +38,7 @@ FOREIGN = [
     f"::1:{PORT}", f"192.168.0.1:{PORT}",
     # other ports
     "127.0.0.1", "localhost", "[::1]", "127.0.0.1:", "127.0.0.1:80", f"127.0.0.1:{PORT + 1}", f"127.0.0.1:{PORT}0",
-    f"127.0.0.1:0{PORT}", f"127.0.0.1:+{PORT}", f"127.0.0.1:-{PORT}", f"127.0.0.1: {PORT}", "127.0.0.1:４０１２３",
+    f"127.0.0.1:0{PORT}", f"127.0.0.1:+{PORT}", f"127.0.0.1:-{PORT}", f"127.0.0.1: {PORT}", "127.0.0.1:\uff14\uff10\uff11\uff12\uff13",
     "127.0.0.1:99999999", f"127.0.0.1:{PORT}:{PORT}",
     # userinfo, paths and other things that do not belong in an authority
     f"user@{HERE}", f"@{HERE}", f"{HERE}@evil.example", f"evil.example@{HERE}", f"user:pass@{HERE}",
