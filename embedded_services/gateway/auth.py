@@ -77,7 +77,7 @@ class Authenticator:
         if now >= expires or now < _seconds(claims.get("nbf", 0)) - LEEWAY_S:
             raise _refused()
         user, role = claims.get("sub", claims.get("id")), claims.get("role", "")
-        return Identity(_name(user), _name(role) if role else ""), expires
+        return Identity.of(_name(user), _name(role) if role else ""), expires
 
 
 def _seconds(value: object) -> float:

@@ -1,13 +1,13 @@
 """What is known of one request while it is being answered: filled in step by step, told at the end."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 from embedded_services.gateway.http import Request
 from embedded_services.upstream.messages import Pairs
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """Where a request stands in a distributed trace (W3C Trace Context): ids in lower-case hex."""
 
     trace_id: str
@@ -26,6 +26,15 @@ class Identity:
 
     user: str
     role: str
+    fields: Pairs
+    """As the services are told."""
+
+    @classmethod
+    def of(cls, user: str, role: str) -> Self:
+        fields = [(b"X-User-ID", user.encode())]
+        if role:
+            fields.append((b"X-User-Role", role.encode()))
+        return cls(user, role, fields)
 
 
 @dataclass(slots=True)

@@ -5,10 +5,12 @@ could pretend to be someone: the identity that services trust is written by the 
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from embedded_services.gateway.exchange import Exchange, Trace
 from embedded_services.gateway.http import Headers
+from embedded_services.gateway.memo import Memo
 from embedded_services.upstream.messages import Pairs
 
 _HOP_BY_HOP: Final = frozenset(
@@ -52,9 +54,9 @@ _OURS_DOWNSTREAM: Final = frozenset(
 _DROPPED_UPSTREAM: Final = _HOP_BY_HOP | _FRAMING | _OURS_UPSTREAM
 _DROPPED_DOWNSTREAM: Final = _HOP_BY_HOP | _FRAMING | _OURS_DOWNSTREAM
 _IDENTITY: Final = re.compile(rb"x[-_]*user")
-_TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_TRACEPARENT: Final = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-VIA: Final = b"1.1 faultdeck"
+_VIA: Final = (b"Via", b"1.1 faultdeck")
 
 
 def inbound_request_id(headers: Headers) -> str | None:
@@ -66,63 +68,67 @@ def inbound_request_id(headers: Headers) -> str | None:
 def continue_trace(headers: Headers, new_trace_id: str, span_id: str) -> Trace:
     """The client's trace with a new span, or a new trace if the client sent none that is valid."""
     value = headers.get(b"traceparent")
-    found = _TRACEPARENT.fullmatch(value) if value is not None else None
-    if found is None or (found[4] is not None and value is not None and value.startswith(b"00")):
+    if value is None or (found := _TRACEPARENT.fullmatch(value)) is None:
         return Trace(new_trace_id, span_id)
-    trace_id, parent, flags = found[1].decode(), found[2], found[3].decode()
-    if not trace_id.strip("0") or not parent.strip(b"0"):
+    version, trace_id, parent, flags, rest = found.groups()
+    if (version == b"00" and rest) or not trace_id.strip(b"0") or not parent.strip(b"0"):
         return Trace(new_trace_id, span_id)
     state = b",".join(headers.all(b"tracestate")) or None
-    return Trace(trace_id, span_id, flags, state)
+    return Trace(trace_id.decode(), span_id, flags.decode(), state)
+
+
+def _passes_upstream(name: bytes) -> bool:
+    lower = name.lower()
+    return lower not in _DROPPED_UPSTREAM and _IDENTITY.match(lower) is None
+
+
+def _passes_downstream(name: bytes) -> bool:
+    lower = name.lower()
+    return lower not in _DROPPED_DOWNSTREAM and not lower.startswith(b"access-control-")
+
+
+def _named_by(connection: bytes) -> frozenset[bytes]:
+    """The fields that the value of a Connection field says belong to the connection."""
+    return frozenset(name.strip() for name in connection.lower().split(b",")) - {b"keep-alive", b"close", b""}
+
+
+_upstream: Final = Memo(_passes_upstream)
+_downstream: Final = Memo(_passes_downstream)
+_is_connection: Final = Memo(lambda name: name.lower() == b"connection")
+_named: Final = Memo(_named_by)
 
 
 def upstream_headers(exchange: Exchange, headers: Headers) -> Pairs:
     """What a service is told: of `headers` what may pass, then what we say of the exchange."""
-    dropped = _dropped(headers, _DROPPED_UPSTREAM)
-    out = [
-        pair
-        for lower, pair in zip(headers.lower, headers.pairs, strict=True)
-        if lower not in dropped and _IDENTITY.match(lower) is None
-    ]
+    request = exchange.request
+    out = _passing(headers.pairs, _upstream)
     out += (
         (b"X-Request-ID", exchange.id.encode()),
-        (b"X-Forwarded-For", exchange.request.client.encode()),
+        (b"X-Forwarded-For", request.client.encode()),
         (b"X-Forwarded-Proto", b"http"),
         (b"X-Gateway-Time", b"%d" % (exchange.at * 1000)),
         (b"traceparent", exchange.trace.traceparent),
-        (b"Via", VIA),
+        _VIA,
     )
-    if (host := exchange.request.headers.get(b"host")) is not None:
+    if (host := request.headers.get(b"host")) is not None:
         out.append((b"X-Forwarded-Host", host))
     if exchange.trace.state is not None:
         out.append((b"tracestate", exchange.trace.state))
-    if (identity := exchange.identity) is not None:
-        out.append((b"X-User-ID", identity.user.encode()))
-        if identity.role:
-            out.append((b"X-User-Role", identity.role.encode()))
+    if exchange.identity is not None:
+        out += exchange.identity.fields
     return out
 
 
 def downstream_headers(pairs: Pairs) -> Pairs:
     """The fields of a service's response that the client gets to see."""
-    dropped = _DROPPED_DOWNSTREAM
-    out = []
-    named = False
-    for pair in pairs:
-        lower = pair[0].lower()
-        named = named or lower == b"connection"
-        if lower not in dropped and not lower.startswith(b"access-control-"):
-            out.append(pair)
-    if named:
-        also = _dropped(Headers(pairs), dropped)
-        out = [pair for pair in out if pair[0].lower() not in also]
-    out.append((b"Via", VIA))
+    out = _passing(pairs, _downstream)
+    out.append(_VIA)
     return out
 
 
-def _dropped(headers: Headers, always: frozenset[bytes]) -> frozenset[bytes]:
-    """`always`, and what the Connection fields name besides."""
-    if b"connection" not in headers.lower:
-        return always
-    named = b",".join(headers.all(b"connection")).lower().split(b",")
-    return always | {name.strip() for name in named}
+def _passing(pairs: Sequence[tuple[bytes, bytes]], passes: Memo[bool]) -> Pairs:
+    out = [pair for pair in pairs if passes[pair[0]]]
+    for name, value in pairs:
+        if _is_connection[name] and (named := _named[value]):
+            out = [pair for pair in out if pair[0].lower() not in named]
+    return out

@@ -7,31 +7,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from embedded_services.gateway.memo import Memo
 from embedded_services.upstream.messages import BodyStream, Pairs
 
 JSON: Final = (b"Content-Type", b"application/json")
 
 
+_lower: Final = Memo(bytes.lower)
+
+
 class Headers:
     """The fields of a request in the order they came, with the spelling they had. Looked up in lower case."""
 
-    __slots__ = ("_first", "lower", "pairs")
+    __slots__ = ("_first", "pairs")
 
     def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         self.pairs = pairs
-        self.lower = [name.lower() for name, _ in pairs]
-        self._first: dict[bytes, bytes] | None = None
+        self._first = {_lower[name]: value for name, value in reversed(pairs)}
 
     def get(self, name: bytes) -> bytes | None:
         """The value of a field, the first one if there are several; `name` is lower case."""
-        if self._first is None:
-            self._first = {}
-            for lower, (_, value) in zip(self.lower, self.pairs, strict=True):
-                self._first.setdefault(lower, value)
         return self._first.get(name)
 
     def all(self, name: bytes) -> list[bytes]:
-        return [value for lower, (_, value) in zip(self.lower, self.pairs, strict=True) if lower == name]
+        return [value for spelled, value in self.pairs if _lower[spelled] == name]
 
 
 class ClientLeftError(Exception):

@@ -24,11 +24,12 @@ class RateLimit:
         self._settings = settings
         self.limiter = Limiter(settings, now)
         self._policy = _policy(settings)
+        self._kind, self._field = _key(settings)
 
     @property
     def by_user(self) -> bool:
         """Whether the client is known by its token, which must be verified first then."""
-        return self._settings.key == "user"
+        return self._kind == "user"
 
     def apply(self, settings: LimitSettings, now: float) -> None:
         """Put other settings in force. Counts still apply unless clients are told apart in another way."""
@@ -40,13 +41,13 @@ class RateLimit:
             self.limiter.apply(settings, now)
         self._settings = settings
         self._policy = _policy(settings)
+        self._kind, self._field = _key(settings)
 
     def key(self, client: str, headers: Headers, identity: Identity | None) -> str:
         """What the request counts for; whoever does not show what clients are told apart by counts by address."""
-        kind, _, name = self._settings.key.partition(":")
-        if kind == "user" and identity is not None:
+        if self._kind == "user" and identity is not None:
             return f"user {identity.user}"
-        if kind == "header" and (value := headers.get(name.lower().encode())):
+        if self._kind == "header" and (value := headers.get(self._field)):
             return f"header {value[:_MAX_KEY].decode('latin-1')}"
         return client
 
@@ -56,7 +57,7 @@ class RateLimit:
     def fields(self, verdict: Verdict) -> Pairs:
         """What every answer says of the client's allowance."""
         return [
-            (b"RateLimit-Policy", self._policy),
+            self._policy,
             (b"RateLimit", b'"default";r=%d;t=%d' % (verdict.remaining, math.ceil(verdict.reset_s))),
         ]
 
@@ -68,5 +69,11 @@ def too_many(verdict: Verdict) -> ApiError:
     )
 
 
-def _policy(settings: LimitSettings) -> bytes:
-    return b'"default";q=%d;w=%d' % (settings.limit, settings.window_s)
+def _policy(settings: LimitSettings) -> tuple[bytes, bytes]:
+    return b"RateLimit-Policy", b'"default";q=%d;w=%d' % (settings.limit, settings.window_s)
+
+
+def _key(settings: LimitSettings) -> tuple[str, bytes]:
+    """What clients are told apart by, and the name of the field if it is one."""
+    kind, _, name = settings.key.partition(":")
+    return kind, name.lower().encode()

@@ -25,11 +25,11 @@ from embedded_services.gateway.routes import RouteTable, is_plain
 from embedded_services.gateway.telemetry import Telemetry
 from embedded_services.upstream.client import UpstreamClient
 from embedded_services.upstream.failures import UpstreamError
+from embedded_services.upstream.messages import METHODS
 
 Local = Callable[[], Response]
 """An endpoint of the gateway itself, open to everybody."""
 
-METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CLIENT_LEFT: Final = 499
 
 log = logging.getLogger(__name__)
@@ -140,14 +140,13 @@ class Gateway:
 
     def _begin(self, request: Request) -> Exchange:
         self._telemetry.begin()
-        ids = self._ids
-        headers = request.headers
+        digits = self._ids.hex(64)
         return Exchange(
-            request=request,
-            id=inbound_request_id(headers) or ids.hex(16),
-            at=self._clock.now(),
-            started=self._clock.monotonic(),
-            trace=continue_trace(headers, ids.hex(32), ids.hex(16)),
+            request,
+            inbound_request_id(request.headers) or digits[48:],
+            self._clock.now(),
+            self._clock.monotonic(),
+            continue_trace(request.headers, digits[:32], digits[32:48]),
         )
 
     def _dress(self, exchange: Exchange, response: Response) -> Response:

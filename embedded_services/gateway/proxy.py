@@ -9,7 +9,7 @@ from typing import Final
 
 from embedded_services.gateway.exchange import Exchange
 from embedded_services.gateway.headers import downstream_headers, upstream_headers
-from embedded_services.gateway.http import Body, Response
+from embedded_services.gateway.http import NO_BODY, Body, Response
 from embedded_services.gateway.routes import API
 from embedded_services.upstream.client import UpstreamClient
 from embedded_services.upstream.messages import NOTHING, UpstreamRequest
@@ -21,32 +21,25 @@ SMALL: Final = 64 * 1024
 async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> Response:
     """Raises ApiError, UpstreamError among them, when there is no answer to hand back."""
     request = exchange.request
-    body, length = await _body(request.body)
+    body, length = (b"", 0) if request.body is NO_BODY else await _body(request.body)
+    has_key = request.headers.get(b"idempotency-key") is not None
+    target = request.target[len(API) :].encode()
+    headers = upstream_headers(exchange, request.headers)
     response = await upstream.call(
-        service,
-        UpstreamRequest(
-            method=request.method,
-            target=request.target[len(API) :].encode(),
-            headers=upstream_headers(exchange, request.headers),
-            body=body,
-            length=length,
-            repeatable=request.headers.get(b"idempotency-key") is not None,
-        ),
+        service, UpstreamRequest(request.method, target, headers, body, length, has_key)
     )
     exchange.instance, exchange.tries = response.instance, response.tries
     if response.failed:
         exchange.note = "; ".join(f"{failed.instance} {failed.reason}" for failed in response.failed)
-    headers = downstream_headers(response.headers)
-    headers.append((b"X-Service-Instance", response.instance.encode()))
+    fields = downstream_headers(response.headers)
+    fields.append((b"X-Service-Instance", response.instance.encode()))
     if request.method == "HEAD" and response.length is None:
-        return Response(response.status, headers, NOTHING)
-    return Response(response.status, headers, response.body, response.length)
+        return Response(response.status, fields, NOTHING)
+    return Response(response.status, fields, response.body, response.length)
 
 
 async def _body(body: Body) -> tuple[bytes | AsyncIterator[bytes], int | None]:
     """The whole body if it is small, else a stream of it and its length if that is known."""
-    if body.length == 0:
-        return b"", 0
     if body.length is not None and body.length > SMALL:
         return _stream([], body), body.length
     pieces: list[bytes] = []

@@ -16,7 +16,7 @@ from embedded_services.upstream.failures import UpstreamError
 from embedded_services.upstream.messages import BodyStream
 
 _STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus
 }
 _NEVER_A_BODY: Final = frozenset({204, 304})
 
@@ -37,62 +37,77 @@ class Answer:
 
     async def write_eof(self, _: bytes = b"") -> None:
         """Raises ConnectionError when the client is gone or must be told by the end of the connection."""
+        response = self._response
         note = "the client left"
         try:
-            await self._write()
+            if isinstance(response.body, bytes):
+                await self._write_whole(response.body)
+            else:
+                await self._write_stream(response.body)
             note = ""
         except UpstreamError as error:
             note = error.message
             raise ConnectionResetError(note) from error
         finally:
-            if not isinstance(self._response.body, bytes):
-                self._response.body.close()
-            if self._response.finished is not None:
-                self._response.finished(note)
+            if not isinstance(response.body, bytes):
+                response.body.close()
+            if response.finished is not None:
+                response.finished(note)
 
-    async def _write(self) -> None:
-        response, raw = self._response, self._raw
-        body, length = response.body, response.length
-        is_11 = raw.version >= HttpVersion11
-        silent = raw.method == "HEAD" or response.status in _NEVER_A_BODY
-        if length is None and isinstance(body, bytes):
-            length = len(body)
-        head = self._head(length, is_11)
-        if isinstance(body, bytes):
-            await raw.writer.write(head if silent else head + body)
+    async def _write_whole(self, body: bytes) -> None:
+        length = self._response.length
+        head = self._head(len(body) if length is None else length)
+        self._send(head if self._silent else head + body)
+        if self._raw.protocol.writing_paused:
+            await self._raw.writer.drain()
+
+    async def _write_stream(self, body: BodyStream) -> None:
+        raw, length = self._raw, self._response.length
+        self._send(self._head(length))
+        if self._silent:
             return
-        await raw.writer.write(head)
-        if not silent:
-            await self._stream(body, chunked=length is None and is_11, framed=length is not None or is_11)
+        is_11 = raw.version >= HttpVersion11
+        chunked = length is None and is_11
+        try:
+            async for piece in body:
+                self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                if raw.protocol.writing_paused:
+                    await raw.writer.drain()
+        except (UpstreamError, asyncio.CancelledError):
+            if length is None and not is_11 and raw.transport is not None:
+                raw.transport.abort()  # an orderly end would say that this was all
+            raise
+        if chunked:
+            self._send(b"0\r\n\r\n")
 
-    def _head(self, length: int | None, is_11: bool) -> bytes:
+    def _send(self, data: bytes) -> None:
+        transport = self._raw.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client left")
+        transport.write(data)
+
+    @property
+    def _silent(self) -> bool:
+        """Whether the head is all there is to send."""
+        return self._raw.method == "HEAD" or self._response.status in _NEVER_A_BODY
+
+    def _head(self, length: int | None) -> bytes:
         """Status line and fields. A length that HTTP/1.0 cannot tell is told by the end of the connection."""
         response = self._response
-        parts = [_STATUS_LINES.get(response.status) or b"HTTP/1.1 %d \r\n" % response.status]
-        for name, value in response.headers:
-            parts += (name, b": ", value, b"\r\n")
+        is_11 = self._raw.version >= HttpVersion11
+        lines = [
+            _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d " % response.status,
+            *map(b": ".join, response.headers),
+        ]
         if response.status not in _NEVER_A_BODY:
             if length is not None:
-                parts.append(b"Content-Length: %d\r\n" % length)
+                lines.append(b"Content-Length: %d" % length)
             elif is_11:
-                parts.append(b"Transfer-Encoding: chunked\r\n")
+                lines.append(b"Transfer-Encoding: chunked")
             else:
                 self.keep_alive = False
         if not self.keep_alive:
-            parts.append(b"Connection: close\r\n")
+            lines.append(b"Connection: close")
         elif not is_11:
-            parts.append(b"Connection: keep-alive\r\n")
-        parts.append(b"\r\n")
-        return b"".join(parts)
-
-    async def _stream(self, body: BodyStream, *, chunked: bool, framed: bool) -> None:
-        write = self._raw.writer.write
-        try:
-            async for piece in body:
-                await write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-        except (UpstreamError, asyncio.CancelledError):
-            if not framed and self._raw.transport is not None:
-                self._raw.transport.abort()  # an orderly end would say that this was all
-            raise
-        if chunked:
-            await write(b"0\r\n\r\n")
+            lines.append(b"Connection: keep-alive")
+        return b"\r\n".join((*lines, b"", b""))

@@ -13,7 +13,7 @@ from embedded_services.contracts.settings import Route
 
 API: Final = "/api"
 
-_UNUSUAL: Final = re.compile(r"//|/\.|%|[^!-~]|[\\#?;]")
+_ORDINARY: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _ESCAPE: Final = re.compile(r"%(..)", re.DOTALL)
 _ESCAPES_THAT_CHANGE_A_PATH: Final = {
     "2f",
@@ -27,10 +27,10 @@ _DOTS: Final = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 
 def is_plain(path: str) -> bool:
     """Whether a path means the same to everybody who reads it."""
+    if _ORDINARY.fullmatch(path) is not None:
+        return True
     if not path.startswith("/"):
         return False
-    if _UNUSUAL.search(path) is None:
-        return True
     if "//" in path or not path.isascii() or not path.isprintable() or any(mark in path for mark in " \\#?;"):
         return False
     escapes = [escape.lower() for escape in _ESCAPE.findall(path)]
@@ -45,24 +45,42 @@ class RouteTable:
     """The longest prefix wins; for the path itself, an exact route wins over one that also covers what is below."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        self._exact = {route.prefix: route for route in routes if route.exact}
-        self._below = {route.prefix: route for route in routes if not route.exact}
-        self._depth = max((route.prefix.count("/") for route in routes), default=0)
+        self._root = _Node()
+        self._depth = 0
+        for route in routes:
+            segments = route.prefix.split("/")
+            node = self._root
+            for segment in segments:
+                node = node.children.setdefault(segment, _Node())
+            if route.exact:
+                node.exact = route
+            else:
+                node.below = route
+            self._depth = max(self._depth, len(segments))
 
     def match(self, path: str) -> Route | None:
-        route = self._exact.get(path) or self._below.get(path)
-        if route is not None:
-            return route
-        ends, end = [], 0
-        for _ in range(self._depth):
-            end = path.find("/", end + 1)
-            if end < 0:
+        segments = path.split("/", self._depth)
+        node, found = self._root, None
+        for place, segment in enumerate(segments, 1):
+            following = node.children.get(segment)
+            if following is None:
                 break
-            ends.append(end)
-        for end in reversed(ends):
-            if (route := self._below.get(path[:end])) is not None:
-                return route
-        return None
+            node = following
+            if node.exact is not None and place == len(segments):
+                return node.exact
+            found = node.below or found
+        return found
+
+
+class _Node:
+    """The end of a prefix, or a step on the way to one."""
+
+    __slots__ = ("below", "children", "exact")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.exact: Route | None = None
+        self.below: Route | None = None
 
 
 def _is_hex(digits: str) -> bool:

@@ -150,7 +150,7 @@ def _origin_form(target: str) -> str:
 
 
 def _size(headers: Headers) -> int:
-    return sum(map(len, chain.from_iterable(headers.pairs))) + 4 * len(headers.pairs)
+    return len(b"".join(chain.from_iterable(headers.pairs))) + 4 * len(headers.pairs)
 
 
 def _headers_too_large(limit: int) -> ApiError:

@@ -60,6 +60,9 @@ class _Service:
         self.targets: list[_Target] = []
         self.reason = "the registry has not said yet"
 
+    def has_untried(self, tried: set[str]) -> bool:
+        return any(target.id not in tried for target in self.targets)
+
 
 class UpstreamClient:
     """`async with UpstreamClient(settings, clock) as client:` closes all connections at the end."""
@@ -128,40 +131,42 @@ class UpstreamClient:
         if known is None or target is None:
             raise nobody_there(service, known.reason if known is not None else "no such service")
         policy = known.policy
-        started = self._clock.monotonic()
+        started = now = self._clock.monotonic()
         deadline = started + policy.timeout_s
         repeatable = retries.is_repeatable(request.method, request.repeatable)
+        intact = isinstance(request.body, bytes)
         failed: tuple[FailedTry, ...] = ()
-        tried: set[str] = set()
+        tried = {target.id}
         fresh = False
         while True:
-            tried.add(target.id)
-            left = deadline - self._clock.monotonic() if failed else policy.timeout_s
-            elsewhere = _untried(known, tried)
-            intact = isinstance(request.body, bytes)
-            could_repeat = repeatable and intact and elsewhere > 0 and len(failed) + 1 < policy.tries
-            timeout_s = retries.try_timeout(left, policy.try_timeout_s, could_repeat)
+            could_repeat = (
+                repeatable and intact and len(failed) + 1 < policy.tries and known.has_untried(tried)
+            )
+            timeout_s = retries.try_timeout(deadline - now, policy.try_timeout_s, could_repeat)
             try:
-                response = await self._try(target, request, policy, timeout_s, fresh, repeatable)
+                response = await self._try(target, request, policy, timeout_s, now, fresh, repeatable)
             except TryError as failure:
                 failed = (*failed, FailedTry(target.id, failure.fault, str(failure)))
+                now = self._clock.monotonic()
                 situation = Situation(
                     fault=failure.fault,
                     repeatable=repeatable,
                     intact=intact or failure.fault in retries.NOTHING_SENT,
                     tries=len(failed),
                     allowed=policy.tries,
-                    untried=_untried(known, tried),
-                    time_left_s=deadline - self._clock.monotonic(),
+                    untried=known.has_untried(tried),
+                    time_left_s=deadline - now,
                 )
                 step = retries.decide(situation)
                 following = known.balancer.pick(tried) if step is Next.ELSEWHERE else target
                 if step is Next.GIVE_UP or following is None:
                     raise all_failed(service, failed) from None
                 target, fresh = following, step is Next.AGAIN
+                tried.add(target.id)
             else:
-                response.took_s = self._clock.monotonic() - started
-                response.failed = failed
+                if failed:
+                    response.failed = failed
+                    response.took_s += now - started
                 return response
 
     async def _try(
@@ -170,12 +175,13 @@ class UpstreamClient:
         request: UpstreamRequest,
         policy: CallPolicy,
         timeout_s: float,
+        began: float,
         fresh: bool,
         repeatable: bool,
     ) -> UpstreamResponse:
+        """One try on one instance, begun now. `fresh` does without the connections that are kept."""
         stats = target.stats
         stats.begin()
-        began = self._clock.monotonic()
         try:
             connection = None if fresh else target.pool.take(surely_alive=not repeatable)
             if connection is None:
@@ -191,15 +197,18 @@ class UpstreamClient:
             stats.end(failed=isinstance(error, TryError))
             raise
         now = self._clock.monotonic()
-        stats.latency.record(now - began, now)
+        took = now - began
+        stats.latency.record(took, now)
         reader = connection.reader
-        stream = _Stream(connection, target, reader.status)
+        status, headers = reader.status, reader.headers
         if not reader.complete:
-            return UpstreamResponse(reader.status, reader.headers, stream, reader.length, target.id, 0.0)
+            stream = _Stream(connection, target, status, self._clock)
+            return UpstreamResponse(status, headers, stream, reader.length, target.id, took)
         body = reader.take()
         length = reader.length if request.method == "HEAD" else len(body)
-        stream.end(failed=False)
-        return UpstreamResponse(reader.status, reader.headers, body, length, target.id, 0.0)
+        stats.end(failed=status >= 500)
+        target.pool.give(connection, now)
+        return UpstreamResponse(status, headers, body, length, target.id, took)
 
     def _replace(self, service: _Service, wanted: ServicePeers) -> None:
         before = {target.id: target for target in service.targets}
@@ -209,7 +218,7 @@ class UpstreamClient:
             if target is None or not target.is_still(peer):
                 if target is not None:
                     target.pool.close()
-                pool = Pool(peer.host, peer.port, self._tasks, self._clock)
+                pool = Pool(peer.host, peer.port, self._tasks)
                 target = _Target(peer, pool, self.book.of(peer))
             target.weight = peer.weight
             targets.append(target)
@@ -222,11 +231,12 @@ class UpstreamClient:
 
 
 class _Stream:
-    """The body of a response, and the end of its call: `messages.BodyStream`."""
+    """The rest of a response that is still coming, and the end of its call: `messages.BodyStream`."""
 
-    __slots__ = ("_connection", "_ended", "_status", "_target")
+    __slots__ = ("_clock", "_connection", "_ended", "_status", "_target")
 
-    def __init__(self, connection: Connection, target: _Target, status: int) -> None:
+    def __init__(self, connection: Connection, target: _Target, status: int, clock: Clock) -> None:
+        self._clock = clock
         self._connection = connection
         self._target = target
         self._status = status
@@ -241,27 +251,23 @@ class _Stream:
         try:
             piece = await self._connection.more(BODY_IDLE_S)
         except TryError as failure:
-            self.end(failed=True)
+            self._end(failed=True)
             raise BrokenBodyError(self._target.id, f"broke off its answer: it {failure}") from None
         except BaseException:
-            self.end(failed=False)
+            self._end(failed=False)
             raise
         if not piece:
-            self.end(failed=False)
+            self._end(failed=False)
             raise StopAsyncIteration
         return piece
 
     def close(self) -> None:
         if not self._ended:
             self._connection.close()
-            self.end(failed=False)
+            self._end(failed=False)
 
-    def end(self, *, failed: bool) -> None:
+    def _end(self, *, failed: bool) -> None:
         if not self._ended:
             self._ended = True
             self._target.stats.end(failed=failed or self._status >= 500)
-            self._target.pool.give(self._connection)
-
-
-def _untried(service: _Service, tried: set[str]) -> int:
-    return sum(target.id not in tried for target in service.targets)
+            self._target.pool.give(self._connection, self._clock.monotonic())

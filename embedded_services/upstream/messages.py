@@ -11,7 +11,7 @@ Pairs = list[tuple[bytes, bytes]]
 """Header fields in order, names in any spelling."""
 
 _TARGET: Final = re.compile(rb"/[!-~]*")
-_METHOD: Final = re.compile(r"[A-Z]{1,20}")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _ANNOUNCE_EMPTY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -34,29 +34,22 @@ class UpstreamRequest:
 
     def head(self, authority: bytes) -> bytes:
         """The request line and all fields, ready to be sent. Raises ValueError for what would not be one request."""
-        if _METHOD.fullmatch(self.method) is None or _TARGET.fullmatch(self.target) is None:
-            raise ValueError("the method is upper-case letters, the target a path of visible ASCII")
-        parts = [self.method.encode(), b" ", self.target, b" HTTP/1.1\r\nHost: ", authority, b"\r\n"]
-        for name, value in self.headers:
-            parts += (name, b": ", value, b"\r\n")
-        body = self.body
-        if not isinstance(body, bytes):
-            parts.append(
-                b"Transfer-Encoding: chunked\r\n"
-                if self.length is None
-                else b"Content-Length: %d\r\n" % self.length
+        if self.method not in METHODS or _TARGET.fullmatch(self.target) is None:
+            raise ValueError("the method is one we know, the target a path of visible ASCII")
+        lines = [
+            b"%b %b HTTP/1.1" % (self.method.encode(), self.target),
+            b"Host: " + authority,
+            *map(b": ".join, self.headers),
+        ]
+        if not isinstance(self.body, bytes):
+            lines.append(
+                b"Transfer-Encoding: chunked" if self.length is None else b"Content-Length: %d" % self.length
             )
-        elif body or self.method in _ANNOUNCE_EMPTY:
-            parts.append(b"Content-Length: %d\r\n" % len(body))
-        parts.append(b"\r\n")
-        head = b"".join(parts)
-        breaks = head.count(b"\r\n")
-        lines = (
-            len(self.headers)
-            + 3
-            + (not isinstance(body, bytes) or bool(body) or self.method in _ANNOUNCE_EMPTY)
-        )
-        if breaks != lines or head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
+        elif self.body or self.method in _ANNOUNCE_EMPTY:
+            lines.append(b"Content-Length: %d" % len(self.body))
+        head = b"\r\n".join((*lines, b"", b""))
+        breaks = len(lines) + 1
+        if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
             raise ValueError("a header field must not contain line breaks")
         return head
 

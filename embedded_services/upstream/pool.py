@@ -7,7 +7,6 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
 from embedded_services.upstream.failures import TryError
 from embedded_services.upstream.retries import Fault
@@ -18,11 +17,10 @@ IDLE_S: Final = 60.0
 
 
 class Pool:
-    def __init__(self, host: str, port: int, tasks: Tasks, clock: Clock) -> None:
+    def __init__(self, host: str, port: int, tasks: Tasks) -> None:
         self._host = host
         self._port = port
         self._tasks = tasks
-        self._clock = clock
         self._idle: deque[Connection] = deque()
         self._closed = False
 
@@ -54,9 +52,8 @@ class Pool:
             raise TryError(Fault.REFUSED, error.strerror or str(error)) from None
         return connection
 
-    def give(self, connection: Connection) -> None:
+    def give(self, connection: Connection, now: float) -> None:
         """An exchange has ended: keep the connection for the next one if it is fit for that."""
-        now = self._clock.monotonic()
         if not connection.finish(now):
             return
         if self._closed:

@@ -34,14 +34,15 @@ class Next(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`tries` were made of at most `allowed`; `untried` instances are left; `intact`: the body can be sent once more."""
+    """`tries` were made of at most `allowed`; `untried`: an instance is left that was not tried; `intact`: the body can be
+    sent once more."""
 
     fault: Fault
     repeatable: bool
     intact: bool
     tries: int
     allowed: int
-    untried: int
+    untried: bool
     time_left_s: float
 
 

@@ -31,7 +31,7 @@ def instances(*ids: str) -> list[Instance]:
 
 
 def draws(seed: int) -> Draw:
-    return random.Random(seed).random  # noqa: S311 - a test repeats exactly
+    return random.Random(seed).random
 
 
 def first() -> float:

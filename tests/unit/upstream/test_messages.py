@@ -49,12 +49,12 @@ def test_a_body_is_framed_by_what_is_known_of_it() -> None:
     ],
 )
 def test_what_would_not_be_one_request_is_refused(request_: UpstreamRequest) -> None:
-    with pytest.raises(ValueError, match=r"must not contain|upper-case"):
+    with pytest.raises(ValueError, match=r"must not contain|method is one"):
         request_.head(b"127.0.0.1:3001")
 
 
 @given(
-    st.text("ABC", min_size=1, max_size=5),
+    st.sampled_from(("GET", "POST", "TRACE")),
     st.binary(max_size=20),
     st.lists(st.tuples(st.binary(), st.binary())),
 )
@@ -65,4 +65,4 @@ def test_a_head_is_always_exactly_as_many_lines_as_it_has_fields(
         lines = head(UpstreamRequest(method, b"/" + target, headers))
     except ValueError:
         return
-    assert len(lines) == len(headers) + 4
+    assert len(lines) == len(headers) + 4 + (method == "POST")

@@ -18,7 +18,7 @@ situations = st.builds(
     intact=st.booleans(),
     tries=st.integers(1, 5),
     allowed=st.integers(1, 5),
-    untried=st.integers(0, 3),
+    untried=st.booleans(),
     time_left_s=st.floats(-1, 5),
 )
 

@@ -1,0 +1,23 @@
+"""A function of a header field's name or value that remembers its answers, up to a bound: honest traffic has few."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+REMEMBERED: Final = 1024
+_LONGEST: Final = 64
+
+
+class Memo(dict[bytes, T]):
+    """`memo[text]` is `function(text)`."""
+
+    def __init__(self, function: Callable[[bytes], T]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, text: bytes) -> T:
+        value = self._function(text)
+        if len(self) < REMEMBERED and len(text) <= _LONGEST:
+            self[text] = value
+        return value
