@@ -1,7 +1,7 @@
 """Who is asking: verifies the bearer token, and remembers for a while which ones were good.
 
 HS256 and nothing else; issuer, audience and expiry are required. A token is remembered until it expires, at most
-`REMEMBERED` of them; a bad one is looked at anew each time. Expiry is reckoned with the injected clock.
+`capacity` of them; a bad one is looked at anew each time. Expiry is reckoned with the injected clock.
 """
 
 import math
@@ -33,10 +33,16 @@ _OPTIONS: Final[Options] = {
 
 
 class Authenticator:
-    def __init__(self, secret: str, clock: Clock) -> None:
+    def __init__(self, secret: str, clock: Clock, capacity: int = REMEMBERED) -> None:
+        self._capacity = capacity
         self._secret = secret
         self._clock = clock
         self._known: dict[bytes, tuple[Identity, float]] = {}
+
+    @property
+    def remembered(self) -> int:
+        """How many tokens are known to be good."""
+        return len(self._known)
 
     def identify(self, headers: Headers) -> Identity:
         """Raises ApiError: UNAUTHORIZED without a bearer token, INVALID_TOKEN with one that is not good."""
@@ -52,7 +58,7 @@ class Authenticator:
         if scheme.lower() != b"bearer" or not token:
             raise ApiError("UNAUTHORIZED", "Access token required")
         identity, expires = self._verify(token)
-        if len(self._known) >= REMEMBERED:
+        if len(self._known) >= self._capacity:
             del self._known[next(iter(self._known))]
         self._known[value or b""] = (identity, expires)
         return identity

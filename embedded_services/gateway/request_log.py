@@ -51,10 +51,11 @@ class RequestLog:
         if not lines and not dropped:
             return
         self._lines, self._dropped = [], 0
+        text = b"".join(line + b"\n" for line in lines)
         if dropped:
-            lines.append(msgspec.json.encode({"at": self._clock.now(), "dropped": dropped}))
+            text += msgspec.json.encode({"at": self._clock.now(), "dropped": dropped}) + b"\n"
         try:
-            await asyncio.to_thread(self._write, b"\n".join(lines) + b"\n")
+            await asyncio.to_thread(self._write, text)
             self._failing = False
         except OSError as error:
             self._dropped += len(lines) + dropped
