@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from embedded_services.common.ids import new_request_id
 from embedded_services.common.platform import listening_socket
@@ -21,6 +22,8 @@ HOST = "127.0.0.1"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
+http_log = logging.getLogger(f"{__name__}.http")
+"""aiohttp's own."""
 
 
 class ControlServer:
@@ -40,11 +43,18 @@ class ControlServer:
         app = web.Application(middlewares=[self._middleware], client_max_size=MAX_BODY)
         app.router.add_get("/v1/stream", stream)
         app.router.add_get("/v1/agent", agent)
-        openapi = msgspec.json.encode(document(operations, self.url))
-        app.router.add_get("/openapi.json", lambda _: _json_bytes(openapi))
+        described = msgspec.json.encode(document(operations, self.url))
+
+        async def describe(_: web.Request) -> web.StreamResponse:
+            return _json_bytes(described)
+
+        app.router.add_get("/openapi.json", describe)
         for operation in operations:
             app.router.add_route(operation.method, operation.path, _handler(operation))
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.2)
+        http_log.addFilter(_plainly)
+        runner = web.AppRunner(
+            app, access_log=None, logger=http_log, handle_signals=False, shutdown_timeout=0.2
+        )
         await runner.setup()
         try:
             await web.SockSite(runner, self._socket).start()
@@ -88,13 +98,16 @@ def _handler(operation: Operation) -> Handler:
         result = await operation.handler(call)
         if operation.response is None:
             return web.Response(status=operation.status)
-        return await _json_bytes(msgspec.json.encode(result), operation.status)
+        return _json_bytes(msgspec.json.encode(result), operation.status)
 
     return handle
 
 
 async def _body(request: web.Request, operation: Operation, decoder: msgspec.json.Decoder[Any] | None) -> Any:
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise ApiError("VALIDATION_FAILED", "the body broke off, or its framing is wrong") from error
     if decoder is None:
         return None
     if not raw and not operation.body_required:
@@ -102,6 +115,15 @@ async def _body(request: web.Request, operation: Operation, decoder: msgspec.jso
     if raw and request.content_type != "application/json":
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", "send JSON, as Content-Type: application/json")
     return decode_json(decoder, raw)
+
+
+def _plainly(record: logging.LogRecord) -> bool:
+    """What is not HTTP is its sender's fault: worth a line, and no traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.msg, record.args, record.exc_info = "not an HTTP request: %s", (error.message,), None
+    return True
 
 
 def _if_match(request: web.Request) -> int | None:
@@ -135,5 +157,5 @@ def _error(error: ApiError, request_id: str, allow: str | None = None) -> web.Re
     )
 
 
-async def _json_bytes(body: bytes, status: int = 200) -> web.StreamResponse:
+def _json_bytes(body: bytes, status: int = 200) -> web.StreamResponse:
     return web.Response(status=status, body=body, content_type="application/json")
