@@ -19,7 +19,8 @@ class SystemStatus(StrEnum):
 class Process(Message, frozen=True):
     """A process of the system. `pss` is bytes and `cpu` a share of one core; both null where unknown.
 
-    `status` is an instance's, or for the other processes one of the same words.
+    `status` is an instance's, or for the other processes one of the same words. `since` is when that began;
+    `started_at` is when the present process was started, null while there is none.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Process(Message, frozen=True):
     restarts: int
     pss: int | None = None
     cpu: float | None = None
+    started_at: Timestamp | None = None
 
 
 class System(Message, frozen=True):

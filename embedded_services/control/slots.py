@@ -12,7 +12,10 @@ GATEWAY = "gateway"
 
 @dataclass(kw_only=True)
 class Slot:
-    """`asked` says why we are ending the present process, if we are; `wanted` whether it shall run again."""
+    """`asked` says why we are ending the present process, if we are; `wanted` whether it shall run again.
+
+    `started_at` is monotonic, for what is reckoned with it; `started_wall` is the same moment as people read it.
+    """
 
     id: str
     role: str
@@ -27,6 +30,7 @@ class Slot:
     incarnation: int = 0
     child: Child | None = None
     started_at: float = 0.0
+    started_wall: float = 0.0
     asked: str | None = None
     wanted: bool = True
     leaving: bool = False

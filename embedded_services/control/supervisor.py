@@ -113,6 +113,7 @@ class Supervisor:
         slot.asked = None
         slot.wanted = True
         slot.started_at = self._around.clock.monotonic()
+        slot.started_wall = self._around.clock.now()
         slot.child = self._around.launcher.start(
             slot.id, run_child, (self._around.spec_of(slot),), lambda child: self._ended(slot, child)
         )

@@ -117,6 +117,7 @@ class Views:
             incarnation=1,
             port=None,
             restarts=0,
+            started_at=self._facts.started_at,
         )
         rows = [own, *(self._process(slot) for slot in self._supervisor.slots())]
         return [_with_usage(row, usage.get(row.pid) if row.pid else None) for row in rows]
@@ -133,6 +134,7 @@ class Views:
             incarnation=slot.incarnation,
             port=slot.port,
             restarts=slot.restarts,
+            started_at=slot.started_wall if entry.pid is not None else None,
         )
 
     def gateway_url(self) -> str | None:
