@@ -1,6 +1,6 @@
 """`GET /v1/stream`: the WebSocket end of the hub."""
 
-import logging
+import contextlib
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -15,12 +15,12 @@ MAX_REQUEST = 64 * 1024
 
 _subscribe = msgspec.json.Decoder(Subscribe)
 
-log = logging.getLogger(__name__)
-
 
 async def serve_stream(request: web.Request, hub: Hub) -> web.WebSocketResponse:
     """Until the client leaves. A request that is not understood is answered by an `error` frame, and the stream goes on."""
     socket = web.WebSocketResponse(max_msg_size=MAX_REQUEST, compress=False, heartbeat=30.0)
+    if not socket.can_prepare(request):
+        raise ApiError("VALIDATION_FAILED", "this is a WebSocket; ask for it with 'Upgrade: websocket'")
     await socket.prepare(request)
     subscriber = hub.join()
     try:
@@ -39,9 +39,7 @@ async def _follow(socket: web.WebSocketResponse, subscriber: Subscriber, data: s
         body = data.encode() if isinstance(data, str) else data
         subscriber.follow(decode_json(_subscribe, body).subscribe)
     except ApiError as error:
-        await socket.send_str(
-            msgspec.json.encode(StreamError(code=error.code, message=error.message)).decode()
-        )
+        await _send(socket, StreamError(code=error.code, message=error.message))
 
 
 async def _write(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
@@ -49,7 +47,10 @@ async def _write(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
         await subscriber.wake.wait()
         subscriber.wake.clear()
         for frame in subscriber.take():
-            try:
-                await socket.send_str(msgspec.json.encode(frame).decode())
-            except ConnectionError:
-                return
+            await _send(socket, frame)
+
+
+async def _send(socket: web.WebSocketResponse, frame: msgspec.Struct) -> None:
+    """To one that has left, nothing: reading ends, and the stream with it."""
+    with contextlib.suppress(ConnectionError):
+        await socket.send_str(msgspec.json.encode(frame).decode())
