@@ -161,7 +161,9 @@ def _step(entry: Entry, event: Event, now: float, policy: HealthPolicy) -> Entry
             )
         case Linked(port):
             first = entry.status is Status.STARTING
-            return replace(entry, port=port, reason="listening, first check under way" if first else entry.reason)
+            return replace(
+                entry, port=port, reason="listening, first check under way" if first else entry.reason
+            )
         case CheckPassed(latency_ms):
             return _passed(entry, latency_ms, now, policy)
         case CheckFailed(message):
