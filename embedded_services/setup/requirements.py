@@ -10,8 +10,9 @@ from embedded_services.setup.report import SetupError
 
 EXTRAS_OF: Final[dict[str, tuple[str, ...]]] = {
     "run": (),
-    "tests": ("tests",),
-    "benchmarks": ("tests",),
+    "window": ("window",),
+    "tests": ("window", "tests"),
+    "benchmarks": ("window", "tests"),
 }
 """The optional dependencies of pyproject.toml that each profile adds to what the system itself needs."""
 

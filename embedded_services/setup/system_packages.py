@@ -6,7 +6,52 @@ import os
 
 from embedded_services.setup.report import SetupError, say
 
+_QT = (
+    ("libEGL.so.1", "libegl1"),
+    ("libGL.so.1", "libgl1"),
+    ("libdbus-1.so.3", "libdbus-1-3"),
+    ("libfontconfig.so.1", "libfontconfig1"),
+    ("libglib-2.0.so.0", "libglib2.0-0"),
+    ("libX11-xcb.so.1", "libx11-xcb1"),
+    ("libxkbcommon.so.0", "libxkbcommon0"),
+    ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0"),
+    ("libxcb-cursor.so.0", "libxcb-cursor0"),
+    ("libxcb-icccm.so.4", "libxcb-icccm4"),
+    ("libxcb-image.so.0", "libxcb-image0"),
+    ("libxcb-keysyms.so.1", "libxcb-keysyms1"),
+    ("libxcb-randr.so.0", "libxcb-randr0"),
+    ("libxcb-render-util.so.0", "libxcb-render-util0"),
+    ("libxcb-shape.so.0", "libxcb-shape0"),
+    ("libxcb-sync.so.1", "libxcb-sync1"),
+    ("libxcb-xfixes.so.0", "libxcb-xfixes0"),
+    ("libxcb-xkb.so.1", "libxcb-xkb1"),
+)
+"""What Qt's platform plugins are linked against, besides the C library's own."""
+
+_WINDOW = (
+    ("libEGL.so.1", "libegl1"),
+    ("libGL.so.1", "libgl1"),
+    ("libdbus-1.so.3", "libdbus-1-3"),
+    ("libfontconfig.so.1", "libfontconfig1"),
+    ("libglib-2.0.so.0", "libglib2.0-0"),
+    ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0"),
+    ("libxcb-cursor.so.0", "libxcb-cursor0"),
+    ("libxcb-icccm.so.4", "libxcb-icccm4"),
+    ("libxcb-image.so.0", "libxcb-image0"),
+    ("libxcb-keysyms.so.1", "libxcb-keysyms1"),
+    ("libxcb-randr.so.0", "libxcb-randr0"),
+    ("libxcb-render-util.so.0", "libxcb-render-util0"),
+    ("libxcb-shape.so.0", "libxcb-shape0"),
+    ("libxcb-sync.so.1", "libxcb-sync1"),
+    ("libxcb-xfixes.so.0", "libxcb-xfixes0"),
+    ("libxcb-xkb.so.1", "libxcb-xkb1"),
+    ("libX11-xcb.so.1", "libx11-xcb1"),
+)
+"""What Qt's modules and its X11 plugin are linked with and do not bring along."""
+
 NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
+    "window": _WINDOW,
+    "tests": (*_WINDOW, ("Xvfb", "xvfb"), ("xdotool", "xdotool")),
     "benchmarks": (("wrk", "wrk"), ("nginx", "nginx-light")),
 }
 """What each profile looks for (a command, or a shared library by its file name), and the package that brings it."""
@@ -27,6 +72,14 @@ def provide(profile: str, argv: list[str]) -> None:
 
 def missing(profile: str) -> list[str]:
     return [package for probe, package in NEEDED.get(profile, ()) if not _is_present(probe)]
+
+
+def missing_line(profile: str) -> str:
+    """One line that names what is missing and how to get it; empty when nothing is."""
+    missing = [package for probe, package in NEEDED.get(profile, ()) if not _is_present(probe)]
+    if not missing:
+        return ""
+    return f"missing from this system: {' '.join(missing)}; run: sudo apt-get install -y {' '.join(missing)}"
 
 
 def install(packages: list[str], reason: str, argv: list[str]) -> None:
