@@ -60,7 +60,7 @@ class ToyCheckout:
     def needs(self, *packages: str) -> None:
         (self.root / "pyproject.toml").write_text(
             f"[project]\ndependencies = {json.dumps(packages)}\n"
-            f"[project.optional-dependencies]\ntests = [{json.dumps(packages[0])}]\n"
+            f"[project.optional-dependencies]\nwindow = []\ntests = [{json.dumps(packages[0])}]\n"
         )
 
     def start(self, *arguments: str, options: tuple[str, ...] = ()) -> "subprocess.Popen[str]":

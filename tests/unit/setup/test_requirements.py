@@ -11,7 +11,7 @@ from tests.helpers.sources import ROOT
 
 def write(root: Path, dependencies: list[str], tests: list[str]) -> Checkout:
     (root / "pyproject.toml").write_text(
-        f"[project]\ndependencies = {json.dumps(dependencies)}\noptional-dependencies.tests = {json.dumps(tests)}\n"
+        f"[project]\ndependencies = {json.dumps(dependencies)}\noptional-dependencies.tests = {json.dumps(tests)}\noptional-dependencies.window = []\n"
     )
     (root / "constraints.txt").write_text("a==1\n")
     return Checkout(str(root))

@@ -12,7 +12,7 @@ def checkout(tmp_path: Path) -> Checkout:
     """As set up for the profile run."""
     found = Checkout(str(tmp_path))
     (tmp_path / "pyproject.toml").write_text(
-        "[project]\ndependencies = ['a']\noptional-dependencies.tests = []\n"
+        "[project]\ndependencies = ['a']\noptional-dependencies.tests = []\noptional-dependencies.window = []\n"
     )
     (tmp_path / "constraints.txt").write_text("a==1\n")
     Path(found.python).parent.mkdir(parents=True)
