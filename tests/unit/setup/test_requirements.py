@@ -10,9 +10,8 @@ from tests.helpers.sources import ROOT
 
 
 def write(root: Path, dependencies: list[str], tests: list[str]) -> Checkout:
-    (root / "pyproject.toml").write_text(
-        f"[project]\ndependencies = {json.dumps(dependencies)}\noptional-dependencies.tests = {json.dumps(tests)}\noptional-dependencies.window = []\n"
-    )
+    extras = f'[project.optional-dependencies]\nwindow = ["w"]\ntests = {json.dumps(tests)}\n'
+    (root / "pyproject.toml").write_text(f"[project]\ndependencies = {json.dumps(dependencies)}\n{extras}")
     (root / "constraints.txt").write_text("a==1\n")
     return Checkout(str(root))
 
@@ -20,7 +19,7 @@ def write(root: Path, dependencies: list[str], tests: list[str]) -> Checkout:
 def test_profile_needs_what_the_system_needs_and_its_extras(tmp_path: Path) -> None:
     checkout = write(tmp_path, ["a", "b; sys_platform != 'win32'"], ["c"])
     assert read(checkout, "run").packages == ("a", "b; sys_platform != 'win32'")
-    assert read(checkout, "tests").packages == ("a", "b; sys_platform != 'win32'", "c")
+    assert read(checkout, "tests").packages == ("a", "b; sys_platform != 'win32'", "w", "c")
     assert read(checkout, "run").text() == "a\nb; sys_platform != 'win32'\n\na==1\n"
 
 
