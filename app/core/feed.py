@@ -26,6 +26,7 @@ from embedded_services.client.stream_client import Connection, News, StreamClien
 from embedded_services.common.clock import Clock, SystemClock
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitSettings
+from embedded_services.contracts.logs import LogEntry
 from embedded_services.contracts.settings import SettingsState
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 from embedded_services.contracts.system import Process, RequestRecord, Service, System
@@ -52,9 +53,10 @@ SETTINGS: Final = Topic("settings", SettingsState)
 LIMITS: Final = Topic("limits", LimitSettings)
 JOURNAL: Final = Topic("journal", Change)
 REQUESTS: Final = Topic("requests", RequestRecord)
+LOGS: Final = Topic("logs", LogEntry)
 
 STATES: Final[tuple[Topic[Any], ...]] = (SYSTEM, PROCESSES, SERVICES, INSTANCES, SETTINGS, LIMITS)
-EVENTS: Final[tuple[Topic[Any], ...]] = (JOURNAL, REQUESTS)
+EVENTS: Final[tuple[Topic[Any], ...]] = (JOURNAL, REQUESTS, LOGS)
 KEPT_EVENTS: Final = 5_000
 
 

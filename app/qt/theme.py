@@ -125,8 +125,8 @@ class Theme(QObject):
     @property
     def reduces_motion(self) -> bool:
         """Whether the system asks for less motion: then nothing moves, and durations are 0."""
-        hints = QGuiApplication.styleHints().accessibility()
-        return bool(hints.motionPreference() == Qt.MotionPreference.ReducedMotion)
+        hints = self._app.styleHints()  # PySide drops what hangs on it together with it
+        return bool(hints.accessibility().motionPreference() == Qt.MotionPreference.ReducedMotion)
 
     # --- changing it ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,251 @@
+"""The window: top bar, rail, panels, inspector and timeline, put together. A view: it shows and tells, and decides nothing.
+
+Below 1200 px the inspector folds to an edge tab, below 1000 the rail keeps its icons alone. What the user folded or
+opened stays so until the width crosses a bound.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from app.core.language import tr
+from app.core.messages import UserMessage
+from app.frame.command_palette import CommandPalette
+from app.frame.inspector import Inspector
+from app.frame.rail import Rail
+from app.frame.system_page import SystemPage
+from app.frame.timeline import Timeline
+from app.frame.top_bar import PALETTE_KEYS, TopBar
+from app.qt.theme import theme
+from app.widgets.filter_field import FilterField
+from app.widgets.inspector_page import InspectorPage
+from app.widgets.notice import Toast
+from app.widgets.panel import Panel
+from app.widgets.state_view import StateView
+
+FOLD_BELOW: Final = 1200
+NARROW_BELOW: Final = 1000
+
+
+class MainWindow(QMainWindow):
+    """`close_requested` instead of closing: whoever answers it ends the application when all is stopped."""
+
+    start_requested = Signal()
+    stop_requested = Signal()
+    close_requested = Signal()
+    panel_shown = Signal(str)
+
+    def __init__(self, workspace: Path) -> None:
+        super().__init__()
+        self.setObjectName("mainWindow")
+        self.setWindowTitle(f"{workspace.name} – Faultdeck")
+        self.setMinimumSize(720, 480)
+        self.resize(1440, 900)
+        self._panels: dict[str, Panel] = {}
+        self._pages: dict[str, InspectorPage] = {}  # what each panel last put into the inspector
+        self._current = ""
+        self._width_class = ""
+        self.top_bar = TopBar(workspace)
+        self.rail = Rail()
+        self.system_page = SystemPage(workspace, self._keys())
+        self.inspector = Inspector(self.system_page)
+        self.timeline = Timeline()
+        self.state = StateView()
+        self.state.setObjectName("systemState")
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.state)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._build_ui()
+        self.toast = Toast(self)
+        self.palette_view = CommandPalette(self, self.all_actions)
+        self._connect()
+        self._build_actions()
+
+    def _build_ui(self) -> None:
+        self._splitter.addWidget(self._stack)
+        self._splitter.addWidget(self.inspector)
+        self._splitter.setStretchFactor(0, 1)
+        self._splitter.setStretchFactor(1, 0)
+        self._splitter.setCollapsible(0, False)
+        self._splitter.setCollapsible(1, False)
+        self._splitter.setHandleWidth(1)
+        self._splitter.setSizes([1056, theme().size.inspector])
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.rail)
+        middle.addWidget(self._splitter, 1)
+        center = QWidget()
+        layout = QVBoxLayout(center)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.top_bar)
+        layout.addLayout(middle, 1)
+        layout.addWidget(self.timeline)
+        self.setCentralWidget(center)
+
+    def _connect(self) -> None:
+        self.top_bar.start_requested.connect(self.start_requested)
+        self.top_bar.stop_requested.connect(self.stop_requested)
+        self.top_bar.palette_requested.connect(self.palette_view.open)
+        self.state.action_requested.connect(self.start_requested)
+        self.rail.panel_requested.connect(self.show_panel)
+
+    def _build_actions(self) -> None:
+        self.add_action(tr("Search all actions"), self.palette_view.open, PALETTE_KEYS)
+        self.add_action(tr("Fold or open the inspector"), self._toggle_inspector, "Ctrl+I", "inspector")
+        self.add_action(tr("Show or hide the timeline"), self._toggle_timeline, "Ctrl+T", "history")
+        self.add_action(tr("Start the system"), self.start_requested.emit, icon="start")
+        self.add_action(tr("Stop the system"), self.stop_requested.emit, icon="stop")
+        self.add_action(tr("Quit Faultdeck"), self.close, "Ctrl+Q", "close")
+
+    def add_action(self, text: str, call: Callable[[], object], keys: str = "", icon: str = "") -> QAction:
+        """An action of the whole window: by name in the palette, and by its keys anywhere."""
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(keys))
+        if icon:
+            action.setIcon(theme().icon(icon, "text_muted"))
+        action.triggered.connect(lambda: call())
+        self.addAction(action)
+        return action
+
+    def all_actions(self) -> list[QAction]:
+        """The window's, and those of the panel that is open."""
+        panel = self._panels.get(self._current)
+        return [*(panel.actions() if panel else []), *self.actions()]
+
+    # --- panels ---------------------------------------------------------------------------------------------------
+
+    def add_panel(self, panel: Panel, icon: str, keys: str) -> None:
+        """The first one added is shown."""
+        self._panels[panel.key] = panel
+        self._stack.addWidget(panel)
+        self.rail.add(panel.key, panel.title, icon, keys)
+        self.add_action(
+            tr("Go to {panel}", panel=panel.title), lambda: self.show_panel(panel.key), keys, icon
+        )
+        panel.inspector_requested.connect(lambda page: self._on_inspector_requested(panel, page))
+        panel.navigation_requested.connect(self._on_navigation_requested)
+        panel.toast_requested.connect(self.toast.say)
+        if not self._current:
+            self._show(panel.key)
+
+    @property
+    def panels(self) -> dict[str, Panel]:
+        return dict(self._panels)
+
+    @property
+    def current_panel(self) -> str:
+        return self._current
+
+    def show_panel(self, key: str) -> None:
+        """A panel that does not exist (any more) is passed over."""
+        if key in self._panels:
+            self._show(key)
+            self._panels[key].setFocus()
+
+    def _show(self, key: str) -> None:
+        self._current = key
+        self.rail.choose(key)
+        self._stack.setCurrentWidget(self._panels[key])
+        self.inspector.show_page(self._pages.get(key))
+        self.panel_shown.emit(key)
+
+    def _on_inspector_requested(self, panel: Panel, page: InspectorPage | None) -> None:
+        if page is None:
+            self._pages.pop(panel.key, None)
+        else:
+            self._pages[panel.key] = page
+        if panel.key == self._current:
+            self.inspector.show_page(page)
+
+    def _on_navigation_requested(self, key: str, argument: object) -> None:
+        if key in self._panels:
+            self.show_panel(key)
+            self._panels[key].open_at(argument)
+
+    def show_state(self, *, shown: bool) -> None:
+        """Put the state view (filled by the caller) in the place of all panels, or take it away."""
+        if shown:
+            self._stack.setCurrentWidget(self.state)
+        elif self._current:
+            self._stack.setCurrentWidget(self._panels[self._current])
+
+    @property
+    def shows_state(self) -> bool:
+        return self._stack.currentWidget() is self.state
+
+    def show_error(self, message: UserMessage) -> None:
+        """For what has no place of its own."""
+        self.toast.say(message, "bad")
+
+    def raise_to_front(self) -> None:
+        if self.isMinimized():
+            self.showNormal()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    # --- what is remembered ---------------------------------------------------------------------------------------
+
+    def filter_texts(self) -> dict[str, str]:
+        """The texts of the named filter fields, by `panel/field`."""
+        return {key: field.text() for key, field in self._filter_fields().items() if field.text()}
+
+    def set_filter_texts(self, texts: dict[str, str]) -> None:
+        fields = self._filter_fields()
+        for key, text in texts.items():
+            if key in fields:
+                fields[key].setText(text)
+
+    def _filter_fields(self) -> dict[str, FilterField]:
+        return {
+            f"{panel.key}/{field.objectName()}": field
+            for panel in self._panels.values()
+            for field in panel.findChildren(FilterField)
+            if field.objectName()
+        }
+
+    def split_state(self) -> bytes:
+        return bytes(self._splitter.saveState().data())
+
+    def restore(self, geometry: bytes, split: bytes) -> None:
+        """States that do not fit (of another screen, or damaged) are passed over by Qt."""
+        if geometry:
+            self.restoreGeometry(QByteArray(geometry))
+        if split:
+            self._splitter.restoreState(QByteArray(split))
+
+    # --- width and end --------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        width = event.size().width()
+        width_class = "narrow" if width < NARROW_BELOW else "folded" if width < FOLD_BELOW else "wide"
+        if width_class != self._width_class:
+            was, self._width_class = self._width_class, width_class
+            self.rail.set_narrow(width_class == "narrow")
+            if (was in ("", "wide")) != (width_class == "wide") or width_class == "wide":
+                self.inspector.set_folded(width_class != "wide")
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        event.ignore()
+        self.close_requested.emit()
+
+    def _toggle_inspector(self) -> None:
+        self.inspector.set_folded(not self.inspector.is_folded)
+
+    def _toggle_timeline(self) -> None:
+        self.timeline.setVisible(not self.timeline.isVisible())
+
+    @staticmethod
+    def _keys() -> list[tuple[str, str]]:
+        return [
+            (tr("Every action by name"), PALETTE_KEYS),
+            (tr("Panels"), "Ctrl+1 … 0"),
+            (tr("The inspector"), "Ctrl+I"),
+            (tr("The timeline"), "Ctrl+T"),
+        ]

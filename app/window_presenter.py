@@ -1,0 +1,137 @@
+"""Keeps the frame true to the session: pill, buttons, contact, inspector, timeline; carries out start, stop and close."""
+
+import asyncio
+
+from PySide6.QtCore import QObject, QTimer
+
+from app.core.backend import Phase
+from app.core.feed import JOURNAL, PROCESSES, SYSTEM
+from app.core.language import tr
+from app.core.messages import UserMessage
+from app.core.session import Session
+from app.frame.chains import chains
+from app.frame.status_words import ago, pill_of
+from app.frame.timeline import LINES
+from app.main_window import MainWindow
+from app.qt.throttle import Throttle
+from embedded_services.common.clock import Clock, SystemClock
+from embedded_services.contracts.instances import Change
+
+_AGE_MS = 1000
+_CHAINED = 400
+
+
+class WindowPresenter(QObject):
+    """`closed` is done when the user has closed the window and everything is stopped."""
+
+    def __init__(self, window: MainWindow, session: Session, clock: Clock | None = None) -> None:
+        super().__init__(window)
+        self._window, self._session = window, session
+        self._clock = clock or SystemClock()
+        self._was_failed = False
+        self.close_wanted = asyncio.Event()
+        self._frame = Throttle(window, self._show)
+        self._journal = Throttle(window, self._show_journal)
+        self._aging = QTimer(self)
+        self._aging.setInterval(_AGE_MS)
+        self._aging.timeout.connect(self._frame.poke)
+        feed, backend = session.feed, session.backend
+        leave = [
+            backend.listen(self._on_backend),
+            feed.listen_link(self._frame.poke),
+            feed.listen(self._frame.poke, SYSTEM, PROCESSES),
+            feed.listen(self._journal.poke, JOURNAL),
+        ]
+        self.destroyed.connect(lambda: [end() for end in leave])
+        window.start_requested.connect(backend.start)
+        window.stop_requested.connect(backend.stop)
+        window.close_requested.connect(self._on_close_requested)
+        window.timeline.instance_requested.connect(self._on_instance_requested)
+        self._show()
+        self._show_journal()
+
+    # --- what is shown --------------------------------------------------------------------------------------------
+
+    def _on_backend(self) -> None:
+        """A phase is not throttled: start and stop must show at once."""
+        message = self._session.backend.state.message
+        if self._session.backend.state.phase is Phase.STARTING and message is not None:
+            self._window.toast.say(message, "warn")
+        self._show()
+
+    def _show(self) -> None:
+        window, feed, backend = self._window, self._session.feed, self._session.backend.state
+        now = self._clock.now()
+        window.top_bar.set_pill(pill_of(backend, feed.link, feed.system, now))
+        if feed.system is not None:
+            window.top_bar.set_name(feed.system.name)
+        self._show_switch()
+        self._show_contact(now)
+        self._show_state()
+        processes = list(feed.rows(PROCESSES).values())
+        window.system_page.show_system(feed.system, processes, is_live=feed.link.is_live)
+
+    def _show_switch(self) -> None:
+        state = self._session.backend.state
+        locked = ""
+        if state.attached:
+            locked = tr(
+                "Started outside this window (process {pid}); stop it there.",
+                pid=state.endpoint and state.endpoint.pid,
+            )
+        self._window.top_bar.set_switch(
+            starts=state.phase in (Phase.STOPPED, Phase.FAILED),
+            busy=state.phase is Phase.STOPPING,
+            locked=locked,
+        )
+
+    def _show_contact(self, now: float) -> None:
+        """Lost contact says so, and for how long; not while that is what a start or a stop brings with it."""
+        link, phase = self._session.feed.link, self._session.backend.state.phase
+        lost = phase is Phase.RUNNING and not link.is_live and link.last_reading is not None
+        if lost and link.last_reading is not None:
+            age = ago(now - link.last_reading)
+            text = tr(
+                "No contact with the control plane: {why}. Values are {age} old.", why=link.reason, age=age
+            )
+            self._window.top_bar.set_message(text)
+            self._aging.start()
+        else:
+            self._window.top_bar.set_message("")
+            self._aging.stop()
+
+    def _show_state(self) -> None:
+        """What stands in the place of all panels while there is nothing that they could show."""
+        window, state = self._window, self._session.backend.state
+        knows = self._session.feed.system is not None
+        if state.phase is Phase.FAILED:
+            window.state.show_error(state.message or UserMessage(tr("The system cannot be started.")))
+        elif state.phase is Phase.STOPPED:
+            why = str(state.message) if state.message else tr("No process runs, and all ports are free.")
+            window.state.show_empty(tr("The system is stopped"), why, tr("Start the system"), "stop")
+        elif not knows and state.phase is Phase.STARTING:
+            window.state.show_loading(
+                tr("Starting the system"), tr("The control plane comes first, then its services.")
+            )
+        elif not knows:
+            window.state.show_loading(tr("Connecting"), self._session.feed.link.reason)
+        window.show_state(shown=not knows or state.phase in (Phase.FAILED, Phase.STOPPED))
+
+    def _show_journal(self) -> None:
+        tail = self._session.feed.tail(JOURNAL)
+        recent = [change for _, change in tail.after(tail.total - _CHAINED) if not _is_routine(change)]
+        self._window.timeline.show_chains(chains(recent, LINES), tail.total)
+
+    # --- what the user wants --------------------------------------------------------------------------------------
+
+    def _on_close_requested(self) -> None:
+        self.close_wanted.set()
+
+    def _on_instance_requested(self, instance: str) -> None:
+        self._window.panels["services"].open_at(instance)
+        self._window.show_panel("services")
+
+
+def _is_routine(change: Change) -> bool:
+    """Registration itself is no news: starting is."""
+    return change.before is None and change.after is None
