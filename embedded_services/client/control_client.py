@@ -6,7 +6,7 @@ environment) and is tried once: only the caller knows whether it may be repeated
 
 import asyncio
 from collections.abc import Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorEnvelope
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitPatch, LimitSettings
+from embedded_services.contracts.logs import LogEntry
 from embedded_services.contracts.settings import ServicePatch, SettingsState
 from embedded_services.contracts.system import (
     ActionResult,
@@ -124,11 +125,31 @@ class ControlClient:
         """Requests through the gateway, newest first."""
         return await self._page("/v1/requests", Page[RequestRecord], cursor, limit)
 
+    async def logs(
+        self, *, cursor: str = "", limit: int = 100, level: str = "", process: str = "", q: str = ""
+    ) -> Page[LogEntry]:
+        """Log entries, newest first; a cursor is the number of the last one given, as the stream counts them.
+
+        `level` is the least one wanted, `q` a text that the entry contains.
+        """
+        return await self._page(
+            "/v1/logs", Page[LogEntry], cursor, limit, {"level": level, "process": process, "q": q}
+        )
+
     # --- one call -------------------------------------------------------------------------------------------------
 
-    async def _page(self, path: str, kind: type[Page[T]], cursor: str, limit: int) -> Page[T]:
-        query = f"?limit={limit}" + (f"&cursor={quote(cursor, safe='')}" if cursor else "")
-        return await self._call("GET", path + query, kind)
+    async def _page(
+        self,
+        path: str,
+        kind: type[Page[T]],
+        cursor: str,
+        limit: int,
+        narrowed: Mapping[str, str] = MappingProxyType({}),
+    ) -> Page[T]:
+        """`narrowed` are further parameters; an empty one is left out."""
+        given = {"cursor": cursor, **narrowed}
+        query = "".join(f"&{name}={quote(value, safe='')}" for name, value in given.items() if value)
+        return await self._call("GET", f"{path}?limit={limit}{query}", kind)
 
     async def _call(
         self,

@@ -27,6 +27,7 @@ INSTANCE = Instance(
 )  # fmt: skip
 LIMITS = {"algorithm": "fixed-window", "limit": 5, "windowS": 60, "key": "ip"}
 ACTION = {"id": "a-1", "action": "kill", "pid": 7, "detail": "killed"}
+LOG = {"at": 1.5, "level": "INFO", "process": "user-1", "logger": "a", "message": "up"}
 REGISTERED = {"id": "a-9", "expiresAt": 12.5}
 
 
@@ -103,6 +104,13 @@ CALLS: list[tuple[str, Callable[[ControlClient], Awaitable[Any]], Any, Any]] = [
     (
         "GET /v1/requests?limit=5&cursor=4%2F2",
         lambda c: c.requests(cursor="4/2", limit=5),
+        {"items": []},
+        None,
+    ),
+    ("GET /v1/logs?limit=100", lambda c: c.logs(), {"items": [LOG]}, None),
+    (
+        "GET /v1/logs?limit=5&cursor=42&level=ERROR&process=user-1&q=caf%C3%A9%20%26",
+        lambda c: c.logs(cursor="42", limit=5, level="ERROR", process="user-1", q="café &"),
         {"items": []},
         None,
     ),
