@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QByteArray, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.language import tr
@@ -44,6 +44,7 @@ class MainWindow(QMainWindow):
         self.setObjectName("mainWindow")
         self.setWindowTitle(f"{workspace.name} – Faultdeck")
         self.setMinimumSize(720, 480)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.resize(1440, 900)
         self._panels: dict[str, Panel] = {}
         self._pages: dict[str, InspectorPage] = {}  # what each panel last put into the inspector
@@ -145,7 +146,6 @@ class MainWindow(QMainWindow):
         """A panel that does not exist (any more) is passed over."""
         if key in self._panels:
             self._show(key)
-            self._panels[key].setFocus()
 
     def _show(self, key: str) -> None:
         self._current = key
@@ -181,6 +181,10 @@ class MainWindow(QMainWindow):
     def show_error(self, message: UserMessage) -> None:
         """For what has no place of its own."""
         self.toast.say(message, "bad")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.setFocus()  # no control looks chosen before the user has chosen one
 
     def raise_to_front(self) -> None:
         if self.isMinimized():

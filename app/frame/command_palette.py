@@ -9,6 +9,7 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QRect,
     QRectF,
     QSize,
     Qt,
@@ -16,6 +17,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QAction, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QFrame,
     QLineEdit,
     QListView,
@@ -25,6 +27,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from app.core.language import tr
 from app.frame.top_bar import draw_keys
@@ -75,9 +78,11 @@ class CommandPalette(QFrame):
         self._field.installEventFilter(self)
         self._list.clicked.connect(self._run)
         self._list.entered.connect(self._list.setCurrentIndex)
+        self._focus_before: QWidget | None = None
         self.hide()
 
     def open(self) -> None:
+        self._focus_before = QApplication.focusWidget()
         self._field.clear()
         self._filter("")
         self.setFixedWidth(min(_WIDTH, self._window.width() - 32))
@@ -90,6 +95,14 @@ class CommandPalette(QFrame):
     def shown_actions(self) -> Sequence[QAction]:
         return self._found.actions
 
+    def close_palette(self) -> None:
+        """Hide, and give the focus back to whoever had it."""
+        had_focus = self._field.hasFocus()
+        self.hide()
+        if had_focus:
+            before = self._focus_before
+            (before if before is not None and isValid(before) else self._window).setFocus()
+
     def _filter(self, text: str) -> None:
         self._found.show_actions(matching(self._actions(), text))
         self._list.setCurrentIndex(self._found.index(0))
@@ -98,7 +111,7 @@ class CommandPalette(QFrame):
 
     def _run(self, index: QModelIndex) -> None:
         action = index.data(_ACTION)
-        self.hide()
+        self.close_palette()
         if isinstance(action, QAction):
             action.trigger()
 
@@ -110,7 +123,7 @@ class CommandPalette(QFrame):
             return False
         match event.key():
             case Qt.Key.Key_Escape:
-                self.hide()
+                self.close_palette()
             case Qt.Key.Key_Return | Qt.Key.Key_Enter:
                 self._run(self._list.currentIndex())
             case Qt.Key.Key_Up | Qt.Key.Key_Down:
@@ -165,7 +178,7 @@ class _ActionDelegate(QStyledItemDelegate):
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         painter.fillRect(place, colors.color("surface_selected" if chosen else "surface_overlay"))
         if not action.icon().isNull():
-            action.icon().paint(painter, place.adjusted(8, 10, 0, -10).toRect(), Qt.AlignmentFlag.AlignLeft)
+            action.icon().paint(painter, QRect(int(place.left()) + 10, int(place.center().y()) - 8, 16, 16))
         painter.setFont(colors.font("body"))
         painter.setPen(colors.color("text"))
         painter.drawText(place.adjusted(36, 0, -8, 0), Qt.AlignmentFlag.AlignVCenter, action.text())

@@ -32,7 +32,7 @@ class Inspector(QFrame):
         column.addWidget(self._open)
         column.addStretch(1)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(1, 0, 0, 0)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._tab)
         layout.addWidget(self._pages, 1)

@@ -66,7 +66,7 @@ def _address(url: str | None) -> str:
 class _ProcessList(QWidget):
     """A line a process: lamp, name, process id. Painted, since it changes with every frame of a start."""
 
-    _LINE = 22
+    _LINE = 20
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,13 +97,13 @@ class _ProcessList(QWidget):
         painter = QPainter(self)
         colors = theme()
         if not self._rows:
-            painter.setFont(colors.font("body"))
+            painter.setFont(colors.font("small"))
             painter.setPen(colors.color("text_muted"))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, tr("none runs"))
         for at, (status, name, pid) in enumerate(self._rows):
             line = QRectF(0, at * self._LINE, self.width(), self._LINE)
             draw_status(painter, QRectF(1, line.center().y() - 5, 10, 10), status)
-            painter.setFont(colors.font("body"))
+            painter.setFont(colors.font("small"))
             painter.setPen(colors.color("text"))
             painter.drawText(line.adjusted(19, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, name)
             painter.setFont(colors.font("mono"))
@@ -125,7 +125,7 @@ class _KeyList(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for at, (what, keys) in enumerate(self._keys):
             line = QRectF(0, at * self._LINE, self.width(), self._LINE)
-            painter.setFont(theme().font("body"))
+            painter.setFont(theme().font("small"))
             painter.setPen(theme().color("text_secondary"))
             painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, what)
             painter.setFont(theme().font("caption"))

@@ -15,7 +15,7 @@ from app.qt.theme import theme
 from app.qt.tokens import Tone
 from app.widgets.label import Label
 from app.widgets.shapes import draw_status
-from embedded_services.contracts.instances import Change
+from embedded_services.contracts.instances import Change, Status
 
 LINES: Final = 3
 _LINE: Final = 24
@@ -79,7 +79,7 @@ class _Lines(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         at = int(event.position().y() // _LINE)
         if at < len(self._chains):
-            self.clicked_instance.emit(self._chains[at].first.instance)
+            self.clicked_instance.emit(self._chains[at].instances[0])
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -89,32 +89,39 @@ class _Lines(QWidget):
 
     def _draw(self, painter: QPainter, line: QRectF, chain: Chain) -> None:
         colors = theme()
-        at = time.strftime("%H:%M:%S", time.localtime(chain.first.at))
+        at = time.strftime("%H:%M:%S", time.localtime(chain.at))
         left = line.left() + _text(painter, line, line.left(), at, colors.font("body"), "text_muted") + 16
-        left += _text(painter, line, left, chain.first.instance, colors.font("strong"), "text") + 12
+        left += _text(painter, line, left, _subject(chain), colors.font("strong"), "text") + 12
         for number, change in enumerate(chain.changes):
             if number:
-                draw_icon(
-                    painter,
-                    QRectF(left, line.center().y() - 7, 14, 14),
-                    "arrow-right",
-                    colors.color("text_muted"),
-                )
+                arrow = QRectF(left, line.center().y() - 7, 14, 14)
+                draw_icon(painter, arrow, "arrow-right", colors.color("text_muted"))
                 left += 26
             draw_status(painter, QRectF(left, line.center().y() - 5, 10, 10), change.after or "stopped")
             left += 18
-            left += _text(painter, line, left, _step(change), colors.font("body"), "text_secondary") + 12
+            left += (
+                _text(painter, line, left, _step(chain, change), colors.font("body"), "text_secondary") + 12
+            )
             if left > line.right():
                 break
 
 
-def _step(change: Change) -> str:
+def _subject(chain: Chain) -> str:
+    return chain.instances[0] if len(chain.instances) == 1 else tr("start of the system")
+
+
+def _step(chain: Chain, change: Change) -> str:
     word = change.after.value if change.after else tr("gone")
-    return f"{word}: {change.reason}" if change.reason else word
+    if len(chain.instances) == 1:
+        return f"{word}: {change.reason}" if change.reason else word
+    if change.after is Status.HEALTHY:
+        took = f"{chain.until - chain.at:.1f}"
+        return tr("{n} of {total} healthy in {s} s", n=len(chain.ended), total=len(chain.instances), s=took)
+    return tr("{total} {word}", total=len(chain.instances), word=word)
 
 
 def _words(chain: Chain) -> str:
-    return f"{chain.first.instance}: " + ", ".join(_step(change) for change in chain.changes)
+    return f"{_subject(chain)}: " + ", ".join(_step(chain, change) for change in chain.changes)
 
 
 def _text(painter: QPainter, line: QRectF, left: float, text: str, font: QFont, tone: Tone) -> float:

@@ -4,10 +4,10 @@ Traffic and faults get their places here when they exist.
 """
 
 from pathlib import Path
+from typing import Final
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtSvgWidgets import QSvgWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.language import tr
@@ -18,9 +18,14 @@ from app.qt.tokens import Tone
 from app.widgets.button import Button, IconButton
 from app.widgets.label import ElidedLabel, Label
 from app.widgets.status_pill import StatusPill
-from embedded_services.common.resources import resource
 
 PALETTE_KEYS = "Ctrl+K"
+
+Point = tuple[float, float]
+_STEPS: Final[tuple[tuple[Tone, Point, Point, Point], ...]] = (
+    ("text", (5, 16), (12, 16.5), (12, 12)),
+    ("accent", (12, 12), (12, 7.5), (19, 8)),
+)
 
 
 class TopBar(QFrame):
@@ -49,8 +54,7 @@ class TopBar(QFrame):
         self._connect()
 
     def _build_ui(self) -> None:
-        logo = QSvgWidget(str(resource("icons", "faultdeck.svg")))
-        logo.setFixedSize(24, 24)
+        logo = _Logo()
         names = QVBoxLayout()
         names.setSpacing(0)
         names.addStretch(1)
@@ -138,6 +142,29 @@ class PaletteButton(QAbstractButton):
         painter.setFont(colors.font("body"))
         painter.drawText(QRectF(32, 0, 60, self.height()), Qt.AlignmentFlag.AlignVCenter, self.text())
         draw_keys(painter, QRectF(self.width() - 54, (self.height() - 20) / 2, 46, 20), PALETTE_KEYS)
+
+
+class _Logo(QWidget):
+    """Two steps, one of them ours: the application's icon in the theme's own roles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(24, 24)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(theme().color("border"))
+        painter.setBrush(theme().color("surface_raised"))
+        painter.drawRoundedRect(QRectF(0.5, 0.5, 23, 23), 6, 6)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for tone, start, bend, end in _STEPS:
+            path = QPainterPath(QPointF(*start))
+            path.cubicTo(QPointF(*bend), QPointF(*bend), QPointF(*end))
+            pen = QPen(theme().color(tone), 2.2)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawPath(path)
 
 
 def draw_keys(painter: QPainter, place: QRectF, keys: str) -> None:

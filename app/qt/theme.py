@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QApplication, QStyleFactory
 
 from app.qt.icons import TintedIcon
 from app.qt.tokens import (
-    TEXT_TONES,
     Face,
     SchemeName,
     Sizes,
@@ -188,5 +187,4 @@ def theme() -> Theme:
 def _style_sheet(name: SchemeName, scheme: Mapping[Tone, str]) -> str:
     template = Template(resource("themes", "window.qss").read_text(encoding="utf-8"))
     roles: dict[str, str] = {tone: value for tone, value in scheme.items()}  # noqa: C416 - it widens the key
-    toned = "".join(f'QLabel[tone="{tone}"] {{ color: {scheme[tone]}; }}\n' for tone in TEXT_TONES)
-    return template.substitute(roles, name=name, icons=resource("icons").as_posix()) + toned
+    return template.substitute(roles, name=name, icons=resource("icons").as_posix())

@@ -40,6 +40,7 @@ class Button(QPushButton):
         super().__init__(text, parent)
         self.setFont(theme().font("body" if kind == "link" else "strong"))
         self.setAutoDefault(False)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves no ring behind
         self.setToolTip(tooltip)
         if name:
             self.setAccessibleName(name)
@@ -126,5 +127,6 @@ class IconButton(QToolButton):
         self.setAccessibleName(name)
         self.setToolTip(name)
         self.setCheckable(checkable)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         if not framed:
             self.setProperty("kind", "quiet")

@@ -18,7 +18,7 @@ class Fact:
     name: str
     value: str
     tone: Tone = "text"
-    face: Face = "body"
+    face: Face = "small"
     tooltip: str = ""
 
 
@@ -50,7 +50,7 @@ class FactList(QWidget):
                 _fill(name, value, facts[at])
 
     def _add_line(self) -> None:
-        name, value = Label("", "body", "text_muted"), ElidedLabel()
+        name, value = Label("", "small", "text_muted"), ElidedLabel()
         name.setFixedHeight(20)
         value.setFixedHeight(20)
         value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -27,11 +27,11 @@ class InspectorPage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("inspectorPage")
-        self._kind = Label("", "small", "text_secondary")
+        self._kind = Label("", "caption", "text_secondary")
         self._name = ElidedLabel("", "title")
         self._status = StatusPill(small=True)
         self._id = CopyableId()
-        self._note = Label("", "body", "text_secondary", wrap=True)
+        self._note = Label("", "small", "text_secondary", wrap=True)
         self.notice = Notice("bad")
         self._sections = QVBoxLayout()
         self._actions = QGridLayout()
@@ -108,7 +108,7 @@ class InspectorPage(QWidget):
         column.setSpacing(6)
         if title:
             line = QHBoxLayout()
-            line.addWidget(Label(title, "strong", "text_secondary"), 1)
+            line.addWidget(Label(title, "small", "text_secondary", strong=True), 1)
             if aside is not None:
                 line.addWidget(aside)
             column.addLayout(line)

@@ -1,7 +1,7 @@
 """Text in one of the design's faces and tones."""
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
 from app.qt.theme import theme
@@ -9,7 +9,7 @@ from app.qt.tokens import Face, Tone
 
 
 class Label(QLabel):
-    """Plain text, never rich: what others wrote must not turn into markup. `wrap` breaks lines."""
+    """Plain text, never rich: what others wrote must not turn into markup. `wrap` breaks lines; `strong` is heavier."""
 
     def __init__(
         self,
@@ -17,22 +17,38 @@ class Label(QLabel):
         face: Face = "body",
         tone: Tone = "text",
         *,
+        strong: bool = False,
         wrap: bool = False,
         selectable: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(text, parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setFont(theme().font(face))
+        font = QFont(theme().font(face))
+        if strong:
+            font.setWeight(QFont.Weight.DemiBold)
+        self.setFont(font)
         self.setWordWrap(wrap)
         if selectable:
             self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.set_tone(tone)
+        self._tone: Tone = tone
+        self._recolor()
+        theme().changed.connect(self._recolor)
 
     def set_tone(self, tone: Tone) -> None:
-        if self.property("tone") != tone:
-            self.setProperty("tone", tone)
-            self.style().polish(self)
+        if tone != self._tone:
+            self._tone = tone
+            self._recolor()
+
+    @property
+    def tone(self) -> Tone:
+        return self._tone
+
+    def _recolor(self) -> None:
+        """By palette: a style sheet would be matched anew, and would take the font with it."""
+        palette = self.palette()
+        palette.setColor(QPalette.ColorRole.WindowText, theme().color(self._tone))
+        self.setPalette(palette)
 
 
 class ElidedLabel(Label):
