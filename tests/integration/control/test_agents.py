@@ -147,7 +147,7 @@ async def test_child_that_does_not_read_holds_nobody_up_and_has_the_newest_waiti
             control.agents.push_policies()
             await asyncio.sleep(0)
         await asyncio.sleep(0)
-        revisions = []
+        revisions: list[int] = []
         while not revisions or revisions[-1] < 2999:
             policies = await child.heard()
             assert isinstance(policies, Policies)
