@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -175,6 +176,15 @@ def port_is_free(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection in a way that its other end cannot take for an orderly one."""
+    linger = struct.pack("hh" if WINDOWS else "ii", 1, 0)
+    sock = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):  # it has ended by itself
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()
 
 
 def readable_now(descriptor: int) -> bool:

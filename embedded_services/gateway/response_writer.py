@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
+from embedded_services.common.platform import reset
 from embedded_services.gateway.http import Response
 from embedded_services.upstream.failures import UpstreamError
 from embedded_services.upstream.messages import BodyStream
@@ -75,7 +76,7 @@ class Answer:
                     await raw.writer.drain()
         except (UpstreamError, asyncio.CancelledError):
             if length is None and not is_11 and raw.transport is not None:
-                raw.transport.abort()  # an orderly end would say that this was all
+                reset(raw.transport)  # an orderly end would say that this was all
             raise
         if chunked:
             self._send(b"0\r\n\r\n")

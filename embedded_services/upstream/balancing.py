@@ -39,34 +39,52 @@ class Balancer(Protocol[M]):
         ...
 
 
-class RoundRobin(Generic[M]):
-    """Each in turn, in the order of ids. The turn goes on after whom it was last, also if that one has left."""
+class _Turn:
+    """Whose turn it is. It goes on after whom it was last, also if that one has left."""
 
     def __init__(self, draw: Draw) -> None:
         self._draw = draw
-        self._members: Sequence[M] = ()
         self._next = 0
         self._last: str | None = None
 
-    def update(self, members: Sequence[M]) -> None:
-        self._members = members
+    def update(self, members: Sequence[Member]) -> None:
         if self._last is not None:
             self._next = bisect.bisect_right([member.id for member in members], self._last)
-        elif members:
+        else:
             # Many callers begin at the same time: they should not all begin with the same instance.
             self._next = int(self._draw() * len(members))
 
-    def pick(self, tried: Collection[str] = ()) -> M | None:
-        members = self._members
+    def take(self, members: Sequence[M], excluded: Collection[str]) -> M | None:
         count = len(members)
         for offset in range(count):
             index = (self._next + offset) % count
             member = members[index]
-            if member.id not in tried:
-                self._next = index + 1
-                self._last = member.id
+            if member.id not in excluded:
+                self._next, self._last = index + 1, member.id
                 return member
         return None
+
+
+class RoundRobin(Generic[M]):
+    """Each in turn, in the order of ids.
+
+    Calls that are repeated take turns of their own: else a broken instance of two would be the first choice of every
+    call, because each repetition would use up the other one's turn.
+    """
+
+    def __init__(self, draw: Draw) -> None:
+        self._members: Sequence[M] = ()
+        self._first = _Turn(draw)
+        self._repeated = _Turn(draw)
+
+    def update(self, members: Sequence[M]) -> None:
+        self._members = members
+        self._first.update(members)
+        self._repeated.update(members)
+
+    def pick(self, tried: Collection[str] = ()) -> M | None:
+        turn = self._repeated if tried else self._first
+        return turn.take(self._members, tried)
 
 
 class Random(Generic[M]):
@@ -88,19 +106,19 @@ class LeastConnections(Generic[M]):
     """The one with the fewest calls under way; equals take turns, so that an idle system does not burden the first."""
 
     def __init__(self, draw: Draw) -> None:
-        self._turns: RoundRobin[M] = RoundRobin(draw)
+        self._turn = _Turn(draw)
         self._members: Sequence[M] = ()
 
     def update(self, members: Sequence[M]) -> None:
         self._members = members
-        self._turns.update(members)
+        self._turn.update(members)
 
     def pick(self, tried: Collection[str] = ()) -> M | None:
         least = min((member.in_flight for member in self._members if member.id not in tried), default=None)
         if least is None:
             return None
         busier = [member.id for member in self._members if member.in_flight > least]
-        return self._turns.pick({*tried, *busier})
+        return self._turn.take(self._members, {*tried, *busier})
 
 
 _MAKE: Final[dict[Strategy, Callable[[Draw], Balancer[Any]]]] = {

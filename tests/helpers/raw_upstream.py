@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-import socket
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import cast
 
+from embedded_services.common import platform
 from embedded_services.contracts.agent import Peer, Peers, ServicePeers
 
 
@@ -68,9 +68,7 @@ class Client:
 
     def reset(self) -> None:
         """Break off with a TCP reset, not with an orderly end."""
-        raw: socket.socket = self.writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
+        platform.reset(cast("asyncio.Transport", self.writer.transport))
 
 
 Script = Callable[[Client], Awaitable[None]]

@@ -72,6 +72,25 @@ def test_callers_that_begin_together_do_not_all_begin_with_the_same_instance() -
     assert picks == {"a", "b", "c"}
 
 
+def test_a_broken_instance_is_the_first_choice_of_no_more_than_its_share() -> None:
+    for count in (2, 3, 5):
+        members = instances(*"abcde"[:count])
+        balancer: RoundRobin[Instance] = RoundRobin(first)
+        balancer.update(members)
+        choices: Counter[str] = Counter()
+        answers: Counter[str] = Counter()
+        for _ in range(count * (count - 1) * 10):
+            choice = pick(balancer)
+            choices[choice.id] += 1
+            if choice.id == "a":
+                other = balancer.pick({"a"})
+                assert other is not None
+                choice = other
+            answers[choice.id] += 1
+        assert set(choices.values()) == {(count - 1) * 10}
+        assert set(answers.values()) == {count * 10}
+
+
 class RoundRobinFairness(RuleBasedStateMachine):
     """Between two changes of membership the picks differ by at most one, whatever happened before."""
 
