@@ -95,12 +95,14 @@ DEFAULTS: Final = ConsoleLimits()
 class Console:
     """`async with Console(port.gateway) as console: reply = await console.send(…)`. One connection a request."""
 
-    def __init__(self, base_url: str, *, limits: ConsoleLimits = DEFAULTS, clock: Clock | None = None) -> None:
+    def __init__(
+        self, base_url: str, *, limits: ConsoleLimits = DEFAULTS, clock: Clock | None = None
+    ) -> None:
         self._base_url = base_url
         self._limits = limits
         self._clock = clock or SystemClock()
         transport = httpx.AsyncHTTPTransport(
-            verify=False,  # noqa: S501 - the gateway speaks plain HTTP; loading certificates takes 20 ms
+            verify=False,  # the gateway speaks plain HTTP, and loading certificates takes 20 ms
             trust_env=False,
             limits=httpx.Limits(max_keepalive_connections=0),
         )

@@ -69,6 +69,21 @@ def clock_time(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
+def precise_time(at: float) -> str:
+    """`14:31:50.412`."""
+    thousandths = int(at * 1000) % 1000
+    return f"{clock_time(at)}.{thousandths:03}"
+
+
+def size(count: int | None) -> str:
+    """Of bytes, in decimal units: `0 B`, `1.5 KB`, `50.0 MB`."""
+    if count is None:
+        return NONE
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} KB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
 def megabytes(size: int | None) -> str:
     """`33 MB`, of bytes."""
     return NONE if size is None else f"{size / 2**20:,.0f} MB"

@@ -7,13 +7,21 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.core import figures
 from app.core.console import Ending, Reply
 from app.core.language import tr
 
 TREE_MEMBERS: Final = 5_000
 """Of one array or object: more than that is text, for a tree of them would be slow to build and no use to read."""
 HEX_BYTES: Final = 2048
-_TEXT_TYPES: Final = ("text/", "application/json", "application/xml", "application/javascript", "+json", "+xml")
+_TEXT_TYPES: Final = (
+    "text/",
+    "application/json",
+    "application/xml",
+    "application/javascript",
+    "+json",
+    "+xml",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,9 @@ def body_view(reply: Reply) -> BodyView:
         return BodyView("", note=note or tr("The answer has no body."), is_cut=is_cut)
     encoding = reply.header("content-encoding").lower()
     if encoding not in ("", "identity") or not _is_text(reply):
-        binary = tr("{n} of {kind}, shown as bytes.", n=size_text(reply.size), kind=encoding or _kind(reply))
+        binary = tr(
+            "{n} of {kind}, shown as bytes.", n=figures.size(reply.size), kind=encoding or _kind(reply)
+        )
         return BodyView(_hex(reply.kept), note=f"{binary} {note}".strip(), is_cut=True)
     text = reply.kept.decode(_charset(reply), "replace")
     value = _json(text) if not is_cut else None
@@ -48,26 +58,27 @@ def body_view(reply: Reply) -> BodyView:
     return BodyView(pretty, value, note)
 
 
-def size_text(size: int) -> str:
-    """`0 B`, `1.5 KB`, `50.0 MB`; 1 KB is 1,000 bytes."""
-    if size < 1000:
-        return f"{size} B"
-    return f"{size / 1000:.1f} KB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
-
-
 def _left_out(reply: Reply) -> tuple[str, bool]:
-    shown, size = size_text(len(reply.kept)), size_text(reply.size)
+    shown, size = figures.size(len(reply.kept)), figures.size(reply.size)
     declared = reply.header("content-length")
     match reply.ending:
         case Ending.BROKEN:
-            of = size_text(int(declared)) if declared.isdecimal() and len(declared) < 16 else "?"
+            of = figures.size(int(declared)) if declared.isdecimal() and len(declared) < 16 else "?"
             return tr("The connection broke after {size} of {of}: this is not all.", size=size, of=of), True
         case Ending.TOO_SLOW:
             return tr("Only {size} came within the time limit; the rest was not waited for.", size=size), True
         case Ending.TOO_LARGE:
-            return tr("More than {size}: shown are the first {shown}, the rest was not read.", size=size, shown=shown), True
+            return tr(
+                "More than {size}: shown are the first {shown}, the rest was not read.",
+                size=size,
+                shown=shown,
+            ), True
         case Ending.COMPLETE if reply.size > len(reply.kept):
-            return tr("Shown are the first {shown} of {size}; the rest was read and counted, not kept.", shown=shown, size=size), True
+            return tr(
+                "Shown are the first {shown} of {size}; the rest was read and counted, not kept.",
+                shown=shown,
+                size=size,
+            ), True
         case Ending.COMPLETE:
             return "", False
 
@@ -92,7 +103,7 @@ def _charset(reply: Reply) -> str:
     _, _, given = reply.header("content-type").lower().partition("charset=")
     name = given.partition(";")[0].strip(" \"'")
     try:
-        b"".decode(name or "utf-8")
+        b"a".decode(name or "utf-8", "replace")
     except (LookupError, ValueError):
         return "utf-8"
     return name or "utf-8"

@@ -30,7 +30,7 @@ def curl(request: Outgoing, gateway: str, *, with_token: bool = False) -> str:
 def _header(name: str, value: str, *, with_token: bool) -> str:
     if name.lower() in SECRET_HEADERS and not with_token:
         scheme = _SCHEME.match(value)
-        return f"""--header "{name}: {scheme[0] if scheme else ''}$TOKEN\""""
+        return f"""--header "{name}: {scheme[0] if scheme else ""}$TOKEN\""""
     if not value:
         return f"--header {shlex.quote(name + ';')}"  # curl's way of an empty value
     return f"--header {shlex.quote(f'{name}: {value}')}"

@@ -15,7 +15,7 @@ from app.core.console import Headers, Outgoing
 from app.core.language import tr
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-TokenKind = Literal["token", "none", "expired", "forged", "alg-none"]
+TokenKind = Literal["good", "none", "expired", "forged", "alg-none"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 TOKEN_KINDS: Final[tuple[TokenKind, ...]] = get_args(TokenKind)
 
@@ -34,13 +34,13 @@ Field = Literal["target", "headers"]
 
 @dataclass(frozen=True)
 class Draft:
-    """`headers` are lines `Name: value`; `token` says what to send as the Authorization."""
+    """`headers` are lines `Name: value`; `auth` which token to send as the Authorization."""
 
     method: Method = "GET"
     target: str = "/api/products"
     headers: str = ""
     body: str = ""
-    token: TokenKind = "token"
+    auth: TokenKind = "good"
 
     @property
     def sends_body(self) -> bool:
@@ -96,7 +96,9 @@ def _path_of(url: str, gateway: str) -> str:
         parts = SplitResult("", "", "", "", "")
     if not same or "@" in parts.netloc:
         where = parts.netloc or url
-        _refuse(tr("This console sends to the gateway alone ({own}), not to {where}.", own=gateway, where=where))
+        _refuse(
+            tr("This console sends to the gateway alone ({own}), not to {where}.", own=gateway, where=where)
+        )
     rest = url.partition("://")[2]
     path = rest[len(parts.netloc) :]
     return path if path.startswith("/") else f"/{path}"

@@ -51,7 +51,7 @@ def sent_token(token: Token | None, kind: TokenKind, keys: Sequence[str], now: f
     if token is None:
         return None
     match kind:
-        case "token":
+        case "good":
             return token
         case "none":
             return None
@@ -78,7 +78,9 @@ def _forged(token: Token) -> Token:
     """Somebody else, and an administrator, below a signature that was made for other claims."""
     claims = {**token.claims, "role": "admin", "name": "Mallory"}
     signature = token.raw.rpartition(".")[2]
-    return Token(f"{_encoded(token.header)}.{_encoded(claims)}.{signature}", token.header, claims, signed=False)
+    return Token(
+        f"{_encoded(token.header)}.{_encoded(claims)}.{signature}", token.header, claims, signed=False
+    )
 
 
 def _is_signed_by(raw: str, key: str) -> bool:

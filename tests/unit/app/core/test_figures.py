@@ -51,3 +51,15 @@ def test_ages_have_one_unit(seconds: float, expected: str) -> None:
 def test_a_moment_says_tenths_of_seconds() -> None:
     assert figures.moment(1_700_000_000.96).endswith(":20.9")
     assert figures.clock_time(1_700_000_000.96).endswith(":20")
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(None, "–"), (0, "0 B"), (999, "999 B"), (1500, "1.5 KB"), (50_000_000, "50.0 MB")],
+)
+def test_sizes_are_decimal(count: int | None, expected: str) -> None:
+    assert figures.size(count) == expected
+
+
+def test_a_precise_time_says_thousandths() -> None:
+    assert figures.precise_time(1_700_000_000.25).endswith(":20.250")
