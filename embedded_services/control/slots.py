@@ -14,6 +14,7 @@ GATEWAY = "gateway"
 class Slot:
     """`asked` says why we are ending the present process, if we are; `wanted` whether it shall run again.
 
+    `overdue` is set when it was killed because it did not get ready: that is its own failure, and counts.
     `started_at` is monotonic, for what is reckoned with it; `started_wall` is the same moment as people read it.
     """
 
@@ -32,6 +33,7 @@ class Slot:
     started_at: float = 0.0
     started_wall: float = 0.0
     asked: str | None = None
+    overdue: bool = False
     wanted: bool = True
     leaving: bool = False
     restarts: int = 0

@@ -111,6 +111,7 @@ class Supervisor:
             slot.port = self._free_port(slot, slot.port)
         slot.incarnation += 1
         slot.asked = None
+        slot.overdue = False
         slot.wanted = True
         slot.started_at = self._around.clock.monotonic()
         slot.started_wall = self._around.clock.now()
@@ -132,7 +133,7 @@ class Supervisor:
     async def _expect_hello(self, slot: Slot, child: Child) -> None:
         await self._around.clock.sleep(HELLO_WITHIN_S)
         if child.running and slot.child is child and not self._around.is_linked(slot.id):
-            log.error("%s did not get ready within %g s; killed", slot.id, HELLO_WITHIN_S)
+            slot.overdue = True
             child.signal(platform.kill)
 
     def _ended(self, slot: Slot, child: Child) -> None:
@@ -178,6 +179,8 @@ class Supervisor:
 
     def _explain(self, slot: Slot, child: Child) -> str:
         code = child.exit_code
+        if slot.overdue:
+            return f"did not get ready within {HELLO_WITHIN_S:g} s, killed"
         if code == EXIT_PORT_TAKEN:
             if slot.pinned_port:
                 self._around.failed(
