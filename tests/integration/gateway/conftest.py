@@ -12,6 +12,7 @@ import pytest
 
 from embedded_services.agent.context import ChildContext
 from embedded_services.agent.link import AgentLink, Reporter
+from embedded_services.common import platform
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.agent import Beat, Peers, Policies, ServicePeers
 from embedded_services.contracts.limits import LimitSettings
@@ -142,6 +143,11 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
         yield start_gateway
     await asyncio.sleep(0)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test runs on asyncio's own loop, and on the one that real processes run on."""
+    return {"asyncio": asyncio.new_event_loop, "platform": platform.loop_factory()}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 import msgspec
 import pytest
 
+from embedded_services.common import platform
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.settings import CallPolicy, Settings
@@ -38,6 +39,11 @@ async def connect() -> AsyncIterator[Connect]:
 
         yield start
     await asyncio.sleep(0)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test runs on asyncio's own loop, and on the one that real processes run on."""
+    return {"asyncio": asyncio.new_event_loop, "platform": platform.loop_factory()}
 
 
 @pytest.fixture
