@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,12 +25,17 @@ MOST_BYTES: Final = 256 * 1024 * 1024
 CONNECT_S: Final = 2.0
 LONGEST_S: Final = 60.0
 
+FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+
 Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """`target` is the path and query as they stand in the request line; `body` empty for none."""
+    """`target` is the path and query as they stand in the request line; `body` empty for none.
+
+    `headers` do not say how long the body is (`FRAMING`): that is the console's to know.
+    """
 
     method: str
     target: str
@@ -109,6 +115,7 @@ class Console:
         self._http = httpx.AsyncClient(
             transport=transport,
             trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(None, connect=CONNECT_S),
             headers={"User-Agent": f"faultdeck/{__version__}", "Accept-Encoding": "identity"},
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NoReturn, get_args
 from urllib.parse import SplitResult, quote, urlsplit
 
-from app.core.console import Headers, Outgoing
+from app.core.console import FRAMING, Headers, Outgoing
 from app.core.language import tr
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -131,6 +131,9 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
             raise DraftError("headers", tr("Line {n}: write it as Name: value.", n=number))
         if _CONTROL.search(value):
             raise DraftError("headers", tr("Line {n}: contains a control character.", n=number))
+        if name.strip().lower() in FRAMING:
+            text = tr("Line {n}: {name} is set by itself, from the body.", n=number, name=name.strip())
+            raise DraftError("headers", text)
         yield name.strip(), value.strip()
 
 

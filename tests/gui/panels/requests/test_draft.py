@@ -93,7 +93,19 @@ def test_headers_are_lines_of_name_and_value() -> None:
     )
 
 
-@pytest.mark.parametrize("line", ["no colon", ": empty", "Bad Name: x", "X\x00: y", "X-A: a\x00b", "é: x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no colon",
+        ": empty",
+        "Bad Name: x",
+        "X\x00: y",
+        "X-A: a\x00b",
+        "é: x",
+        "content-length: 3",
+        "Transfer-Encoding: chunked",
+    ],
+)
 def test_line_that_is_no_header_is_named(line: str) -> None:
     with pytest.raises(DraftError, match=r"^Line 2:") as refused:
         parsed_headers(f"X-Good: 1\n{line}")
