@@ -166,11 +166,13 @@ class RowView(QTreeView):
             if column.stretch:
                 header.setSectionResizeMode(at, QHeaderView.ResizeMode.Stretch)
             else:
-                header.resizeSection(at, self._width_of(column, first=at == 0))
+                header.resizeSection(at, width_of(column, first=at == 0, tree=self._tree))
 
-    def _width_of(self, column: Column[Any], *, first: bool) -> int:
-        sample = QFontMetrics(theme().font(column.face)).horizontalAdvance(column.sample)
-        title = QFontMetrics(theme().font("caption")).horizontalAdvance(column.title)
-        lamp = theme().size.lamp_small + LAMP_GAP if column.mark else 0
-        indent = (PAD + INDENT * self._tree) if first else 0
-        return max(sample + lamp + indent, title + (PAD if first else 0)) + 2 * PAD
+
+def width_of(column: Column[Any], *, first: bool, tree: bool = False) -> int:
+    """Room for the column's longest real value, or its title; `first` in a view, with its indent."""
+    sample = QFontMetrics(theme().font(column.face)).horizontalAdvance(column.sample)
+    title = QFontMetrics(theme().font("caption")).horizontalAdvance(column.title)
+    lamp = theme().size.lamp_small + LAMP_GAP if column.mark else 0
+    indent = (PAD + INDENT * tree) if first else 0
+    return max(sample + lamp + indent, title + (PAD if first else 0)) + 2 * PAD
