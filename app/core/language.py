@@ -5,10 +5,11 @@ lacks appears in English; a translation with a placeholder that the sentence doe
 Text is looked up when a widget is built, so a change of language builds the widgets anew.
 """
 
-import json
 import string
 from collections.abc import Mapping
 from typing import Any, Final
+
+import msgspec
 
 from embedded_services.common.resources import resource
 
@@ -32,13 +33,13 @@ def use(language: str) -> None:
 def load(language: str) -> dict[str, str]:
     path = resource("translations", f"{language}.json")
     try:
-        catalogue = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        catalogue = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except (OSError, ValueError, msgspec.DecodeError) as error:
         raise CatalogueError(f"{path} cannot be read: {error}") from error
     for sentence, translation in catalogue.items():
-        if not isinstance(translation, str) or _fields(sentence) != _fields(translation):
+        if _fields(sentence) != _fields(translation):
             raise CatalogueError(f"{path}: the placeholders of {sentence!r} and its translation differ")
-    return dict(catalogue)
+    return catalogue
 
 
 def tr(sentence: str, /, **values: Any) -> str:
