@@ -195,6 +195,17 @@ def test_discovery_tells_a_service_without_instances_from_an_unknown_one(service
     assert refused.value.message == said
 
 
+def test_frozen_instance_that_is_found_out_is_one_change_though_its_status_stays() -> None:
+    journal: Ring[Change] = Ring(100)
+    known = catalog(journal)
+    known.add(entry("user-1"), cause="start")
+    for event in (CheckPassed(1.0), Froze("frozen"), CheckFailed("no reply"), CheckFailed("no reply")):
+        known.apply("user-1", event, 1.0, cause="check")
+    last = journal.newest_after(0, 100).items[-1]
+    assert (last.seq, last.before, last.after, last.in_rotation) == (4, Status.FROZEN, Status.FROZEN, False)
+    assert known.revision == 2
+
+
 def test_services_are_shown_in_their_declared_order_and_others_after_them() -> None:
     known = catalog()
     known.add(entry("stranger-1", external=True), cause="registration")
