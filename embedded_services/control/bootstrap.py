@@ -102,7 +102,7 @@ class ControlPlane:
         self._healthy = asyncio.Event()
         self._failure: str | None = None
 
-        self.settings = _open_settings(workspace, options)
+        self.settings = open_settings(workspace, options)
         self._server = ControlServer(self._token)
         self._facts = Facts(
             pid=os.getpid(),
@@ -371,16 +371,28 @@ class ControlPlane:
             log.error("cannot write %s: %s", self._workspace.runtime_path, error)
 
 
-def _open_settings(workspace: Workspace, options: Options) -> SettingsStore:
+def open_settings(workspace: Workspace, options: Options) -> SettingsStore:
     """The workspace's settings with the command line's wishes in them. Raises WorkspaceError."""
-    settings = workspace.load_settings()
-    if options.replicas is not None:
-        services = {
-            name: msgspec.structs.replace(service, replicas=options.replicas)
-            for name, service in settings.services.items()
-        }
-        settings = msgspec.structs.replace(settings, services=services)
+    stored = workspace.load_settings()
+    own = {name: service.replicas for name, service in stored.services.items()}
+    wished = options.replicas
+
+    def save(settings: Settings) -> None:
+        """What was wished for this run only is not written down."""
+        services = settings.services.items()
+        kept = {name: own[name] for name, service in services if service.replicas == wished and name in own}
+        workspace.save_settings(_with_replicas(settings, kept))
+
+    settings = stored if wished is None else _with_replicas(stored, dict.fromkeys(own, wished))
     try:
-        return SettingsStore(settings, workspace.save_settings, AVAILABLE)
+        return SettingsStore(settings, save, AVAILABLE)
     except ApiError as error:
         raise WorkspaceError(f"{workspace.settings_path} is not valid: {error.message}") from error
+
+
+def _with_replicas(settings: Settings, replicas: dict[str, int]) -> Settings:
+    services = {
+        name: msgspec.structs.replace(service, replicas=replicas.get(name, service.replicas))
+        for name, service in settings.services.items()
+    }
+    return msgspec.structs.replace(settings, services=services)
