@@ -5,7 +5,7 @@ paint (`theme().color("bad")`), so a switch needs nothing but the repaint that Q
 colour scheme while the application runs, unless a theme was chosen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from string import Template
 from typing import Final, Literal, cast, get_args
 
@@ -58,11 +58,15 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, app: QApplication, choice: ThemeChoice) -> None:
+    def __init__(
+        self, app: QApplication, choice: ThemeChoice, system: Callable[[], Qt.ColorScheme] | None = None
+    ) -> None:
+        """`system` says what the desktop has chosen; Qt knows it."""
         super().__init__(app)
         self.tokens = load_tokens()
         self._app = app
         self._choice: ThemeChoice = choice
+        self._system = system or app.styleHints().colorScheme
         self._name: SchemeName = "dark"
         self._colors: dict[Tone, QColor] = {}
         self._fonts: dict[Face, QFont] = {face: self._make_font(face) for face in self.tokens.type.scale}
@@ -74,7 +78,7 @@ class Theme(QObject):
         app.setProperty(_PROPERTY, found)
         app.setStyle(QStyleFactory.create("Fusion"))
         app.setFont(found.font("body"))
-        app.styleHints().colorSchemeChanged.connect(found._on_system_changed)
+        app.styleHints().colorSchemeChanged.connect(found.system_changed)
         found.choose(choice)
         return found
 
@@ -136,14 +140,15 @@ class Theme(QObject):
         QGuiApplication.styleHints().setColorScheme(schemes.get(choice, Qt.ColorScheme.Unknown))
         self._take(self._wanted())
 
-    def _on_system_changed(self) -> None:
+    def system_changed(self) -> None:
+        """The desktop has chosen anew."""
         if self._wanted() != self._name:
             self._take(self._wanted())
 
     def _wanted(self) -> SchemeName:
         if self._choice != "system":
             return self._choice
-        return "light" if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light else "dark"
+        return "light" if self._system() is Qt.ColorScheme.Light else "dark"
 
     def _take(self, name: SchemeName) -> None:
         self._name = name
