@@ -4,16 +4,23 @@ from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QPainter
-from PySide6.QtWidgets import QAbstractItemView, QStyledItemDelegate, QStyleOptionViewItem, QToolTip
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolTip,
+    QTreeView,
+)
 
 from app.qt.columns import Look, Role, Span
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 from app.widgets.shapes import draw_status
-from app.widgets.sparkline import draw_series
+from app.widgets.sparkline import Values, draw_series
 
 if TYPE_CHECKING:
+    from app.widgets.long_row_view import LongRowView
     from app.widgets.row_view import RowView
 
 PAD: Final = 8
@@ -25,9 +32,9 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class CellDelegate(QStyledItemDelegate):
-    """Belongs to a `RowView`, which paints the row's ground and edges."""
+    """Belongs to a `RowView`, which paints the row's ground and edges. A mark that is empty keeps a lamp's room free."""
 
-    def __init__(self, view: "RowView") -> None:
+    def __init__(self, view: "RowView | LongRowView") -> None:
         super().__init__(view)
         self._view = view
 
@@ -45,8 +52,7 @@ class CellDelegate(QStyledItemDelegate):
         if look.mark is not None:
             area = self._draw_mark(painter, area, look)
         if look.series is not None:
-            tone: Tone = "text_muted" if self._view.is_stale else "plot_p95"
-            draw_series(painter, area.adjusted(0, 7, 0, -7), look.series, theme().color(tone))
+            self._draw_series(painter, area.adjusted(0, 7, 0, -7), look.series, index)
         self._draw_spans(painter, area, look)
         painter.restore()
 
@@ -69,14 +75,19 @@ class CellDelegate(QStyledItemDelegate):
     # --- pieces ---------------------------------------------------------------------------------------------------
 
     def _is_group(self, index: Index) -> bool:
-        return not self._view.uniformRowHeights() and not index.parent().isValid()
+        return self._tree is not None and not index.parent().isValid()
+
+    @property
+    def _tree(self) -> QTreeView | None:
+        """The view, where it is a tree of two levels."""
+        view = self._view
+        return view if isinstance(view, QTreeView) and not view.uniformRowHeights() else None
 
     def _area(self, option: QStyleOptionViewItem, index: Index) -> QRectF:
         """Where the cell's content goes: inside the padding, after the indent of a tree's first column."""
         area = QRectF(option.rect).adjusted(PAD, 0, -PAD, -1)
         if index.column() == 0:
-            tree = not self._view.uniformRowHeights()
-            area.setLeft(area.left() + PAD + (INDENT if tree else 0))
+            area.setLeft(area.left() + PAD + (INDENT if self._tree is not None else 0))
         return area
 
     @property
@@ -84,7 +95,8 @@ class CellDelegate(QStyledItemDelegate):
         return theme().size.lamp_small
 
     def _draw_chevron(self, painter: QPainter, area: QRectF, index: Index) -> None:
-        name = "chevron-down" if self._view.isExpanded(cast("QModelIndex", index)) else "chevron-right"
+        is_open = self._tree is not None and self._tree.isExpanded(cast("QModelIndex", index))
+        name = "chevron-down" if is_open else "chevron-right"
         side = 12
         place = QRectF(area.left() - INDENT, area.center().y() - side / 2, side, side)
         draw_icon(painter, place, name, theme().color("text_muted"))
@@ -96,8 +108,13 @@ class CellDelegate(QStyledItemDelegate):
         if look.align == "right":
             left = max(area.left(), area.right() - _width(look) - side - LAMP_GAP)
         place = QRectF(left, area.center().y() - side / 2, side, side)
-        draw_status(painter, place, "unknown" if self._view.is_stale else str(look.mark))
+        if look.mark:
+            draw_status(painter, place, "unknown" if self._view.is_stale else look.mark)
         return area.adjusted(side + LAMP_GAP, 0, 0, 0)
+
+    def _draw_series(self, painter: QPainter, area: QRectF, values: Values, index: Index) -> None:
+        tone: Tone = "text_muted" if self._view.is_stale else "plot_p95"
+        draw_series(painter, area, values, theme().color(tone))
 
     def _draw_spans(self, painter: QPainter, area: QRectF, look: Look) -> None:
         left = area.left()

@@ -73,17 +73,14 @@ class JsonModel(QAbstractItemModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.value: Any = {}
         self._root = _Node("", {})
 
     def set_value(self, value: Any) -> None:
         self.beginResetModel()
+        self.value = value
         self._root = _Node("", value if isinstance(value, (dict, list)) else {"": value})
         self.endResetModel()
-
-    @property
-    def value(self) -> Any:
-        plain = isinstance(self._root.value, dict) and self._root.value.keys() == {""}
-        return self._root.value[""] if plain else self._root.value
 
     def value_at(self, index: Index) -> Any:
         return self._node(index).value
