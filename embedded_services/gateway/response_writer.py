@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from embedded_services.common.platform import reset
+from embedded_services.common.write_batch import WriteBatch
 from embedded_services.gateway.http import Response
 from embedded_services.upstream.failures import UpstreamError
 from embedded_services.upstream.messages import BodyStream
@@ -25,10 +26,13 @@ _NEVER_A_BODY: Final = frozenset({204, 304})
 class Answer:
     """What aiohttp's protocol asks of a response: `prepare`, `write_eof` and `keep_alive`, and no more."""
 
-    __slots__ = ("_raw", "_response", "keep_alive")
+    __slots__ = ("_raw", "_response", "_writes", "keep_alive")
 
-    def __init__(self, raw: web.BaseRequest, response: Response, *, last: bool = False) -> None:
+    def __init__(
+        self, raw: web.BaseRequest, response: Response, writes: WriteBatch, *, last: bool = False
+    ) -> None:
         """`last`: the connection ends after this answer, whatever the client asked for."""
+        self._writes = writes
         self._raw = raw
         self._response = response
         self.keep_alive = not last and raw.keep_alive and raw.content.is_eof()
@@ -58,12 +62,18 @@ class Answer:
     async def _write_whole(self, body: bytes) -> None:
         length = self._response.length
         head = self._head(len(body) if length is None else length)
-        self._send(head if self._silent else head + body)
+        message = head if self._silent else head + body
+        if self.keep_alive:
+            self._writes.write(self._open_transport(), message)
+        else:
+            self._writes.flush()
+            self._send(message)  # at once: the end of the connection would overtake a batch
         if self._raw.protocol.writing_paused:
             await self._raw.writer.drain()
 
     async def _write_stream(self, body: BodyStream) -> None:
         raw, length = self._raw, self._response.length
+        self._writes.flush()
         self._send(self._head(length))
         if self._silent:
             return
@@ -81,11 +91,14 @@ class Answer:
         if chunked:
             self._send(b"0\r\n\r\n")
 
-    def _send(self, data: bytes) -> None:
+    def _open_transport(self) -> asyncio.Transport:
         transport = self._raw.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
-        transport.write(data)
+        return transport
+
+    def _send(self, data: bytes) -> None:
+        self._open_transport().write(data)
 
     @property
     def _silent(self) -> bool:

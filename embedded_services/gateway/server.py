@@ -11,6 +11,7 @@ from typing import Final, cast
 
 from aiohttp import http_exceptions, web
 
+from embedded_services.common.write_batch import WriteBatch
 from embedded_services.contracts.errors import ApiError
 from embedded_services.gateway.http import ClientLeftError, Headers, Request, Response
 from embedded_services.gateway.pipeline import Gateway
@@ -29,6 +30,7 @@ class GatewayServer(web.Server):
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(self._handle, handler_cancellation=True)
         self._gateway = gateway
+        self._writes = WriteBatch()
 
     def __call__(self) -> web.RequestHandler:
         limit = self._gateway.settings.gateway.header_limit
@@ -52,7 +54,7 @@ class GatewayServer(web.Server):
             response = self.refuse(request, _too_large(limits.body_limit))
         else:
             response = await self._gateway.handle(request)
-        return cast("web.StreamResponse", Answer(raw, response))
+        return cast("web.StreamResponse", Answer(raw, response, self._writes))
 
     def refuse(self, request: Request, error: ApiError) -> Response:
         return self._gateway.refuse(request, error)
@@ -67,7 +69,7 @@ class GatewayServer(web.Server):
                 "VALIDATION_FAILED", f"Malformed HTTP: {text.splitlines()[0] if text else 'unreadable'}"
             )
         response = self.refuse(Request("", "", "", "", Headers(()), raw.remote or ""), error)
-        return cast("web.StreamResponse", Answer(raw, response, last=True))
+        return cast("web.StreamResponse", Answer(raw, response, self._writes, last=True))
 
 
 class _Connection(web.RequestHandler):

@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
+from embedded_services.common.write_batch import WriteBatch
 from embedded_services.contracts.agent import Peer, Peers, ServicePeers
 from embedded_services.contracts.settings import CallPolicy, Settings, Strategy
 from embedded_services.upstream import balancing, retries
@@ -70,6 +71,7 @@ class UpstreamClient:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
         self._tasks = Tasks("upstream")
+        self._writes = WriteBatch()
         self._services: dict[str, _Service] = {}
         self._revision = -1
         self.book = CallBook()
@@ -218,7 +220,7 @@ class UpstreamClient:
             if target is None or not target.is_still(peer):
                 if target is not None:
                     target.pool.close()
-                pool = Pool(peer.host, peer.port, self._tasks)
+                pool = Pool(peer.host, peer.port, self._tasks, self._writes)
                 target = _Target(peer, pool, self.book.of(peer))
             target.weight = peer.weight
             targets.append(target)

@@ -8,6 +8,7 @@ from collections import deque
 from typing import Final
 
 from embedded_services.common.tasks import Tasks
+from embedded_services.common.write_batch import WriteBatch
 from embedded_services.upstream.failures import TryError
 from embedded_services.upstream.retries import Fault
 from embedded_services.upstream.transport import Connection
@@ -17,10 +18,11 @@ IDLE_S: Final = 60.0
 
 
 class Pool:
-    def __init__(self, host: str, port: int, tasks: Tasks) -> None:
+    def __init__(self, host: str, port: int, tasks: Tasks, writes: WriteBatch) -> None:
         self._host = host
         self._port = port
         self._tasks = tasks
+        self._writes = writes
         self._idle: deque[Connection] = deque()
         self._closed = False
 
@@ -44,7 +46,7 @@ class Pool:
         try:
             async with asyncio.timeout(timeout_s):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(loop, self._tasks, self._lost), self._host, self._port
+                    lambda: Connection(loop, self._tasks, self._writes, self._lost), self._host, self._port
                 )
         except TimeoutError:
             raise TryError(Fault.UNREACHABLE) from None

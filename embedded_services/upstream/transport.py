@@ -11,6 +11,7 @@ from typing import Final, cast
 
 from embedded_services.common.platform import readable_now
 from embedded_services.common.tasks import Tasks
+from embedded_services.common.write_batch import WriteBatch
 from embedded_services.upstream.deadline import Deadline
 from embedded_services.upstream.failures import TryError
 from embedded_services.upstream.response_reader import NotHttpError, ResponseReader
@@ -37,17 +38,23 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_used",
         "_waiter",
+        "_writes",
         "closed",
         "idle_since",
         "reader",
     )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, tasks: Tasks, on_lost: Callable[["Connection"], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        tasks: Tasks,
+        writes: WriteBatch,
+        on_lost: Callable[["Connection"], None],
     ) -> None:
         """`on_lost` hears when the connection ends between two exchanges; `tasks` owns what sends streamed bodies."""
         self._loop = loop
         self._tasks = tasks
+        self._writes = writes
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self.reader = ResponseReader()
@@ -84,7 +91,7 @@ class Connection(asyncio.Protocol):
         self.reader.expect(head_only=head_only)
         try:
             if isinstance(body, bytes):
-                self._write(head + body if body else head)
+                self._writes.write(self._open_transport(), head + body if body else head)
                 self._deadline.set(timeout_s)
             else:
                 self._write(head)
@@ -148,10 +155,13 @@ class Connection(asyncio.Protocol):
         length = reader.length
         return length is None or length > WHOLE
 
-    def _write(self, data: bytes) -> None:
+    def _open_transport(self) -> asyncio.Transport:
         if self.closed or self._transport is None:
             raise self._failure or TryError(Fault.STALE)
-        self._transport.write(data)
+        return self._transport
+
+    def _write(self, data: bytes) -> None:
+        self._open_transport().write(data)
 
     # --- sending a streamed body ---
 
