@@ -14,9 +14,17 @@ from PySide6.QtWidgets import QApplication
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.options import Options
-from app.core.session import Session
+from app.core.session import Port, Session
 from app.core.settings import SettingsFile, from_text, to_text
 from app.main_window import MainWindow
+from app.panels.logs.logs_model import LogsModel
+from app.panels.logs.logs_panel import LogsPanel
+from app.panels.logs.logs_presenter import LogsPresenter
+from app.panels.services.journal_model import JournalModel
+from app.panels.services.services_model import ServicesModel
+from app.panels.services.services_panel import ServicesPanel
+from app.panels.services.services_presenter import ServicesPresenter
+from app.qt.immortal import keep_constants
 from app.qt.signals import close_on_signals
 from app.qt.single_instance import FirstInstance, raise_first
 from app.qt.tasks import spawn
@@ -29,6 +37,7 @@ log = logging.getLogger(__name__)
 
 def run(options: Options) -> int:
     """Show the window until it is closed. Returns the exit code."""
+    keep_constants()
     app = QApplication([sys.argv[0]])
     name_application()
     if raise_first(options.workspace):
@@ -84,6 +93,25 @@ def add_theme_actions(window: MainWindow, theme: Theme, settings: SettingsFile) 
 
 def add_panels(window: MainWindow, session: Session) -> None:
     """Each panel's model, view and presenter meet here and nowhere else."""
+    window.add_panel(services_panel(session), "services", "Ctrl+2")
+    window.add_panel(logs_panel(session), "logs", "Ctrl+0")
+
+
+def services_panel(port: Port) -> ServicesPanel:
+    model, journal = ServicesModel(), JournalModel()
+    panel = ServicesPanel(model, journal)
+    model.setParent(panel)
+    journal.setParent(panel)
+    ServicesPresenter(panel, model, journal, port)
+    return panel
+
+
+def logs_panel(port: Port) -> LogsPanel:
+    model = LogsModel()
+    panel = LogsPanel(model)
+    model.setParent(panel)
+    LogsPresenter(panel, model, port)
+    return panel
 
 
 async def live(window: MainWindow, session: Session, settings: SettingsFile, first: FirstInstance) -> None:

@@ -4,7 +4,7 @@ The only place of the window that creates asyncio tasks. A task ends with its ow
 task is cancelled, so that nothing touches widgets that are gone. Slots stay plain `@Slot`s that call `spawn`.
 
     def _on_drain_requested(self, instance: str) -> None:
-        spawn(self, self._drain(instance), f"drain {instance}", on_error=self._panel.show_failure)
+        _ = spawn(self, self._drain(instance), f"drain {instance}", on_error=self._panel.show_failure)
 """
 
 import asyncio

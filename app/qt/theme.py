@@ -11,7 +11,7 @@ from typing import Final, Literal, cast, get_args
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtWidgets import QApplication, QStyle, QStyleFactory
 
 from app.qt.icons import TintedIcon
 from app.qt.tokens import (
@@ -129,7 +129,10 @@ class Theme(QObject):
     def reduces_motion(self) -> bool:
         """Whether the system asks for less motion: then nothing moves, and durations are 0."""
         hints = self._app.styleHints()  # PySide drops what hangs on it together with it
-        return bool(hints.accessibility().motionPreference() == Qt.MotionPreference.ReducedMotion)
+        preference = getattr(hints.accessibility(), "motionPreference", None)
+        if preference is not None:  # Qt 6.12 and later ask the desktop
+            return bool(preference().name == "ReducedMotion")
+        return self._app.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration) == 0
 
     # --- changing it ----------------------------------------------------------------------------------------------
 

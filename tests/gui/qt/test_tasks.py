@@ -49,8 +49,9 @@ async def test_a_task_ends_with_its_owner() -> None:
 
 
 async def test_a_failure_goes_to_whoever_was_named() -> None:
-    owner, work, told = QObject(), Work(), []
-    spawn(owner, work(ValueError("no")), "work", on_error=told.append)
+    owner, work = QObject(), Work()
+    told: list[Exception] = []
+    _ = spawn(owner, work(ValueError("no")), "work", on_error=told.append)
     work.release.set()
     await eventually(lambda: told)
     assert str(told[0]) == "no"
@@ -60,7 +61,7 @@ async def test_a_failure_that_nobody_was_named_for_goes_to_the_loop() -> None:
     owner, work = QObject(), Work()
     told: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    spawn(owner, work(ValueError("no")), "work")
+    _ = spawn(owner, work(ValueError("no")), "work")
     work.release.set()
     await eventually(lambda: told)
     assert told[0]["message"] == "task QObject:work failed"
@@ -68,7 +69,8 @@ async def test_a_failure_that_nobody_was_named_for_goes_to_the_loop() -> None:
 
 
 async def test_being_cancelled_is_no_failure() -> None:
-    owner, work, told = QObject(), Work(), []
+    owner, work = QObject(), Work()
+    told: list[Exception] = []
     task = spawn(owner, work(), "work", on_error=told.append)
     await work.begun.wait()
     task.cancel()
