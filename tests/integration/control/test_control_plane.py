@@ -15,10 +15,11 @@ import pytest
 import pytest_asyncio
 
 from embedded_services.client.errors import ControlError
-from embedded_services.contracts.instances import Change, Status
+from embedded_services.common.platform import listening_socket
+from embedded_services.contracts.instances import Change, Instance, Status
 from embedded_services.contracts.limits import LimitPatch
 from embedded_services.contracts.runtime import Runtime
-from embedded_services.contracts.settings import ServicePatch, Strategy
+from embedded_services.contracts.settings import ServicePatch, Settings, Strategy
 from embedded_services.contracts.system import Registration, SystemStatus
 from tests.helpers.child import demo_settings
 from tests.helpers.raw_upstream import Client, RawUpstream, running
@@ -29,9 +30,24 @@ SERVICES = ["user", "order", "payment", "notification"]
 OWN = [f"{service}-{number}" for service in SERVICES for number in (1, 2)]
 
 
+def settings_away_from_others() -> Settings:
+    """On ports that no other system on this machine looks for, so that nobody takes one between look and bind."""
+    demo = demo_settings()
+    services = {
+        name: msgspec.structs.replace(service, port=service.port + 44_000)
+        for name, service in demo.services.items()
+    }
+    return msgspec.structs.replace(demo, services=services)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningSystem]:
-    async with running_system(tmp_path_factory.mktemp("control") / "ws") as system:
+    folder = tmp_path_factory.mktemp("control") / "ws"
+    folder.mkdir()
+    (folder / "workspace.json").write_bytes(msgspec.json.encode(settings_away_from_others()))
+    with listening_socket("127.0.0.1", 0) as free:
+        gateway_port = free.getsockname()[1]
+    async with running_system(folder, "--gateway-port", str(gateway_port)) as system:
         yield system
 
 
@@ -47,6 +63,14 @@ async def refused(call: Any, code: str) -> ControlError:
         await call
     assert error.value.code == code
     return error.value
+
+
+async def healthy_by_now(system: RunningSystem, instance: str) -> Instance:
+    """By the API, where the stream may still tell of the time before."""
+    async with asyncio.timeout(5.0):
+        while (row := await system.instance(instance)).status is not Status.HEALTHY:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.02)
+    return row
 
 
 async def journal_since(system: RunningSystem, seq: int, instance: str) -> list[Change]:
@@ -364,13 +388,13 @@ async def test_scaling_up_takes_an_id_that_somebody_registered(system: RunningSy
     await system.control.register("payment", "payment-3", Registration(host="127.0.0.1", port=9, ttl=1.0))
     assert (await system.instance("payment-3")).in_rotation
     await system.control.patch_service("payment", ServicePatch(replicas=3))
-    own = await system.until_healthy("payment-3")
+    own = await healthy_by_now(system, "payment-3")
     assert (own.external, own.pid is not None) == (False, True)
     await refused(system.control.heartbeat("payment", "payment-3"), "NOT_FOUND")
     await system.control.patch_service("payment", ServicePatch(replicas=2))
     assert (await system.control.services()).items[2].replicas == 2
     await system.control.patch_service("payment", ServicePatch(replicas=3))
-    kept = await system.until_healthy("payment-3")
+    kept = await healthy_by_now(system, "payment-3")
     assert (kept.pid, kept.incarnation) == (own.pid, own.incarnation), "wanted again before it had ended"
     await system.control.patch_service("payment", ServicePatch(replicas=2))
     await system.until(lambda rows: "payment-3" not in rows)
@@ -393,4 +417,4 @@ async def test_service_without_instances_says_so_to_callers_too(system: RunningS
     await system.control.patch_service("notification", ServicePatch(replicas=2))
     for instance in ("notification-1", "notification-2"):
         await system.until_healthy(instance)
-    assert (await system.control.patch_settings({"limits": None})).settings == demo_settings()
+    assert (await system.control.patch_settings({"limits": None})).settings == settings_away_from_others()
