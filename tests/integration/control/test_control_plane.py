@@ -31,10 +31,10 @@ OWN = [f"{service}-{number}" for service in SERVICES for number in (1, 2)]
 
 
 def settings_away_from_others() -> Settings:
-    """On ports that no other system on this machine looks for, so that nobody takes one between look and bind."""
+    """On ports that no other system on this machine looks for (and no client is given), so that nobody takes one between look and bind."""
     demo = demo_settings()
     services = {
-        name: msgspec.structs.replace(service, port=service.port + 44_000)
+        name: msgspec.structs.replace(service, port=service.port + 24_000)
         for name, service in demo.services.items()
     }
     return msgspec.structs.replace(demo, services=services)

@@ -22,7 +22,7 @@ AllowLog = Callable[[str], None]
 
 def only_user(replicas: int = 2) -> Settings:
     demo = demo_settings()
-    user = msgspec.structs.replace(demo.services["user"], replicas=replicas, port=43001)
+    user = msgspec.structs.replace(demo.services["user"], replicas=replicas, port=23001)
     return msgspec.structs.replace(demo, services={"user": user}, routes=[], dashboard={})
 
 
@@ -146,28 +146,28 @@ async def test_process_that_ends_without_an_error_is_not_blamed_for_an_old_one(
 async def test_port_that_is_taken_is_replaced_at_the_next_start(
     system: FakeSystem, allow_log: AllowLog
 ) -> None:
-    allow_log("user-1 .* ended: its port 43001 was taken")
-    with socket.create_server(("127.0.0.1", 43001)):
+    allow_log("user-1 .* ended: its port 23001 was taken")
+    with socket.create_server(("127.0.0.1", 23001)):
         system.child("user-1").end(EXIT_PORT_TAKEN)
         await system.clock.advance(0.1)
-        assert system.slot("user-1").port == 43002
+        assert system.slot("user-1").port == 23002
     assert system.failures == []
 
 
 async def test_port_that_was_asked_for_is_not_replaced(tmp_path: Path, allow_log: AllowLog) -> None:
-    allow_log("gateway .* ended: its port 43000 was taken")
+    allow_log("gateway .* ended: its port 23000 was taken")
     async with Tasks("test") as tasks:
         system = FakeSystem(tmp_path, tasks)
-        system.scaling.start_gateway(43000)
-        with socket.create_server(("127.0.0.1", 43000)):
+        system.scaling.start_gateway(23000)
+        with socket.create_server(("127.0.0.1", 23000)):
             system.child("gateway").end(EXIT_PORT_TAKEN)
             await system.clock.advance(0.1)
-            assert system.slot("gateway").port == 43000
-        assert system.failures == ["port 43000 is taken; choose another one for gateway, or leave it out"]
+            assert system.slot("gateway").port == 23000
+        assert system.failures == ["port 23000 is taken; choose another one for gateway, or leave it out"]
 
 
 async def test_instances_do_not_take_each_other_s_ports(system: FakeSystem) -> None:
-    assert [system.slot(f"user-{n}").port for n in (1, 2)] == [43001, 43011]
+    assert [system.slot(f"user-{n}").port for n in (1, 2)] == [23001, 23011]
     system.apply(only_user(replicas=20))
     taken = [slot.port for slot in system.supervisor.slots()]
     assert len(set(taken)) == len(taken)
