@@ -30,7 +30,7 @@ class ExternalInstances:
         catalog.subscribe(self._yield_to_ours)
 
     def register(self, service: str, instance: str, asked: Registration) -> Registered:
-        """Enter or replace. Raises CONFLICT for an id that is taken by an instance of ours or of another service."""
+        """Enter, renew or replace. Raises CONFLICT for an id that is taken by an instance of ours or of another service."""
         if instance in self._catalog:
             present = self._catalog.get(instance)
             if not present.external:
@@ -43,6 +43,9 @@ class ExternalInstances:
             raise ApiError(
                 "CONFLICT", f"there are {MAX_EXTERNAL} external instances already; deregister some first"
             )
+        if self._is_same(instance, asked):
+            self._ttl[instance] = asked.ttl
+            return self.heartbeat(service, instance)
         now = self._clock.now()
         incarnation = self._catalog.get(instance).incarnation + 1 if instance in self._catalog else 1
         entry = Entry(
@@ -64,6 +67,14 @@ class ExternalInstances:
         self._watch_expiry(instance)
         self._check(instance, "registration")
         return Registered(id=instance, expires_at=now + asked.ttl)
+
+    def _is_same(self, instance: str, asked: Registration) -> bool:
+        """Said again, as many services do instead of a heartbeat: nothing is disturbed by it."""
+        if instance not in self._catalog:
+            return False
+        entry = self._catalog.get(instance)
+        have = (entry.host, entry.port, entry.weight, entry.health_path)
+        return have == (asked.host, asked.port, asked.weight, asked.health_path or "")
 
     def heartbeat(self, service: str, instance: str) -> Registered:
         """Renew for another `ttl`. Raises NOT_FOUND for one that is not registered (any more)."""

@@ -153,6 +153,18 @@ async def test_deregistered_one_is_gone_with_all_that_watched_it(around: Surroun
     assert around.journal.newest_after(0, 1).items[0].reason == "deregistered"
 
 
+async def test_saying_the_same_again_renews_and_disturbs_nothing(around: Surroundings) -> None:
+    around.external.register("ext", "ext-b", CHECKED)
+    await settle()
+    before = around.catalog.get("ext-b")
+    assert before.in_rotation
+    await around.clock.advance(4.0)
+    answer = around.external.register("ext", "ext-b", CHECKED)
+    after = around.catalog.get("ext-b")
+    assert (after.in_rotation, after.incarnation) == (True, before.incarnation)
+    assert after.expires_at == answer.expires_at == around.clock.now() + 10.0
+
+
 async def test_registering_again_replaces(around: Surroundings) -> None:
     around.external.register("ext", "ext-a", CHECKED)
     await settle()
