@@ -34,11 +34,12 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of a cell's text in its own tone."""
+    """A piece of a cell's text in its own tone, and in its own face where that differs from the column's."""
 
     text: str
     tone: Tone = "text"
     strong: bool = False
+    face: Face | None = None
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Button(QPushButton):
         self.setToolTip(tooltip)
         if name:
             self.setAccessibleName(name)
-        self.setProperty("size", "large" if large else None)
+        self.setProperty("measure", "large" if large else None)
         if kind == "link":
             self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._kind: Kind = kind

@@ -136,9 +136,10 @@ class CellDelegate(QStyledItemDelegate):
 
 
 def _font(look: Look, span: Span) -> QFont:
+    face = span.face or look.face
     if not span.strong:
-        return theme().font(look.face)
-    font = QFont(theme().font(look.face))
+        return theme().font(face)
+    font = QFont(theme().font(face))
     font.setWeight(QFont.Weight.DemiBold)
     return font
 

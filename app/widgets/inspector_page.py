@@ -120,7 +120,7 @@ class InspectorPage(QWidget):
         """Up to six buttons in two rows of three; None leaves a place empty, so that each keeps its own."""
         for at, button in enumerate(buttons):
             if button is not None:
-                button.setProperty("size", "action")
+                button.setProperty("measure", "action")
                 button.style().polish(button)
                 self._actions.addWidget(button, at // 3, at % 3)
         for column in range(3):

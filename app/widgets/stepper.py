@@ -32,7 +32,7 @@ class Stepper(QFrame):
         for widget in (self._less, self._shown, self._more):
             layout.addWidget(widget)
         for button in (self._less, self._more):
-            button.setProperty("size", "step")
+            button.setProperty("measure", "step")
             button.setFixedSize(20, 22)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setAutoRepeat(False)

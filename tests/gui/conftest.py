@@ -23,10 +23,7 @@ from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.core import language
-from app.qt.immortal import keep_constants
 from app.qt.theme import Theme
-
-keep_constants()
 
 
 def pytest_asyncio_loop_factories(
