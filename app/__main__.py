@@ -1,7 +1,8 @@
 """`python3 -m app`: opens the window.
 
 Nothing heavy is imported before the environment is known to be right, and nothing of Qt before the system is known
-to have what Qt needs: Qt itself would end the process without a word that helps.
+to have what Qt needs: Qt itself would end the process without a word that helps. The control plane is started before
+the window is loaded, so that both come up at the same time.
 """
 
 import sys
@@ -23,9 +24,19 @@ def main() -> int:
         sys.stderr.write("faultdeck: " + missing + "\n")
         return 1
 
+    from app.qt.single_instance import raise_first
+
+    if raise_first(options.workspace):
+        sys.stderr.write("faultdeck: a window is open on " + str(options.workspace) + "; it was raised\n")
+        return 0
+
+    from app.core.early import start_early
+
+    early = start_early(options.workspace)
+
     from app.bootstrap import run
 
-    return run(options)
+    return run(options, early)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from app.core.backend import Backend
+from app.core.child import Child
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.options import Options
@@ -24,9 +26,8 @@ from app.panels.services.journal_model import JournalModel
 from app.panels.services.services_model import ServicesModel
 from app.panels.services.services_panel import ServicesPanel
 from app.panels.services.services_presenter import ServicesPresenter
-from app.qt.immortal import keep_constants
 from app.qt.signals import close_on_signals
-from app.qt.single_instance import FirstInstance, raise_first
+from app.qt.single_instance import FirstInstance
 from app.qt.tasks import spawn
 from app.qt.theme import CHOICES, Theme, ThemeChoice
 from app.window_presenter import WindowPresenter
@@ -35,17 +36,13 @@ from embedded_services.common.resources import resource
 log = logging.getLogger(__name__)
 
 
-def run(options: Options) -> int:
-    """Show the window until it is closed. Returns the exit code."""
-    keep_constants()
+def run(options: Options, early: Child | None) -> int:
+    """Show the window until it is closed. `early` is the control plane, if it was started. Returns the exit code."""
     app = QApplication([sys.argv[0]])
     name_application()
-    if raise_first(options.workspace):
-        sys.stderr.write(f"faultdeck: a window is open on {options.workspace}; it was raised\n")
-        return 0
     settings = SettingsFile.load()
     theme = Theme.install(app, settings.settings.theme)
-    session = Session(options.workspace)
+    session = Session(options.workspace, backend=Backend(options.workspace, early=early))
     window = build_window(session, settings, theme)
     first = FirstInstance(options.workspace, window.raise_to_front, window)
     close_on_signals(window, window.close_requested.emit)

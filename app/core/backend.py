@@ -3,23 +3,19 @@ on the workspace, attached to, and left running.
 
 One coroutine (`run`) drives it, from the window's main thread: the kernel ends the child when the thread that started
 it ends. What the user wants is said by `start` and `stop`; what is, by `state`, with `listen` telling of each change.
-The child's own words go to `logs/control.err` in the workspace, never through a pipe: a window that stands still must
-not stop the system.
 """
 
 import asyncio
 import contextlib
 import random
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-import embedded_services
+from app.core.child import COMMAND, Child, end, ended, kill, launch
 from app.core.child_log import failure_message
 from app.core.language import tr
 from app.core.listeners import Listeners
@@ -27,14 +23,11 @@ from app.core.messages import UserMessage
 from app.core.served import find_served, still_runs
 from embedded_services.client.errors import NoRuntimeError
 from embedded_services.client.runtime import read_runtime
-from embedded_services.common import platform
 from embedded_services.common.backoff import Backoff
 from embedded_services.common.clock import Clock, SystemClock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.runtime import Runtime
 
-NICE: Final = 5
-STOP_S: Final = 1.6
 LOOK_S: Final = 0.05
 WATCH_S: Final = 0.5
 BACKOFF: Final = Backoff(first_s=0.05, longest_s=5.0)
@@ -73,15 +66,23 @@ class BackendState:
 
 
 class Backend:
-    """`command` is what a child is started with, without the options; tests put something small in its place."""
+    """`command` is what a child is started with, without the options; tests put something small in its place.
+    `early` is a child that was started already, before there was a window.
+    """
 
     def __init__(
-        self, workspace: Path, *, clock: Clock | None = None, command: list[str] | None = None
+        self,
+        workspace: Path,
+        *,
+        clock: Clock | None = None,
+        command: Sequence[str] = COMMAND,
+        early: Child | None = None,
     ) -> None:
         self.workspace = workspace
         self.state = BackendState()
         self._clock = clock or SystemClock()
-        self._command = command or [sys.executable, "-m", "embedded_services"]
+        self._command = command
+        self._early = early
         self._listeners: Listeners[[]] = Listeners()
         self._wanted = asyncio.Event()
         self._unwanted = asyncio.Event()
@@ -118,7 +119,7 @@ class Backend:
             if not self._wanted.is_set() and self.state.phase is not Phase.FAILED:
                 self._set(BackendState(message=self.state.message))
             await self._wanted.wait()
-            served = await asyncio.to_thread(find_served, self.workspace)
+            served = None if self._early else await asyncio.to_thread(find_served, self.workspace)
             if served is not None:
                 await self._attach(served)
             else:
@@ -155,48 +156,36 @@ class Backend:
         """Start a child and see it to its end."""
         self._set(BackendState(Phase.STARTING, message=self.state.message if self._ends else None))
         try:
-            child = await self._launch()
+            child, self._early = self._early or launch(self.workspace, self._command), None
         except OSError as error:
             self._give_up(UserMessage(tr("The system cannot be started."), str(error)))
             return
         try:
             async with Tasks("backend") as tasks:
-                ended = tasks.start(child.wait(), "wait for the end")
+                gone = tasks.start(ended(child), "wait for the end")
                 unwanted = tasks.start(self._unwanted.wait(), "wait for stop")
-                follow = tasks.start(self._follow_start(child), "follow the start")
-                await asyncio.wait({ended, unwanted}, return_when=asyncio.FIRST_COMPLETED)
-                follow.cancel()
-                if not ended.done():
-                    self._set(replace(self.state, phase=Phase.STOPPING))
-                    await self._end(child)
-                    self._set(BackendState())
-                    return
-            await self._after_end(child)
+                tasks.spawn(self._follow_start(child), "follow the start")
+                await asyncio.wait({gone, unwanted}, return_when=asyncio.FIRST_COMPLETED)
+            if child.poll() is None:
+                self._set(replace(self.state, phase=Phase.STOPPING))
+                await end(child)
+                self._set(BackendState())
+            else:
+                await self._after_end(child)
         finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
+            if child.poll() is None:
+                kill(child)
 
-    async def _launch(self) -> Process:
-        logs = self.workspace / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        with (logs / "control.err").open("wb") as err:
-            return await asyncio.create_subprocess_exec(
-                *self._command, "--workspace", str(self.workspace), "--nice", str(NICE),
-                stdin=DEVNULL, stdout=PIPE, stderr=err,
-                cwd=Path(embedded_services.__file__).parent.parent,
-                preexec_fn=None if platform.WINDOWS else platform.die_with_parent,
-                start_new_session=not platform.WINDOWS,  # a Ctrl-C is for the window to answer
-            )  # fmt: skip
-
-    async def _follow_start(self, child: Process) -> None:
-        """Tell where it answers as soon as it does, and that it runs once it says so."""
-        while (runtime := self._runtime_of(child.pid)) is None:
+    async def _follow_start(self, child: Child) -> None:
+        """Tell where it answers as soon as it does, and that all of it runs once it says so."""
+        while True:
+            runtime = self._runtime_of(child.pid)
+            if runtime is not None:
+                self._set(replace(self.state, endpoint=_endpoint(runtime)))
+                if runtime.ready:
+                    break
             await self._clock.sleep(LOOK_S)
-        self._set(replace(self.state, endpoint=_endpoint(runtime)))
-        assert child.stdout is not None  # noqa: S101 - it was asked for
-        if await child.stdout.readline():
-            self._set(replace(self.state, phase=Phase.RUNNING, message=None))
+        self._set(replace(self.state, phase=Phase.RUNNING, message=None))
 
     def _runtime_of(self, pid: int) -> Runtime | None:
         """What the process `pid` wrote of itself; None while the file is an older run's."""
@@ -206,17 +195,7 @@ class Backend:
             return None
         return runtime if runtime.pid == pid else None
 
-    async def _end(self, child: Process) -> None:
-        """Ask it to stop; end it when it does not, be it frozen."""
-        with contextlib.suppress(ProcessLookupError):
-            child.terminate()
-        try:
-            await asyncio.wait_for(child.wait(), STOP_S)
-        except TimeoutError:
-            child.kill()
-            await child.wait()
-
-    async def _after_end(self, child: Process) -> None:
+    async def _after_end(self, child: Child) -> None:
         """It ended by itself: start it again, unless it cannot start or ends too often."""
         refused = self.state.phase is Phase.STARTING and (child.returncode or 0) > 0
         if refused and await asyncio.to_thread(find_served, self.workspace) is not None:

@@ -104,7 +104,7 @@ class _ProcessList(QWidget):
             line = QRectF(0, at * self._LINE, self.width(), self._LINE)
             draw_status(painter, QRectF(1, line.center().y() - 5, 10, 10), status)
             painter.setFont(colors.font("small"))
-            painter.setPen(colors.color("text"))
+            painter.setPen(colors.color("text_muted" if status == "unknown" else "text"))
             painter.drawText(line.adjusted(19, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, name)
             painter.setFont(colors.font("mono"))
             painter.setPen(colors.color("text_muted"))

@@ -1,13 +1,15 @@
 """The text field that filters a list: it tells after a short pause, and Escape clears it."""
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.core.language import tr
+from app.qt.icons import draw_icon
 from app.qt.theme import theme
 
 _PAUSE_MS = 120
+_ICON = 16
 
 
 class FilterField(QLineEdit):
@@ -23,7 +25,7 @@ class FilterField(QLineEdit):
         self.setAccessibleName(placeholder)
         self.setFixedWidth(width)
         self.setMaxLength(200)
-        self.addAction(theme().icon("search", "text_muted"), QLineEdit.ActionPosition.LeadingPosition)
+        self.setTextMargins(_ICON + 12, 0, 0, 0)
         self._told = ""
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -31,6 +33,11 @@ class FilterField(QLineEdit):
         self._pause.timeout.connect(self._tell)
         self.textChanged.connect(self._on_text_changed)
         self.returnPressed.connect(self._tell)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        place = QRectF(8, (self.height() - _ICON) / 2, _ICON, _ICON)
+        draw_icon(QPainter(self), place, "search", theme().color("text_muted"))
 
     def _on_text_changed(self, text: str) -> None:
         if text:

@@ -1,0 +1,16 @@
+"""Starts the control plane before there is a window, so that it comes up while Qt and the panels are loaded."""
+
+from pathlib import Path
+
+from app.core.child import Child, launch
+from app.core.served import find_served
+
+
+def start_early(workspace: Path) -> Child | None:
+    """None when the workspace is served already, or it cannot be started: the window will find out and say why."""
+    if find_served(workspace) is not None:
+        return None
+    try:
+        return launch(workspace)
+    except OSError:
+        return None
