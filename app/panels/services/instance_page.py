@@ -41,6 +41,7 @@ class InstancePage(InspectorPage):
         self._story = self.add_section("", Story())
         copy = IconButton("copy", tr("Copy the address"), tone="text_muted")
         copy.setObjectName("copyAddress")
+        copy.setProperty("measure", "row")
         copy.clicked.connect(self.copy_requested)
         self._facts = self.add_section(tr("Facts"), FactList(), aside=copy)
         self._line = self.add_section(tr("p99 of the last minute"), Sparkline(height=40))
@@ -110,12 +111,16 @@ def _facts(row: InstanceRow, now: float, tone: Tone) -> list[Fact]:
             tr("Last check"),
             check_words(row.check, now),
             tone,
-            tooltip=row.check.message if row.check else "",
+            tooltip=_checked(row),
         ),
     ]
     if row.expires_in_s is not None:
         facts.append(Fact(tr("Lost unless renewed in"), tr("{n} s", n=row.expires_in_s), tone))
     return facts
+
+
+def _checked(row: InstanceRow) -> str:
+    return "" if row.check is None else f"{figures.moment(row.check.at)}: {row.check.message}"
 
 
 def _since(row: InstanceRow) -> str:

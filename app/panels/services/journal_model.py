@@ -69,7 +69,7 @@ def journal_columns() -> Sequence[Column[JournalRow]]:
         Column(
             tr("When"),
             lambda row: row.ago,
-            face="body",
+            face="small",
             tone="text_muted",
             tooltip=lambda row: figures.moment(row.at),
             sample="59 min ago",
@@ -77,18 +77,18 @@ def journal_columns() -> Sequence[Column[JournalRow]]:
         Column(
             tr("Instance"),
             lambda row: row.instance,
-            face="body",
+            face="small",
             mark=lambda row: row.status,
             sample="notification-12",
         ),
         Column(
             tr("Change"),
             lambda row: "".join(span.text for span in _change(row)),
-            face="body",
+            face="small",
             spans=_change,
-            sample="out of rotation → in rotation",
+            sample="in rotation → out of rotation (wide)",
         ),
-        Column(tr("Why"), lambda row: row.reason, face="body", tone="text_secondary", stretch=True),
+        Column(tr("Why"), lambda row: row.reason, face="small", tone="text_secondary", stretch=True),
     )
 
 

@@ -32,7 +32,8 @@ class RowControls(QWidget):
         self._other = self._icon_button("freeze", "other")
         self._cure = Button("", kind="primary")
         self._cure.setObjectName("cure")
-        self._cure.setProperty("size", "row")
+        self._cure.setProperty("measure", "row")
+        self._cure.style().polish(self._cure)
         self._cure.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._more = self._icon_button("more", "more")
         layout = QHBoxLayout(self)
@@ -49,7 +50,7 @@ class RowControls(QWidget):
     def _icon_button(self, icon: str, name: str) -> IconButton:
         button = IconButton(icon, name, tone="text_muted")
         button.setObjectName(name)
-        button.setProperty("size", "row")
+        button.setProperty("measure", "row")
         button.setFixedSize(SIDE, SIDE)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         return button

@@ -56,16 +56,16 @@ def instance_columns() -> Sequence[Column[InstanceRow]]:
         Column(
             tr("Service, instance"),
             lambda row: _joined(_instance_name(row)),
-            face="body",
+            face="small",
             spans=_instance_name,
             mark=lambda row: row.status,
             tooltip=lambda row: row.address,
-            sample="notification-12",
+            sample="notification 999.9 /s",
         ),
         Column(
             tr("Status and why"),
             lambda row: _joined(status(row)),
-            face="body",
+            face="small",
             spans=status,
             tooltip=_status_tooltip,
             stretch=True,
@@ -90,16 +90,14 @@ def instance_columns() -> Sequence[Column[InstanceRow]]:
             tr("Up"),
             lambda row: figures.lasting(row.up_s),
             align="right",
-            face="body",
+            face="small",
             tone="text_secondary",
             tooltip=lambda row: "" if row.started_at is None else figures.moment(row.started_at),
             sample="0:00:00",
         ),
         _figure(tr("In flight"), lambda row: figures.count(row.in_flight), sample="999"),
         _figure(tr("Requests"), lambda row: figures.count(row.requests), sample="9,999,999"),
-        _figure(
-            tr("Failures"), lambda row: figures.count(row.failures), sample="999,999", tone=_failures_tone
-        ),
+        _figure(tr("Failures"), lambda row: figures.count(row.failures), sample="99,999", spans=_failures),
         _figure(
             tr("p50"), lambda row: figures.decimal(row.p50), sample="999.9", tooltip=_percentiles_tooltip
         ),
@@ -111,7 +109,7 @@ def instance_columns() -> Sequence[Column[InstanceRow]]:
             lambda _: "",
             series=lambda row: row.latency,
             tooltip=_latency_tooltip,
-            sample="Latency over 60 s",
+            sample="Latency, 60 s",
         ),
         Column("", lambda _: "", sample="replicas – 64 +"),
     )
@@ -120,11 +118,11 @@ def instance_columns() -> Sequence[Column[InstanceRow]]:
 def service_columns() -> Sequence[Column[ServiceRow]]:
     across: Column[ServiceRow] = Column("", lambda _: "", tooltip=_strategy_tooltip)
     return (
-        Column("", lambda row: row.name, face="body", spans=_service_name, tooltip=_service_tooltip),
+        Column("", lambda row: row.name, face="small", spans=_service_name, tooltip=_service_tooltip),
         Column(
             "",
             lambda row: row.summary,
-            face="body",
+            face="small",
             mark=lambda row: row.status,
             spans=_summary,
             tooltip=lambda row: row.reason,
@@ -134,7 +132,7 @@ def service_columns() -> Sequence[Column[ServiceRow]]:
             "",
             lambda row: _joined(_strategy(row)),
             align="right",
-            face="body",
+            face="small",
             spans=_strategy,
             tooltip=_strategy_tooltip,
         ),
@@ -142,7 +140,7 @@ def service_columns() -> Sequence[Column[ServiceRow]]:
             "",
             lambda row: "" if row.external else tr("replicas"),
             align="right",
-            face="body",
+            face="small",
             tone="text_muted",
         ),
         Column("", lambda _: ""),
@@ -157,7 +155,7 @@ def tone_of(status: str) -> Tone:
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
-_figure = partial(Column[InstanceRow], align="right", face="body")
+_figure = partial(Column[InstanceRow], align="right", face="small")
 
 
 def _joined(spans: Sequence[Span]) -> str:
@@ -170,7 +168,7 @@ def _instance_name(row: InstanceRow) -> Sequence[Span]:
 
 
 def _service_name(row: ServiceRow) -> Sequence[Span]:
-    name = Span(row.name, strong=True)
+    name = Span(row.name, face="strong")
     return (name,) if row.rate is None else (name, Span(f"  {figures.rate(row.rate)}", "text_muted"))
 
 
@@ -209,8 +207,10 @@ def _status_tooltip(row: InstanceRow) -> str:
     return "\n".join(lines)
 
 
-def _failures_tone(row: InstanceRow) -> Tone:
-    return "bad" if row.failures else "text_muted"
+def _failures(row: InstanceRow) -> Sequence[Span]:
+    return (
+        Span(figures.count(row.failures), "bad" if row.failures else "text_muted", strong=row.failures > 0),
+    )
 
 
 def _percentiles_tooltip(_: InstanceRow) -> str:

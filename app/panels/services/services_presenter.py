@@ -155,7 +155,9 @@ class ServicesPresenter(QObject):
     def _on_replicas_requested(self, service: str, replicas: int) -> None:
         if self._commands.wish_replicas(service, replicas):
             self._panel.clear_error()
-            _ = spawn(self, self._commands.scale(service), f"scale {service}", on_error=self._panel.show_failure)
+            _ = spawn(
+                self, self._commands.scale(service), f"scale {service}", on_error=self._panel.show_failure
+            )
 
     def _on_register_requested(self, wish: Wish) -> None:
         _ = spawn(self, self._register(wish), f"register {wish.id}", on_error=self._on_register_failed)

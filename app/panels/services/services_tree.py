@@ -16,7 +16,7 @@ from app.widgets.row_view import RowView
 from app.widgets.stepper import Stepper
 
 MAX_REPLICAS: Final = 64
-CONTROLS_WIDTH: Final = 112
+CONTROLS_WIDTH: Final = 106
 
 
 class ServicesTree(RowView):
