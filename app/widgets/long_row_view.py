@@ -186,10 +186,19 @@ class LongRowView(QTableView):
         super().selectionChanged(selected, deselected)
         self.row_selected.emit(self.selected_row())
 
+    def rowsAboutToBeRemoved(self, parent: Index, start: int, end: int) -> None:
+        """Qt would select the next row in place of the current one, and scroll there: not in a tail, whose oldest rows
+        go all the time.
+        """
+        current = self.currentIndex()
+        if self._is_tail and current.isValid() and start <= current.row() <= end:
+            self.selectionModel().clear()
+        super().rowsAboutToBeRemoved(parent, start, end)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         rows = self.model().rowCount() if self.model() is not None else 0
         if event.key() == Qt.Key.Key_Home and rows:
-            self.setCurrentIndex(self.model().index(0, 0))
+            self.select_index(self.model().index(0, 0))
         elif event.key() == Qt.Key.Key_End and rows:
             self.setCurrentIndex(self.model().index(rows - 1, 0))
             self.set_following(True)

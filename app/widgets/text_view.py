@@ -6,6 +6,7 @@ the rest is counted in a last line. `text()` gives all that was set.
 
 from typing import Final
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QWidget
 
 from app.core.language import tr
@@ -13,12 +14,14 @@ from app.qt.theme import theme
 
 FOLD: Final = 2_000
 MOST_LINES: Final = 8_000
-_MARGIN: Final = 12
+_MARGIN: Final = 4
+_FRAME: Final = 6
+"""The padding and border of text fields."""
 
 
 class TextView(QPlainTextEdit):
     def __init__(self, name: str, *, lines: int | None = None, parent: QWidget | None = None) -> None:
-        """`lines` bounds the height, for text within a page that scrolls itself."""
+        """With `lines` it wraps, and is as high as its text, up to so many lines: for a page that scrolls itself."""
         super().__init__(parent)
         self._text = ""
         self._lines = lines
@@ -28,8 +31,8 @@ class TextView(QPlainTextEdit):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFont(theme().font("mono"))
         self.setUndoRedoEnabled(False)
-        self.document().setDocumentMargin(4)
-        self.set_wrapped(wrapped=False)
+        self.document().setDocumentMargin(_MARGIN)
+        self.set_wrapped(wrapped=lines is not None)
 
     def set_text(self, text: str) -> None:
         self._text = text
@@ -38,9 +41,16 @@ class TextView(QPlainTextEdit):
             more = tr("… {n:,} more lines; copy the text to have them", n=len(lines) - MOST_LINES)
             lines = [*lines[:MOST_LINES], more]
         self.setPlainText("\n".join(lines))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         if self._lines is not None:
-            shown = min(max(1, self.blockCount()), self._lines)
-            self.setFixedHeight(shown * self.fontMetrics().lineSpacing() + 2 * _MARGIN)
+            shown = min(max(1, int(self.document().size().height())), self._lines)
+            self.setFixedHeight(shown * self.fontMetrics().lineSpacing() + 2 * (_MARGIN + _FRAME))
 
     def text(self) -> str:
         return self._text

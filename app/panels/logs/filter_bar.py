@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QWidget
 
 from app.core.language import tr
 from app.panels.logs.log_book import Account, LogFilter
+from app.qt.tokens import Tone
 from app.widgets.chip import Chip
 from app.widgets.filter_field import FilterField
 from app.widgets.label import ElidedLabel
@@ -84,7 +85,7 @@ class FilterBar(QFrame):
     def show_account(self, account: Account, shown: int) -> None:
         """`shown 37 of 12,345`, and beside it where the others are."""
         whole = shown == account.total
-        tone = "ok" if whole else "warn" if account.skipped else "accent"
+        tone: Tone = "ok" if whole else "warn" if account.skipped else "accent"
         self._chip.set_text(tr("shown {shown:,} of {total:,}", shown=shown, total=account.total), tone)
         self._aside.setText(_elsewhere(account, whole=whole))
 

@@ -29,10 +29,9 @@ class LogPage(InspectorPage):
         self._message = self.add_section(tr("Message"), TextView(tr("Message"), lines=_MESSAGE_LINES))
         self._trace = self.add_section(tr("Traceback"), TextView(tr("Traceback"), lines=_TRACE_LINES))
         self._facts = self.add_section(tr("Facts"), FactList())
-        self._message.set_wrapped(wrapped=True)
-        self._only = Button(tr("Only this"), "filter", tooltip=tr("Show the entries of this process alone"))
-        self._around = Button(tr("Around"), "logs", tooltip=tr("Show what all processes said around it"))
-        self._copy = Button(tr("Copy"), "copy", tooltip=tr("Copy the entry with its traceback"))
+        self._only = Button(tr("Only this"), tooltip=tr("Show the entries of this process alone"))
+        self._around = Button(tr("Around it"), tooltip=tr("Show what all processes said around it"))
+        self._copy = Button(tr("Copy"), tooltip=tr("Copy the entry with its traceback"))
         for name, button in (("only", self._only), ("around", self._around), ("copyEntry", self._copy)):
             button.setObjectName(name)
         self.set_actions([self._only, self._around, self._copy])

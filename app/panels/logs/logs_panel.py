@@ -161,10 +161,11 @@ class LogsPanel(Panel):
         self.view.set_following(not self.view.is_following)
 
     def _on_row_selected(self, row: LogRow | None) -> None:
+        """An entry that went out of sight, by a filter or with age, stays in the inspector."""
         if row is not None:
             self.view.set_following(False)
             self._page.show_row(row)
-        self.inspector_requested.emit(self._page if row is not None else None)
+            self.inspector_requested.emit(self._page)
 
     def _on_copy(self) -> None:
         if (row := self.view.selected_row()) is not None:
