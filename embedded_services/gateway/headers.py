@@ -95,6 +95,7 @@ def _named_by(connection: bytes) -> frozenset[bytes]:
 _upstream: Final = Memo(_passes_upstream)
 _downstream: Final = Memo(_passes_downstream)
 _is_connection: Final = Memo(lambda name: name.lower() == b"connection")
+_is_date: Final = Memo(lambda name: name.lower() == b"date")
 _named: Final = Memo(_named_by)
 
 
@@ -124,6 +125,10 @@ def downstream_headers(pairs: Pairs) -> Pairs:
     out = _passing(pairs, _downstream)
     out.append(_VIA)
     return out
+
+
+def has_date(pairs: Pairs) -> bool:
+    return any(_is_date[name] for name, _ in pairs)
 
 
 def _passing(pairs: Sequence[tuple[bytes, bytes]], passes: Memo[bool]) -> Pairs:

@@ -16,8 +16,9 @@ from embedded_services.contracts.settings import Settings
 from embedded_services.gateway import cors, dashboard
 from embedded_services.gateway.auth import Authenticator
 from embedded_services.gateway.exchange import Exchange
-from embedded_services.gateway.headers import continue_trace, inbound_request_id, upstream_headers
+from embedded_services.gateway.headers import continue_trace, has_date, inbound_request_id, upstream_headers
 from embedded_services.gateway.http import JSON, ClientLeftError, Headers, Request, Response
+from embedded_services.gateway.http_date import HttpDate
 from embedded_services.gateway.identifiers import Identifiers
 from embedded_services.gateway.limiting import EXEMPT, RateLimit, too_many
 from embedded_services.gateway.proxy import proxy
@@ -53,6 +54,7 @@ class Gateway:
         self._clock = clock
         self._locals = locals_
         self._ids = Identifiers()
+        self._date = HttpDate()
         self.rate_limit = RateLimit(settings.limits, clock.monotonic())
         self.settings = settings
         self._routes = RouteTable(settings.routes)
@@ -151,6 +153,8 @@ class Gateway:
 
     def _dress(self, exchange: Exchange, response: Response) -> Response:
         took_ms = (self._clock.monotonic() - exchange.started) * 1000
+        if not has_date(response.headers):
+            response.headers.append((b"Date", self._date.at(exchange.at)))
         response.headers += cors.EVERY_RESPONSE
         response.headers += exchange.fields
         response.headers += (

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from embedded_services.agent.context import ChildContext
+from embedded_services.common.clock import Clock
 from embedded_services.common.platform import listening_socket, raise_file_limit
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.agent import Policies
@@ -27,6 +28,13 @@ DRAIN_S: Final = 0.5
 """aiohttp waits as long for a request to end, and once more for its task to."""
 _FILES: Final = 16_384
 _BACKLOG: Final = 2048
+
+
+async def _tidy(gateway: Gateway, clock: Clock) -> None:
+    """Give back the memory of clients that are forgotten, a little at a time, also when nobody asks for anything."""
+    while True:
+        await clock.sleep(1.0)
+        gateway.rate_limit.limiter.tidy()
 
 
 @asynccontextmanager
@@ -63,6 +71,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         context.link.on_policies(apply)
         context.link.report(lambda: telemetry.beat(clock.monotonic()))
         tasks.spawn(request_log.run(), "request log")
+        tasks.spawn(_tidy(gateway, clock), "tidy")
         server = GatewayServer(gateway)
         listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
         try:

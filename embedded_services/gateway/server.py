@@ -93,13 +93,21 @@ class _Connection(web.RequestHandler):
         return super().handle_error(request, status, exc, message)
 
 
-class _Body:
+class IncomingBody:
     """The body of a request as it comes in: `http.Body`."""
 
-    __slots__ = ("_content", "_left", "_limit", "_raw", "_waits_for_100", "length")
+    __slots__ = ("_content", "_idle_s", "_left", "_limit", "_raw", "_waits_for_100", "length")
 
-    def __init__(self, raw: web.BaseRequest, length: int | None, limit: int, waits_for_100: bool) -> None:
+    def __init__(
+        self,
+        raw: web.BaseRequest,
+        length: int | None,
+        limit: int,
+        waits_for_100: bool,
+        idle_s: float = SENDER_IDLE_S,
+    ) -> None:
         self._raw = raw
+        self._idle_s = idle_s
         self._content = raw.content
         self._limit = self._left = limit
         self._waits_for_100 = waits_for_100
@@ -110,10 +118,10 @@ class _Body:
             if self._waits_for_100:
                 self._waits_for_100 = False
                 await self._raw.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            async with asyncio.timeout(SENDER_IDLE_S):
+            async with asyncio.timeout(self._idle_s):
                 piece = await self._content.readany()
         except TimeoutError:
-            raise ApiError("REQUEST_TIMEOUT", f"Nothing of the body came for {SENDER_IDLE_S:g} s") from None
+            raise ApiError("REQUEST_TIMEOUT", f"Nothing of the body came for {self._idle_s:g} s") from None
         except ConnectionError as error:
             raise ClientLeftError from error
         except (web.RequestPayloadError, http_exceptions.HttpProcessingError) as error:
@@ -133,7 +141,7 @@ def _request(raw: web.BaseRequest, body_limit: int) -> Request:
     if not raw.body_exists:
         return Request(raw.method, target, path, query, headers, raw.remote or "")
     announced = headers.get(b"content-length")
-    body = _Body(
+    body = IncomingBody(
         raw,
         int(announced) if announced is not None else None,
         body_limit,

@@ -1,7 +1,8 @@
 """What the gateway tells of its requests: a record of each, counters, and the beat that carries them up.
 
 The hot path only counts and appends. Everything is bounded, and what is not kept is counted: `seq` counts all requests
-ever, so that the difference to the records that arrive can be shown.
+ever, so that the difference to the records that arrive can be shown. Probes of the gateway itself (`/health` and the
+like) are counted in its metrics only: they come every second, and would bury what people ask for.
 """
 
 import re
@@ -13,6 +14,7 @@ import msgspec
 from embedded_services.contracts.agent import Beat
 from embedded_services.contracts.system import RequestRecord
 from embedded_services.gateway.exchange import Exchange
+from embedded_services.gateway.limiting import EXEMPT
 from embedded_services.gateway.request_log import RequestLog
 from embedded_services.upstream.stats import CallBook
 
@@ -43,10 +45,12 @@ class Telemetry:
     def end(self, exchange: Exchange, status: int, took_s: float, note: str) -> None:
         """The request is done with. `status` is 499 when the client left before there was an answer."""
         self.in_flight -= 1
-        self.seq += 1
         route = exchange.route or "none"
         self.answers[route, status // 100] += 1
         self.seconds[route] += took_s
+        if route in EXEMPT:
+            return
+        self.seq += 1
         record = RequestRecord(
             id=exchange.id,
             at=exchange.at,

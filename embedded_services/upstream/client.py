@@ -183,13 +183,14 @@ class UpstreamClient:
     ) -> UpstreamResponse:
         """One try on one instance, begun now. `fresh` does without the connections that are kept."""
         stats = target.stats
+        head = request.head(target.authority)
         stats.begin()
         try:
             connection = None if fresh else target.pool.take(surely_alive=not repeatable)
             if connection is None:
                 connection = await target.pool.connect(min(policy.connect_timeout_s, timeout_s))
             await connection.exchange(
-                request.head(target.authority),
+                head,
                 request.body,
                 chunked=request.length is None,
                 head_only=request.method == "HEAD",

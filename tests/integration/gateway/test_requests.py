@@ -27,7 +27,9 @@ async def test_a_request_reaches_its_service_without_the_prefix_and_the_answer_c
     async def script(client: Client) -> None:
         await client.read()
         await client.answer(
-            b'{"id":"u1"}', 200, "Content-Type: application/json\r\nX-Thing: 1\r\nX-Request-ID: theirs\r\n"
+            b'{"id":"u1"}',
+            200,
+            "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/json\r\nX-Thing: 1\r\nX-Request-ID: theirs\r\n",
         )
 
     upstream = RawUpstream(script)
@@ -49,6 +51,7 @@ async def test_a_request_reaches_its_service_without_the_prefix_and_the_answer_c
     assert re.fullmatch(r"\d+\.\dms", response.headers["x-response-time"])
     assert response.headers["x-service-instance"] == "user-1"
     assert response.headers["x-thing"] == "1"
+    assert response.headers["date"] == "Sun, 06 Nov 1994 08:49:37 GMT"
     assert response.headers["content-type"] == "application/json"
     assert "ratelimit" in response.headers
     assert "connection" not in response.headers
@@ -200,6 +203,7 @@ async def test_health_and_readiness(start: Start) -> None:
     assert health.json["status"] == "healthy"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", health.json["timestamp"])
     assert (await gateway.ask("HEAD", "/health")).status == 200
+    assert health.headers["date"].endswith("GMT")
     ready = await gateway.ask("GET", "/ready")
     assert (ready.status, ready.json["status"]) == (200, "ready")
     gateway.rotate(
@@ -413,3 +417,5 @@ async def test_requests_are_told_in_beats_and_in_the_log_file(start: Start) -> N
     await eventually(path.exists)
     assert json.loads(path.read_text())["id"] == record.id
     assert token()[:20] not in path.read_text()
+    await gateway.ask("GET", "/health")
+    assert gateway.beat() is None

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 from embedded_services.gateway.http import Headers
+from embedded_services.gateway.http_date import HttpDate
 from embedded_services.gateway.identifiers import Identifiers
 from embedded_services.gateway.memo import REMEMBERED, Memo
 
@@ -37,3 +38,9 @@ def test_header_fields_are_found_in_any_spelling() -> None:
     assert headers.all(b"x-one") == [b"1", b"3"]
     assert headers.get(b"x-three") is None
     assert headers.all(b"x-three") == []
+
+
+def test_the_date_is_written_as_http_wants_it() -> None:
+    date = HttpDate()
+    assert date.at(784111777.9) == b"Sun, 06 Nov 1994 08:49:37 GMT"
+    assert date.at(784111778.0) == b"Sun, 06 Nov 1994 08:49:38 GMT"
