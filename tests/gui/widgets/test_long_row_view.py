@@ -55,6 +55,10 @@ def bottom(view: LongRowView) -> int:
     return int(view.indexAt(QPoint(1, view.viewport().height() - 2)).data())
 
 
+def follows(view: LongRowView) -> bool:
+    return view.is_following
+
+
 def wheel(view: LongRowView, steps: int) -> None:
     """As a mouse sends it, one event a step; steps up are positive."""
     place = QPointF(50, 50)
@@ -73,24 +77,24 @@ def append(model: RowTableModel[Row], first: int, count: int, limit: int | None 
 
 
 def test_newest_row_stays_in_sight(view: LongRowView, model: RowTableModel[Row]) -> None:
-    assert view.is_following
+    assert follows(view)
     append(model, 100, 50)
     assert bottom(view) == 149
     append(model, 150, 50, limit=100)
     assert bottom(view) == 199
-    assert view.is_following
+    assert follows(view)
 
 
 def test_scrolling_up_pauses_and_the_end_resumes(view: LongRowView, model: RowTableModel[Row]) -> None:
     told = QSignalSpy(view.following_changed)
     append(model, 100, 1)
     wheel(view, 1)
-    assert not view.is_following
+    assert not follows(view)
     seen = top(view)
     append(model, 101, 20)
     assert top(view) == seen
     wheel(view, -100)
-    assert view.is_following
+    assert follows(view)
     assert [told.at(at)[0] for at in range(told.count())] == [False, True]
 
 
@@ -135,7 +139,7 @@ def test_growing_and_shrinking_keeps_the_end_in_sight(view: LongRowView, model: 
         view.resize(400, height)
         settle()
         assert bottom(view) == 100
-        assert view.is_following
+        assert follows(view)
 
 
 def test_selecting_by_keyboard_pauses_and_end_resumes(
@@ -145,18 +149,18 @@ def test_selecting_by_keyboard_pauses_and_end_resumes(
     qtbot.keyClick(view, Qt.Key.Key_Home)
     settle()
     assert chosen.at(chosen.count() - 1)[0] == Row(0)
-    assert not view.is_following
+    assert not follows(view)
     qtbot.keyClick(view, Qt.Key.Key_End)
     settle()
     assert view.selected_row() == Row(99)
-    assert view.is_following
+    assert follows(view)
 
 
 def test_choosing_a_row_shows_it_and_pauses(view: LongRowView, model: RowTableModel[Row]) -> None:
     view.select_index(model.index(10, 0))
     settle()
     assert view.selected_row() == Row(10)
-    assert not view.is_following
+    assert not follows(view)
     append(model, 100, 10)
     assert view.selected_row() == Row(10)
     assert view.visualRect(model.index(10, 0)).intersects(view.viewport().rect())
@@ -168,7 +172,7 @@ def test_model_that_is_emptied_and_filled_anew_is_followed(
     model.apply([])
     settle()
     append(model, 0, 200)
-    assert view.is_following
+    assert follows(view)
     assert bottom(view) == 199
 
 

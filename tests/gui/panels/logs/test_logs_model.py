@@ -125,11 +125,12 @@ def test_any_sequence_keeps_the_rules_of_models(capacity: int, moves: list[tuple
             case "miss":
                 total += count
                 model.take([], total)
-            case "fill" if (span := model.wanted(count)) is not None:
-                model.fill(span, mixed(span.first, span.last))
+            case "fill":
+                if (span := model.wanted(count)) is not None:
+                    model.fill(span, mixed(span.first, span.last))
             case "errors":
                 model.set_filter(ERRORS)
-            case "all":
+            case _:
                 model.set_filter(LogFilter())
         held = range(max(1, total - capacity + 1), total + 1)
         assert set(shown(model)) <= set(held)

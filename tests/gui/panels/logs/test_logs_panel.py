@@ -1,12 +1,14 @@
 """What the Logs panel shows, and what clicks and keys do to it."""
 
+from typing import TypeVar
+
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy
-from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMenu, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMenu, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.panels.logs.log_book import LogFilter
+from app.panels.logs.log_book import LogFilter, LogRow
 from app.panels.logs.log_page import LogPage
 from app.widgets.chip import Chip
 from app.widgets.segmented_toggle import SegmentedToggle
@@ -14,10 +16,12 @@ from app.widgets.state_view import StateView
 from tests.gui.panels.logs.conftest import Built, FakePort
 from tests.helpers.qt import eventually, texts
 
+W = TypeVar("W", bound=QWidget)
 
-def child(built: Built, kind: type, name: str):  # type: ignore[no-untyped-def] # the kind is the answer's type
+
+def child(built: Built, kind: type[W], name: str) -> W:
     found = built.panel.findChild(kind, name)
-    assert found is not None, name
+    assert isinstance(found, kind), name
     return found
 
 
@@ -28,8 +32,13 @@ async def written(built: Built, port: FakePort, entries: int) -> None:
     await eventually(lambda: built.model.account().held == port.archive.total)
 
 
+def selected(built: Built) -> int:
+    row = built.panel.view.selected_row()
+    return row.seq if isinstance(row, LogRow) else 0
+
+
 def count(built: Built) -> str:
-    return str(child(built, Chip, "count").text)
+    return child(built, Chip, "count").text
 
 
 async def test_nothing_logged_says_so(built: Built, port: FakePort) -> None:
@@ -123,10 +132,10 @@ async def test_entry_is_read_whole_in_the_inspector_and_copied(
     assert QGuiApplication.clipboard().text().endswith("ERROR order-1 a: entry 10")
     qtbot.mouseClick(page.findChild(QPushButton, "only"), Qt.MouseButton.LeftButton)
     assert built.model.filter == LogFilter(process="order-1")
-    assert built.panel.view.selected_row().seq == 10
+    assert selected(built) == 10
     qtbot.mouseClick(page.findChild(QPushButton, "around"), Qt.MouseButton.LeftButton)
     assert built.model.filter == LogFilter()
-    assert built.panel.view.selected_row().seq == 10
+    assert selected(built) == 10
 
 
 async def test_panel_opens_at_a_process_or_at_an_entry(built: Built, port: FakePort) -> None:
@@ -136,7 +145,7 @@ async def test_panel_opens_at_a_process_or_at_an_entry(built: Built, port: FakeP
     built.panel.open_at("payment-9")
     assert child(built, QComboBox, "process").currentText() == "payment-9"
     built.panel.open_at(("user-1", 12.5))
-    assert built.panel.view.selected_row().seq == 13
+    assert selected(built) == 13
 
 
 async def test_entry_that_has_not_come_yet_is_shown_once_it_does(
@@ -144,12 +153,12 @@ async def test_entry_that_has_not_come_yet_is_shown_once_it_does(
 ) -> None:
     await written(built, port, 10)
     built.panel.show_entry("order-1", 15.5)
-    assert built.panel.view.selected_row().seq == 10
+    assert selected(built) == 10
     port.write(10)
-    await eventually(lambda: built.panel.view.selected_row().seq == 16)
+    await eventually(lambda: selected(built) == 16)
     port.write(10)
     await eventually(lambda: count(built) == "shown 15 of 30")
-    assert built.panel.view.selected_row().seq == 16
+    assert selected(built) == 16
 
 
 async def test_menu_of_a_row_narrows_to_its_process(built: Built, port: FakePort) -> None:
