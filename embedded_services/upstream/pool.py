@@ -15,9 +15,6 @@ from embedded_services.upstream.transport import Connection
 
 MAX_IDLE: Final = 256
 IDLE_S: Final = 60.0
-MAX_CONNECTING: Final = 64
-"""Connections being made at the same time. A crowd beyond a listener's backlog would wait a second for the kernel to ask
-again; here it waits its turn, which is a matter of microseconds."""
 
 
 class Pool:
@@ -28,7 +25,6 @@ class Pool:
         self._writes = writes
         self._idle: deque[Connection] = deque()
         self._closed = False
-        self._connecting = asyncio.Semaphore(MAX_CONNECTING)
 
     @property
     def idle(self) -> int:
@@ -48,7 +44,7 @@ class Pool:
         """A new connection. Raises TryError; nothing has been sent then."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(timeout_s), self._connecting:
+            async with asyncio.timeout(timeout_s):
                 _, connection = await loop.create_connection(
                     lambda: Connection(loop, self._tasks, self._writes, self._lost), self._host, self._port
                 )

@@ -96,7 +96,9 @@ class RawUpstream:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 20)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, limit=1 << 20, backlog=1024
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def kill(self) -> None:

@@ -52,13 +52,6 @@ async def test_only_so_many_connections_are_kept(pool: Pool, upstream: RawUpstre
     await eventually(lambda: upstream.open == MAX_IDLE)
 
 
-async def test_a_crowd_of_new_connections_does_not_overrun_a_listener(pool: Pool) -> None:
-    connections = await asyncio.gather(*(pool.connect(0.9) for _ in range(400)))
-    assert not any(connection.closed for connection in connections)
-    for connection in connections:
-        connection.close()
-
-
 async def test_connections_that_nobody_needed_for_long_are_closed(pool: Pool) -> None:
     old, busy = await used(pool), await used(pool)
     pool.give(old, 0.0)
