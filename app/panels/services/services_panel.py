@@ -81,6 +81,7 @@ class ServicesPanel(Panel):
         splitter.setStretchFactor(1, 1)
         splitter.setSizes([448, 228])
         self.content.addWidget(splitter)
+        self.setFocusProxy(self.tree)
         for page in (self._instance_page, self._service_page):
             page.setVisible(False)
 

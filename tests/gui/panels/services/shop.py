@@ -136,7 +136,9 @@ class FakePort:
     def lose(self, reason: str = "the control plane fell silent") -> None:
         self.feed.connection_changed(Connection(False, NOW, reason))
 
-    def tell(self, services: Iterable[Service], instances: Iterable[Instance], processes: Iterable[Process] = ()) -> None:
+    def tell(
+        self, services: Iterable[Service], instances: Iterable[Instance], processes: Iterable[Process] = ()
+    ) -> None:
         """The whole state, as a snapshot, over a connection that works."""
         self._rev += 1
         self.connect()
