@@ -30,19 +30,24 @@ class RequestLog:
         self._capacity = capacity
         self._max_bytes = max_bytes
         self._lines: list[bytes] = []
+        self._some = asyncio.Event()
         self._dropped = 0
         self._failing = False
 
     def add(self, line: bytes) -> None:
+        if not self._lines:
+            self._some.set()
         if len(self._lines) < self._capacity:
             self._lines.append(line)
         else:
             self._dropped += 1
 
     async def run(self) -> None:
-        """Write what comes, until cancelled; `flush` afterwards writes the rest."""
+        """Write what comes, until cancelled; `flush` afterwards writes the rest. Sleeps while nothing comes."""
         while True:
+            await self._some.wait()
             await self._clock.sleep(FLUSH_S)
+            self._some.clear()
             await self.flush()
 
     async def flush(self) -> None:

@@ -7,17 +7,19 @@ import re
 import pytest
 
 from embedded_services.contracts.limits import Algorithm, LimitSettings
+from tests.helpers.raw_client import request
 from tests.helpers.raw_upstream import RawUpstream
 from tests.integration.gateway.conftest import Running, Start, bearer, settings
 
 
 async def statuses(gateway: Running, count: int, connections: int = 50, /, **headers: str) -> list[int]:
-    """`count` requests at the same time, over some connections."""
+    """`count` requests at the same time, over some connections: all are sent before an answer is read."""
     seen: list[int] = []
 
     async def ask(share: int) -> None:
         client = await gateway.connect()
-        seen.extend([(await client.ask("GET", "/api/users", **headers)).status for _ in range(share)])
+        await client.send(request("GET", "/api/users", **headers) * share)
+        seen.extend([(await client.read()).status for _ in range(share)])
 
     await asyncio.gather(*(ask(count // connections) for _ in range(connections)))
     return seen
