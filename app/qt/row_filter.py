@@ -17,6 +17,7 @@ from app.qt.columns import Role
 class RowFilter(QSortFilterProxyModel):
     """Passes rows of which some cell contains each word of the text, upper and lower case alike, and which `accepts`
     passes too. In a tree a group stays while one of its members does, and its members all stay when it matches.
+    Views are told of rows that come and go, so that all others keep what they have: selection, open groups, widgets.
     """
 
     def __init__(self, model: QAbstractItemModel, parent: QObject | None = None) -> None:
@@ -29,13 +30,15 @@ class RowFilter(QSortFilterProxyModel):
         self.setSourceModel(model)
 
     def set_text(self, text: str) -> None:
+        self.beginFilterChange()
         self._words = text.casefold().split()
-        self.invalidate()
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
 
     def set_accepts(self, accepts: Callable[[Any], bool] | None) -> None:
         """A condition on the row itself, besides the text; None for none."""
+        self.beginFilterChange()
         self._accepts = accepts
-        self.invalidate()
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
 
     @property
     def is_active(self) -> bool:

@@ -43,9 +43,9 @@ class ServicesPanel(Panel):
         super().__init__("services", tr("Services"), parent)
         self._model, self._journal = model, journal
         self._is_stale = False
-        self._now = 0.0
+        self._now, self._changes = 0.0, 0
         self._to_select: str | None = None
-        self._dialog: RegisterDialog | None = None
+        self.dialog: RegisterDialog | None = None
         self._filtered = RowFilter(model, self)
         self._filtered_journal = RowFilter(journal, self)
         self._field = FilterField()
@@ -127,8 +127,7 @@ class ServicesPanel(Panel):
 
     def refresh(self, now: float, changes: int) -> None:
         """The models were brought up to date, at `now`; `changes` is how many status changes there were in all."""
-        self._now = now
-        self._show_journal_count(changes)
+        self._now, self._changes = now, changes
         self._show_found()
         if self._to_select is not None and self.tree.row_of(self._to_select).isValid():
             self.open_at(self._to_select)
@@ -142,18 +141,18 @@ class ServicesPanel(Panel):
 
     def show_registered(self, instance: str) -> None:
         """What the dialog asked for was done."""
-        if self._dialog is not None:
-            self._dialog.accept()
+        if self.dialog is not None:
+            self.dialog.accept()
         self.toast_requested.emit(tr("{instance} is registered.", instance=instance))
         self.open_at(instance)
 
     def show_register_failure(self, message: UserMessage, fields: dict[str, str]) -> None:
         """`fields` says what is wrong with those that the system named."""
-        if self._dialog is None:
+        if self.dialog is None:
             self.show_error(message)
         else:
-            self._dialog.set_busy(busy=False)
-            self._dialog.show_failure(message, fields)
+            self.dialog.set_busy(busy=False)
+            self.dialog.show_failure(message, fields)
 
     # --- selection ------------------------------------------------------------------------------------------------
 
@@ -207,13 +206,13 @@ class ServicesPanel(Panel):
         """The dialog, filled in with the service that is selected."""
         row = self.tree.selected_row()
         service = "" if row is None else row.service if isinstance(row, InstanceRow) else row.name
-        self._dialog = RegisterDialog(self._services(), service, self)
-        self._dialog.submitted.connect(self.register_requested)
-        self._dialog.finished.connect(self._on_dialog_closed)
-        self._dialog.open()
+        self.dialog = RegisterDialog(self._services(), service, self)
+        self.dialog.submitted.connect(self.register_requested)
+        self.dialog.finished.connect(self._on_dialog_closed)
+        self.dialog.open()
 
     def _on_dialog_closed(self) -> None:
-        self._dialog = None
+        self.dialog = None
 
     def _services(self) -> Sequence[str]:
         count = self._model.rowCount(QModelIndex())
@@ -237,9 +236,10 @@ class ServicesPanel(Panel):
             text = tr("No service and no instance contains “{text}”.", text=self._field.text())
             self._nothing.show_empty(tr("Nothing found"), text, tr("Clear the filter"), "search")
         self._found.setCurrentWidget(self._nothing if is_hidden else self.tree)
+        self._show_journal_count()
 
-    def _show_journal_count(self, total: int) -> None:
-        shown = self._filtered_journal.rowCount()
+    def _show_journal_count(self) -> None:
+        shown, total = self._filtered_journal.rowCount(), self._changes
         if shown == total:
             text = tr("1 status change") if total == 1 else tr("{n} status changes", n=f"{total:,}")
         else:
