@@ -1,10 +1,16 @@
-"""The composition root of the window: builds everything, runs until it is closed, ends everything."""
+"""The composition root of the window: builds everything, runs until it is closed, ends everything.
+
+The frame is painted before the panels and the clients are even loaded: these take half a second, in which a user
+would look at nothing and the control plane needs no window.
+"""
 
 import asyncio
+import importlib
 import logging
 import sys
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import qasync
 from PySide6.QtCore import QCoreApplication
@@ -16,24 +22,21 @@ from app.core.child import Child
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.options import Options
-from app.core.session import Port, Session
 from app.core.settings import SettingsFile, from_text, to_text
 from app.main_window import MainWindow
-from app.panels.logs.logs_model import LogsModel
-from app.panels.logs.logs_panel import LogsPanel
-from app.panels.logs.logs_presenter import LogsPresenter
-from app.panels.services.journal_model import JournalModel
-from app.panels.services.services_model import ServicesModel
-from app.panels.services.services_panel import ServicesPanel
-from app.panels.services.services_presenter import ServicesPresenter
 from app.qt.signals import close_on_signals
 from app.qt.single_instance import FirstInstance
 from app.qt.tasks import spawn
-from app.qt.theme import CHOICES, Theme, ThemeChoice
-from app.window_presenter import WindowPresenter
+from app.qt.theme import CHOICES, Theme, ThemeChoice, theme
 from embedded_services.common.resources import resource
 
+if TYPE_CHECKING:
+    from app.core.session import Session
+
 log = logging.getLogger(__name__)
+
+LOADED_LATER: Final = ("httpx", "aiohttp", "app.core.session", "app.window_presenter", "app.panel_set")
+"""What takes longest to load, piece by piece, so that the window answers in between."""
 
 
 def run(options: Options, early: Child | None) -> int:
@@ -41,14 +44,14 @@ def run(options: Options, early: Child | None) -> int:
     app = QApplication([sys.argv[0]])
     name_application()
     settings = SettingsFile.load()
-    theme = Theme.install(app, settings.settings.theme)
-    session = Session(options.workspace, backend=Backend(options.workspace, early=early))
-    window = build_window(session, settings, theme)
-    first = FirstInstance(options.workspace, window.raise_to_front, window)
-    close_on_signals(window, window.close_requested.emit)
-    window.show()
+    Theme.install(app, settings.settings.theme)
+    application = Application(Backend(options.workspace, early=early), settings)
+    first = FirstInstance(options.workspace, application.window.raise_to_front, application.window)
+    close_on_signals(application.window, application.window.close_requested.emit)
+    application.closing_told = partial(setattr, first, "is_closing", True)
+    application.window.show()
     with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(app)) as runner:
-        runner.run(live(window, session, settings, first))
+        runner.run(application.run())
     return 0
 
 
@@ -61,84 +64,81 @@ def name_application() -> None:
     QApplication.setQuitOnLastWindowClosed(False)  # the loop ends when everything is stopped, not before
 
 
-def build_window(session: Session, settings: SettingsFile, theme: Theme) -> MainWindow:
-    """The window with its panels, as it was left."""
-    window = MainWindow(session.workspace)
-    add_panels(window, session)
-    add_theme_actions(window, theme, settings)
-    remembered = settings.settings
-    window.restore(from_text(remembered.geometry), from_text(remembered.split))
-    window.set_filter_texts(remembered.filters)
-    window.show_panel(remembered.panel)
-    if settings.message is not None:
-        window.show_error(settings.message)
-    return window
+class Application:
+    """The window with all that it shows. `furnished` is set once the panels are in place."""
 
+    def __init__(self, backend: Backend, settings: SettingsFile) -> None:
+        """Makes the frame, as it was left; the theme must be installed."""
+        self._backend = backend
+        self._settings = settings
+        self._closing = asyncio.Event()
+        self.closing_told: Callable[[], None] = lambda: None
+        self.furnished = asyncio.Event()
+        self.window = MainWindow(backend.workspace)
+        self.window.close_requested.connect(self._closing.set)
+        remembered = settings.settings
+        self.window.restore(from_text(remembered.geometry), from_text(remembered.split))
+        self.window.state.show_loading(tr("Starting the system"))
+        self.window.show_state(shown=True)
+        self._add_theme_actions()
+        if settings.message is not None:
+            self.window.show_error(settings.message)
 
-def add_theme_actions(window: MainWindow, theme: Theme, settings: SettingsFile) -> None:
-    """In the palette, and in the window's menu."""
+    async def run(self) -> None:
+        """Until the window is closed and everything is stopped."""
+        asyncio.get_running_loop().set_exception_handler(self._on_failure)
+        self.session = session = await self._furnish()
+        running = spawn(self.window, session.run(), "session")
+        self.furnished.set()
+        try:
+            await self._closing.wait()
+            self.closing_told()
+            self._remember()
+            await session.close()
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+            self.window.hide()
+            self.window.deleteLater()
 
-    def choose(choice: ThemeChoice) -> None:
-        theme.choose(choice)
-        settings.settings.theme = choice
+    async def _furnish(self) -> "Session":
+        for module in LOADED_LATER:
+            importlib.import_module(module)
+            await asyncio.sleep(0)
+        from app.core.session import Session
+        from app.panel_set import add_panels
+        from app.window_presenter import WindowPresenter
 
-    words = {"system": tr("Theme: as the system"), "dark": tr("Theme: dark"), "light": tr("Theme: light")}
-    for choice in CHOICES:
-        action = window.add_action(words[choice], partial(choose, choice), icon="theme")
-        window.top_bar.menu.addAction(action)
+        session = Session(self._backend)
+        add_panels(self.window, session)
+        remembered = self._settings.settings
+        self.window.set_filter_texts(remembered.filters)
+        self.window.show_panel(remembered.panel)
+        WindowPresenter(self.window, session)
+        return session
 
+    def _add_theme_actions(self) -> None:
+        """In the palette, and in the window's menu."""
+        words = {"system": tr("Theme: as the system"), "dark": tr("Theme: dark"), "light": tr("Theme: light")}
+        for choice in CHOICES:
+            action = self.window.add_action(words[choice], partial(self._choose_theme, choice), icon="theme")
+            self.window.top_bar.menu.addAction(action)
 
-def add_panels(window: MainWindow, session: Session) -> None:
-    """Each panel's model, view and presenter meet here and nowhere else."""
-    window.add_panel(services_panel(session), "services", "Ctrl+2")
-    window.add_panel(logs_panel(session), "logs", "Ctrl+0")
+    def _choose_theme(self, choice: ThemeChoice) -> None:
+        theme().choose(choice)
+        self._settings.settings.theme = choice
 
+    def _remember(self) -> None:
+        kept = self._settings.settings
+        kept.geometry = to_text(bytes(self.window.saveGeometry().data()))
+        kept.split = to_text(self.window.split_state())
+        kept.panel = self.window.current_panel
+        kept.filters = self.window.filter_texts()
+        self._settings.save()
 
-def services_panel(port: Port) -> ServicesPanel:
-    model, journal = ServicesModel(), JournalModel()
-    panel = ServicesPanel(model, journal)
-    model.setParent(panel)
-    journal.setParent(panel)
-    ServicesPresenter(panel, model, journal, port)
-    return panel
-
-
-def logs_panel(port: Port) -> LogsPanel:
-    model = LogsModel()
-    panel = LogsPanel(model)
-    model.setParent(panel)
-    LogsPresenter(panel, model, port)
-    return panel
-
-
-async def live(window: MainWindow, session: Session, settings: SettingsFile, first: FirstInstance) -> None:
-    """Until the window is closed and everything is stopped."""
-
-    def on_failure(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _on_failure(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A bug: it is logged, shown, and the window goes on."""
         error = context.get("exception")
         log.error("%s", context["message"], exc_info=error)
         if error is not None:
-            window.show_error(to_message(error))
-
-    asyncio.get_running_loop().set_exception_handler(on_failure)
-    presenter = WindowPresenter(window, session)
-    running = spawn(window, session.run(), "session")
-    try:
-        await presenter.close_wanted.wait()
-        first.is_closing = True
-        remember(window, settings)
-        await session.close()
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-        window.hide()
-        window.deleteLater()
-
-
-def remember(window: MainWindow, settings: SettingsFile) -> None:
-    kept = settings.settings
-    kept.geometry = to_text(bytes(window.saveGeometry().data()))
-    kept.split = to_text(window.split_state())
-    kept.panel = window.current_panel
-    kept.filters = window.filter_texts()
-    settings.save()
+            self.window.show_error(to_message(error))

@@ -1,6 +1,4 @@
-"""Keeps the frame true to the session: pill, buttons, contact, inspector, timeline; carries out start, stop and close."""
-
-import asyncio
+"""Keeps the frame true to the session: pill, buttons, contact, inspector, timeline; carries out start and stop."""
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -22,14 +20,12 @@ _CHAINED = 400
 
 
 class WindowPresenter(QObject):
-    """`closed` is done when the user has closed the window and everything is stopped."""
+    """Lives as long as the window."""
 
     def __init__(self, window: MainWindow, session: Session, clock: Clock | None = None) -> None:
         super().__init__(window)
         self._window, self._session = window, session
         self._clock = clock or SystemClock()
-        self._was_failed = False
-        self.close_wanted = asyncio.Event()
         self._frame = Throttle(window, self._show)
         self._journal = Throttle(window, self._show_journal)
         self._aging = QTimer(self)
@@ -45,7 +41,6 @@ class WindowPresenter(QObject):
         self.destroyed.connect(lambda: [end() for end in leave])
         window.start_requested.connect(backend.start)
         window.stop_requested.connect(backend.stop)
-        window.close_requested.connect(self._on_close_requested)
         window.timeline.instance_requested.connect(self._on_instance_requested)
         self._show()
         self._show_journal()
@@ -123,9 +118,6 @@ class WindowPresenter(QObject):
         self._window.timeline.show_chains(chains(recent, LINES), tail.total)
 
     # --- what the user wants --------------------------------------------------------------------------------------
-
-    def _on_close_requested(self) -> None:
-        self.close_wanted.set()
 
     def _on_instance_requested(self, instance: str) -> None:
         self._window.panels["services"].open_at(instance)

@@ -21,6 +21,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from app.core.link import Link
 from app.core.listeners import Listeners
 from embedded_services.client.stream_client import Connection, News, StreamClient
 from embedded_services.common.clock import Clock, SystemClock
@@ -30,7 +31,6 @@ from embedded_services.contracts.logs import LogEntry
 from embedded_services.contracts.settings import SettingsState
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 from embedded_services.contracts.system import Process, RequestRecord, Service, System
-from embedded_services.contracts.wire import Timestamp
 
 T = TypeVar("T")
 
@@ -58,16 +58,6 @@ LOGS: Final = Topic("logs", LogEntry)
 STATES: Final[tuple[Topic[Any], ...]] = (SYSTEM, PROCESSES, SERVICES, INSTANCES, SETTINGS, LIMITS)
 EVENTS: Final[tuple[Topic[Any], ...]] = (JOURNAL, REQUESTS, LOGS)
 KEPT_EVENTS: Final = 5_000
-
-
-@dataclass(frozen=True)
-class Link:
-    """`last_reading` is when the newest frame came (seconds since the epoch), None before the first one."""
-
-    is_live: bool = False
-    since: Timestamp = 0.0
-    reason: str = ""
-    last_reading: Timestamp | None = None
 
 
 class Tail(Generic[T]):

@@ -4,7 +4,6 @@ Presenters take what they need of it: `feed` to show, `control()` to act, `gatew
 """
 
 import asyncio
-import contextlib
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from app.core.backend import Backend, Endpoint, Phase
 from app.core.feed import Feed
 from app.core.messages import NotConnectedError
 from embedded_services.client.control_client import ControlClient
-from embedded_services.common.clock import Clock, SystemClock
+from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
 
 
@@ -40,11 +39,8 @@ class Port(Protocol):
 class Session:
     """`run` lives as long as the window."""
 
-    def __init__(
-        self, workspace: Path, *, clock: Clock | None = None, backend: Backend | None = None
-    ) -> None:
-        clock = clock or SystemClock()
-        self.backend = backend or Backend(workspace, clock=clock)
+    def __init__(self, backend: Backend, clock: Clock | None = None) -> None:
+        self.backend = backend
         self.feed = Feed(clock)
         self._client: ControlClient | None = None
         self._moved = asyncio.Event()
@@ -94,5 +90,4 @@ class Session:
             finally:
                 self._client = None
                 following.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await following
+                await asyncio.wait({following})

@@ -7,8 +7,8 @@ all, then what the system says of itself. Nothing is called healthy that is not 
 from dataclasses import dataclass
 
 from app.core.backend import BackendState, Phase
-from app.core.feed import Link
 from app.core.language import tr
+from app.core.link import Link
 from embedded_services.contracts.system import System, SystemStatus
 
 

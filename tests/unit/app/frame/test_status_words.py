@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.backend import BackendState, Phase
-from app.core.feed import Link
+from app.core.link import Link
 from app.frame.status_words import Pill, ago, pill_of
 from embedded_services.contracts.system import System, SystemStatus
 

@@ -1,0 +1,37 @@
+"""Which panels there are, in the order of the rail, and how each is put together.
+
+A panel's model, view and presenter meet here and nowhere else. The keys are those of the full set of ten panels, so
+that they stay the same while the set grows.
+"""
+
+from app.core.session import Port
+from app.main_window import MainWindow
+from app.panels.logs.logs_model import LogsModel
+from app.panels.logs.logs_panel import LogsPanel
+from app.panels.logs.logs_presenter import LogsPresenter
+from app.panels.services.journal_model import JournalModel
+from app.panels.services.services_model import ServicesModel
+from app.panels.services.services_panel import ServicesPanel
+from app.panels.services.services_presenter import ServicesPresenter
+
+
+def add_panels(window: MainWindow, port: Port) -> None:
+    window.add_panel(_services(port), "services", "Ctrl+2")
+    window.add_panel(_logs(port), "logs", "Ctrl+0")
+
+
+def _services(port: Port) -> ServicesPanel:
+    model, journal = ServicesModel(), JournalModel()
+    panel = ServicesPanel(model, journal)
+    model.setParent(panel)
+    journal.setParent(panel)
+    ServicesPresenter(panel, model, journal, port)
+    return panel
+
+
+def _logs(port: Port) -> LogsPanel:
+    model = LogsModel()
+    panel = LogsPanel(model)
+    model.setParent(panel)
+    LogsPresenter(panel, model, port)
+    return panel
