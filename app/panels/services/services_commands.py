@@ -24,7 +24,7 @@ SEEN_WITHIN_S: Final = 0.5
 
 
 class ServicesCommands(QObject):
-    """Every coroutine raises ControlError or NotConnectedError."""
+    """First `begin`, which shows at once; then the coroutine, which raises ControlError or NotConnectedError."""
 
     changed = Signal()
 
@@ -33,17 +33,25 @@ class ServicesCommands(QObject):
         self._port = port
         self.asked = Asked()
 
+    def begin(self, instance: str, action: str) -> bool:
+        """Mark it as under way. False when something is already: then it is not to be done."""
+        if instance in self.asked.actions:
+            return False
+        self.asked.actions[instance] = action
+        self.changed.emit()
+        return True
+
     async def act(self, instance: str, action: Action) -> None:
-        async with self._doing(instance, action):
+        async with self._until_shown(instance):
             await self._port.control().act_on_instance(instance, action)
 
     async def remove(self, service: str, instance: str) -> None:
         """Take the registration of an external instance back."""
-        async with self._doing(instance, "remove"):
+        async with self._until_shown(instance):
             await self._port.control().deregister(service, instance)
 
-    def wish_replicas(self, service: str, replicas: int) -> bool:
-        """Whether `scale` is to be started for it; it takes in what is wished while it runs."""
+    def begin_scaling(self, service: str, replicas: int) -> bool:
+        """Mark the wish. False when `scale` runs already for that service: it takes the new wish in."""
         is_first = service not in self.asked.replicas
         self.asked.replicas[service] = replicas
         self.changed.emit()
@@ -65,10 +73,8 @@ class ServicesCommands(QObject):
     # --- until it shows -------------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _doing(self, instance: str, action: str) -> AsyncIterator[None]:
+    async def _until_shown(self, instance: str) -> AsyncIterator[None]:
         before = self._state_of(instance)
-        self.asked.actions[instance] = action
-        self.changed.emit()
         try:
             yield
             await self._until(lambda: self._state_of(instance) != before)

@@ -4,7 +4,8 @@ What changes a status is shown at once; figures alone at most four times a secon
 way until the stream shows what came of it.
 """
 
-from typing import Final, cast
+from collections.abc import Coroutine
+from typing import Any, Final, cast
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -137,27 +138,27 @@ class ServicesPresenter(QObject):
     # --- what the user asks ---------------------------------------------------------------------------------------
 
     def _on_action_requested(self, instance: str, key: str) -> None:
-        if instance in self._commands.asked.actions:
-            return
         self._panel.clear_error()
-        doing = (
-            self._remove(instance) if key == "remove" else self._commands.act(instance, cast("Action", key))
-        )
-        _ = spawn(self, doing, f"{key} {instance}", on_error=self._panel.show_failure)
+        if key == "remove":
+            self._spawn(self._remove(instance), f"remove {instance}")
+        elif self._commands.begin(instance, key):
+            self._spawn(self._commands.act(instance, cast("Action", key)), f"{key} {instance}")
 
     async def _remove(self, instance: str) -> None:
         row = self._port.feed.rows(INSTANCES)[instance]
         text = tr("It gets no more requests. Its process goes on; it can be registered again.")
-        if await confirm(self._panel, tr("Remove {instance}?", instance=instance), text, tr("Remove")):
+        sure = await confirm(self._panel, tr("Remove {instance}?", instance=instance), text, tr("Remove"))
+        if sure and self._commands.begin(instance, "remove"):
             self._registrations.stop_renewing(instance)
             await self._commands.remove(row.service, instance)
 
     def _on_replicas_requested(self, service: str, replicas: int) -> None:
-        if self._commands.wish_replicas(service, replicas):
-            self._panel.clear_error()
-            _ = spawn(
-                self, self._commands.scale(service), f"scale {service}", on_error=self._panel.show_failure
-            )
+        self._panel.clear_error()
+        if self._commands.begin_scaling(service, replicas):
+            self._spawn(self._commands.scale(service), f"scale {service}")
+
+    def _spawn(self, doing: Coroutine[Any, Any, None], name: str) -> None:
+        _ = spawn(self, doing, name, on_error=self._panel.show_failure)
 
     def _on_register_requested(self, wish: Wish) -> None:
         _ = spawn(self, self._register(wish), f"register {wish.id}", on_error=self._on_register_failed)
