@@ -24,8 +24,28 @@ MAX_FILTERS: Final = 200
 log = logging.getLogger(__name__)
 
 
+class SavedRequest(msgspec.Struct, kw_only=True, rename="camel"):
+    """A request of the console and how it went, as it is remembered: without tokens and other secrets."""
+
+    at: float
+    method: str
+    target: str
+    headers: str = ""
+    body: str = ""
+    auth: str = "good"
+    sent_as: str | None = None
+    status: int | None = None
+    problem: str = ""
+    took_ms: float | None = None
+    size: int | None = None
+    instance: str = ""
+    request_id: str = ""
+
+
 class WindowSettings(msgspec.Struct, kw_only=True, rename="camel"):
-    """`geometry` and `split` are Qt's own state, base64. `filters` are texts by the key of their field."""
+    """`geometry` and `split` are Qt's own state, base64. `filters` are texts by the key of their field, `requests` the
+    console's history, newest first.
+    """
 
     version: int = 1
     geometry: str = ""
@@ -35,6 +55,7 @@ class WindowSettings(msgspec.Struct, kw_only=True, rename="camel"):
     panel: str = ""
     inspector_open: bool = True
     filters: Annotated[dict[str, str], Meta(max_length=MAX_FILTERS)] = msgspec.field(default_factory=dict)
+    requests: list[SavedRequest] = msgspec.field(default_factory=list)
 
 
 @dataclass

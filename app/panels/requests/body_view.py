@@ -11,7 +11,7 @@ from app.core import figures
 from app.core.console import Ending, Reply
 from app.core.language import tr
 
-TREE_MEMBERS: Final = 5_000
+TREE_MEMBERS: Final = 2_000
 """Of one array or object: more than that is text, for a tree of them would be slow to build and no use to read."""
 HEX_BYTES: Final = 2048
 _TEXT_TYPES: Final = (

@@ -163,3 +163,8 @@ def says_json(headers: str) -> bool:
         if name.strip().lower() == "content-type":
             return "json" in value.lower()
     return True
+
+
+def names_authorization(headers: str) -> bool:
+    """Whether the headers have an Authorization of their own, which then goes out instead of a token."""
+    return any(line.partition(":")[0].strip().lower() == "authorization" for line in headers.splitlines())

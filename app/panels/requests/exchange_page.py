@@ -1,0 +1,118 @@
+"""The inspector's page of one exchange of the history: what was sent, what came back, and what to do with it."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from app.core import figures
+from app.core.language import tr
+from app.panels.requests.curl import SECRET_HEADERS
+from app.panels.requests.meanings import meaning, phrase
+from app.panels.requests.requests_model import Exchange, status_lamp, status_word, token_word
+from app.widgets.button import Button
+from app.widgets.copyable_id import CopyableId
+from app.widgets.fact_list import Fact, FactList
+from app.widgets.inspector_page import InspectorPage
+from app.widgets.label import Label
+from app.widgets.text_view import TextView
+
+_BODY_LINES = 14
+_HEADERS = 40
+
+
+class ExchangePage(InspectorPage):
+    """Its signals carry the number of the exchange."""
+
+    send_requested = Signal(int)
+    curl_requested = Signal(int)
+    logs_requested = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._row: Exchange | None = None
+        self._outcome = self.add_section(tr("What came of it"), Label("", wrap=True, selectable=True))
+        self._facts = self.add_section(tr("Facts"), FactList())
+        self._trace = CopyableId(shown=20)
+        self._trace_section = self.add_section(tr("Trace"), self._trace)
+        self._sent = self.add_section(tr("Headers sent"), FactList())
+        self._body = self.add_section(tr("Body sent"), TextView(tr("Body sent"), lines=_BODY_LINES))
+        self._headers = self.add_section(tr("Headers out"), FactList())
+        self._send, self._curl, self._logs = (
+            Button(tr("Send again")), Button(tr("Copy curl")), Button(tr("Open logs")),
+        )  # fmt: skip
+        for name, button, signal in (
+            ("sendAgain", self._send, self.send_requested),
+            ("copyCurl", self._curl, self.curl_requested),
+            ("openLogs", self._logs, self.logs_requested),
+        ):
+            button.setObjectName(name)
+            button.clicked.connect(lambda _=False, signal=signal: signal.emit(self.number))
+        self._logs.setToolTip(tr("What its instance logged at that moment"))
+        self.set_actions([self._send, self._curl, self._logs])
+
+    @property
+    def number(self) -> int:
+        """Of the exchange that is shown; 0 for none."""
+        return self._row.number if self._row is not None else 0
+
+    def show_exchange(self, row: Exchange) -> None:
+        if row == self._row:
+            return
+        self._row = row
+        took = [tr("{n} ms", n=figures.decimal(row.took_ms))] if row.took_ms is not None else []
+        tries = [tr("{n} tries", n=row.tries)] if row.tries is not None and row.tries > 1 else []
+        self.set_subject(
+            tr("Request"),
+            row.line,
+            (status_lamp(row), status_word(row)),
+            identity=row.request_id,
+            note=" · ".join([*took, *tries, *([row.user] if row.user else [])]) or figures.moment(row.at),
+        )
+        self._outcome.setText(_outcome(row))
+        self._facts.set_facts(_facts(row))
+        self._trace.set_id(row.trace)
+        self._sent.set_facts(_header_facts(_sent_headers(row)))
+        self._body.set_text(row.draft.body if row.draft.sends_body else "")
+        self._headers.set_facts(_header_facts(list(row.headers)))
+        _show(self._trace, shown=bool(row.trace))
+        _show(self._sent, shown=bool(row.draft.headers.strip()))
+        _show(self._body, shown=row.draft.sends_body)
+        _show(self._headers, shown=bool(row.headers))
+        self._logs.setEnabled(row.was_sent)
+
+
+def _show(content: QWidget, *, shown: bool) -> None:
+    section = content.parentWidget()
+    if section is not None:
+        section.setVisible(shown)
+
+
+def _outcome(row: Exchange) -> str:
+    if row.status is None:
+        return row.problem or tr("This draft was put aside for another one; it was not sent.")
+    said = f"{phrase(row.status)}. {meaning(row.status, None)}"
+    return f"{said} {row.note}".strip()
+
+
+def _facts(row: Exchange) -> list[Fact]:
+    return [
+        Fact(tr("Sent"), figures.precise_time(row.at), face="mono", tooltip=figures.moment(row.at)),
+        Fact(tr("Sent with"), token_word(row.sent_as)),
+        Fact(tr("Served by"), row.instance or figures.NONE),
+        Fact(tr("Tries"), figures.count(row.tries)),
+        Fact(tr("Body of the answer"), figures.size(row.size)),
+    ]
+
+
+def _sent_headers(row: Exchange) -> list[tuple[str, str]]:
+    """As they were written; one that holds a secret, without it."""
+    found = []
+    for line in row.draft.headers.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            secret = name.strip().lower() in SECRET_HEADERS
+            found.append((name.strip(), "…" if secret else value.strip()))
+    return found
+
+
+def _header_facts(headers: list[tuple[str, str]]) -> list[Fact]:
+    return [Fact(name, value, face="mono") for name, value in headers[:_HEADERS]]
