@@ -5,8 +5,9 @@ Leaving `serve` stops listening, finishes what is under way within a second, and
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Final
 
@@ -40,9 +41,16 @@ async def _tidy(gateway: Gateway, clock: Clock) -> None:
 @asynccontextmanager
 async def serve(context: ChildContext) -> AsyncIterator[int]:
     """Yields the port. Raises OSError with EADDRINUSE when it is taken."""
-    spec, clock = context.spec, context.clock
-    sock = listening_socket(spec.host, spec.port)
+    spec = context.spec
     raise_file_limit(_FILES)
+    with closing(listening_socket(spec.host, spec.port)) as sock:
+        async with _serving(context, sock):
+            yield int(sock.getsockname()[1])
+
+
+@asynccontextmanager
+async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[None]:
+    spec, clock = context.spec, context.clock
     request_log = RequestLog(context.workspace / "logs" / "requests.log", clock)
     async with Tasks("gateway") as tasks, UpstreamClient(spec.settings, clock) as upstream:
         telemetry = Telemetry(upstream.book, request_log)
@@ -75,7 +83,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         server = GatewayServer(gateway)
         listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
         try:
-            yield int(sock.getsockname()[1])
+            yield
         finally:
             listener.close()
             server.pre_shutdown()

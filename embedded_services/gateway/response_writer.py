@@ -13,8 +13,8 @@ from aiohttp.http import HttpVersion11
 
 from embedded_services.common.platform import reset
 from embedded_services.common.write_batch import WriteBatch
-from embedded_services.gateway.http import Response
-from embedded_services.upstream.failures import UpstreamError
+from embedded_services.contracts.errors import ApiError
+from embedded_services.gateway.http import ClientLeftError, Response
 from embedded_services.upstream.messages import BodyStream
 
 _STATUS_LINES: Final = {
@@ -50,8 +50,10 @@ class Answer:
             else:
                 await self._write_stream(response.body)
             note = ""
-        except UpstreamError as error:
+        except ApiError as error:  # of the instance, or of the client's own body that is still coming
             note = error.message
+            raise ConnectionResetError(note) from error
+        except ClientLeftError as error:
             raise ConnectionResetError(note) from error
         finally:
             if not isinstance(response.body, bytes):
@@ -84,7 +86,7 @@ class Answer:
                 self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
                 if raw.protocol.writing_paused:
                     await raw.writer.drain()
-        except (UpstreamError, asyncio.CancelledError):
+        except (ApiError, ClientLeftError, asyncio.CancelledError):
             if length is None and not is_11 and raw.transport is not None:
                 reset(raw.transport)  # an orderly end would say that this was all
             raise

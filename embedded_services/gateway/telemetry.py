@@ -84,7 +84,14 @@ class Telemetry:
 def loggable(path: str, query: str) -> str:
     """The path as it may be shown and stored: of bounded length, and without what looks like a secret."""
     shown = path if len(path) <= _MAX_PATH else f"{path[:_MAX_PATH]}…"
+    if not (path.isascii() and query.isascii()):
+        shown, query = _readable(shown), _readable(query)
     if not query:
         return shown
     query = _SECRET.sub(r"\1…", query)
     return f"{shown}?{query}" if len(query) <= _MAX_QUERY else f"{shown}?{query[:_MAX_QUERY]}…"
+
+
+def _readable(text: str) -> str:
+    """Without the stand-ins for bytes that were no text."""
+    return text.encode("utf-8", "replace").decode()

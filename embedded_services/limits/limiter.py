@@ -71,10 +71,6 @@ class Limiter:
         self._book = _Book(settings.algorithm, _rule(settings), _us(now), capacity)
 
     @property
-    def limit(self) -> int:
-        return self._book.rule.limit
-
-    @property
     def forgotten(self) -> int:
         """Clients that were forgotten early for want of room."""
         return self._book.memories.forgotten

@@ -295,6 +295,23 @@ async def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large(start: Sta
     assert complete == 0
 
 
+async def test_an_upload_that_turns_out_too_large_ends_the_answer_that_has_begun(start: Start) -> None:
+    upstream = RawUpstream(echoes)
+    gateway = await start(user=[upstream], settings=SMALL)
+    client = await gateway.connect()
+    await client.send(upload(None) + b"%x\r\n%b\r\n" % (len(PIECE), PIECE) * 2)
+    response = await client.read_head()
+    assert response.status == 200
+    for _ in range(16):
+        await client.send(b"%x\r\n%b\r\n" % (len(PIECE), PIECE))
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+        assert [piece async for piece in client.read_body(response)]
+    await eventually(lambda: upstream.open == 0)
+    beat = gateway.beat()
+    assert beat is not None
+    assert beat.requests[0].note == f"A body may measure {MB} bytes"
+
+
 async def test_the_body_limit_can_be_changed_while_the_gateway_runs(start: Start) -> None:
     gateway = await start(user=[RawUpstream()], settings=SMALL)
     assert (await gateway.ask("POST", "/api/users", b"x" * 2 * MB, **bearer())).status == 413

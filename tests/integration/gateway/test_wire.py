@@ -23,6 +23,10 @@ AUTH = b"Host: x\r\nAuthorization: Bearer " + token().encode() + b"\r\n"
     "wire",
     [
         b"garbage\r\n\r\n",
+        b"GE\xffT / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /api/\xff\xfe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /api/users?\xc3\x28 HTTP/1.1\r\nConnection: close\r\n" + AUTH + b"\r\n",
+        b"GET /api/users HTTP/1.1\r\nHost: x\r\nX\xff: y\r\n\r\n",
         b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n",
         b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n",
         b"GET /health HTTP/1.1\r\n\r\n",

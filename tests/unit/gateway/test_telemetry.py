@@ -97,6 +97,11 @@ def test_secrets_are_not_told(query: str, shown: str) -> None:
     assert loggable("/x", query) == shown
 
 
-@given(st.text(max_size=2000), st.text(max_size=2000))
-def test_what_is_told_of_a_path_is_bounded(path: str, query: str) -> None:
-    assert len(loggable(path, query)) <= 710
+any_text = st.text(st.characters(exclude_categories=()), max_size=2000)
+
+
+@given(any_text, any_text)
+def test_what_is_told_of_a_path_is_bounded_and_can_be_written(path: str, query: str) -> None:
+    shown = loggable(path, query)
+    assert len(shown) <= 710
+    shown.encode()
