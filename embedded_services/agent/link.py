@@ -37,6 +37,11 @@ class AgentLink:
         self._on_policies: list[Callable[[Policies], None]] = []
         self._commands: dict[str, Callable[[], Awaitable[str]]] = {}
         self._reporters: list[Reporter] = []
+        self._on_linked: list[Callable[[], None]] = []
+
+    def on_linked(self, call: Callable[[], None]) -> None:
+        """Hear of each new connection: what was reported over the one before may not have arrived."""
+        self._on_linked.append(call)
 
     def on_peers(self, call: Callable[[Peers], None]) -> None:
         """Hear of each new list of instances in rotation."""
@@ -68,6 +73,8 @@ class AgentLink:
                     ) as socket:
                         await socket.send_bytes(wire.encode(hello))
                         failures = 0
+                        for tell_linked in self._on_linked:
+                            tell_linked()
                         await self._serve(socket)
                 except (aiohttp.ClientError, OSError) as error:
                     log.warning("no link to the control plane: %s", error)

@@ -77,6 +77,7 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
 
         context.link.on_peers(upstream.update_peers)
         context.link.on_policies(apply)
+        context.link.on_linked(upstream.book.tell_again)
         context.link.report(lambda: telemetry.beat(clock.monotonic()))
         tasks.spawn(request_log.run(), "request log")
         tasks.spawn(_tidy(gateway, clock), "tidy")

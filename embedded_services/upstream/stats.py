@@ -41,6 +41,10 @@ class InstanceStats:
         self.latency = RecentLatency()
         self._changed = True
 
+    def tell_again(self) -> None:
+        """Report it with the next beat, changed or not."""
+        self._changed = True
+
     def delta(self, now: float) -> CallStats | None:
         """What is to be reported; None when nothing changed since it was last asked."""
         if not self._changed and self._said.p50 is None:
@@ -88,6 +92,11 @@ class CallBook:
         return {
             stats.id: delta for stats in self._instances.values() if (delta := stats.delta(now)) is not None
         }
+
+    def tell_again(self) -> None:
+        """Report all of it with the next beat: what was said before may be lost."""
+        for stats in self._instances.values():
+            stats.tell_again()
 
     def all(self) -> list[InstanceStats]:
         return list(self._instances.values())

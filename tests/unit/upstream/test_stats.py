@@ -59,3 +59,12 @@ def test_instances_that_left_long_ago_are_forgotten() -> None:
         book.leave(f"guest-{number}")
     assert len(book.all()) == MAX_LEFT
     assert book.all()[-1].id == f"guest-{3 * MAX_LEFT - 1}"
+
+
+def test_all_is_told_again_when_what_was_said_may_be_lost() -> None:
+    book = CallBook()
+    book.of(peer())
+    assert set(book.deltas(0)) == {"user-1"}
+    assert book.deltas(0) == {}
+    book.tell_again()
+    assert set(book.deltas(0)) == {"user-1"}
