@@ -92,12 +92,17 @@ class Backend:
     # --- what the window wants and knows --------------------------------------------------------------------------
 
     def start(self) -> None:
+        """Start it, unless it runs. The state says at once that it was asked for."""
+        if self.state.phase in (Phase.STOPPED, Phase.FAILED):
+            self._set(BackendState(Phase.STARTING))
         self._ends.clear()
         self._unwanted.clear()
         self._wanted.set()
 
     def stop(self) -> None:
-        """Stop what we started; of what we attached to, only let go."""
+        """Stop what we started; of what we attached to, only let go. The state says at once that it was asked for."""
+        if self.state.phase in (Phase.STARTING, Phase.RUNNING) and not self.state.attached:
+            self._set(replace(self.state, phase=Phase.STOPPING))
         self._wanted.clear()
         self._unwanted.set()
 
@@ -167,7 +172,6 @@ class Backend:
                 tasks.spawn(self._follow_start(child), "follow the start")
                 await asyncio.wait({gone, unwanted}, return_when=asyncio.FIRST_COMPLETED)
             if child.poll() is None:
-                self._set(replace(self.state, phase=Phase.STOPPING))
                 await end(child)
                 self._set(BackendState())
             else:
