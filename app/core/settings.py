@@ -35,7 +35,9 @@ class SavedRequest(msgspec.Struct, kw_only=True, rename="camel"):
     auth: str = "good"
     sent_as: str | None = None
     status: int | None = None
+    outcome: str = ""
     problem: str = ""
+    cancelled: bool = False
     took_ms: float | None = None
     size: int | None = None
     instance: str = ""

@@ -184,7 +184,8 @@ class LongRowView(QTableView):
 
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         super().selectionChanged(selected, deselected)
-        self.row_selected.emit(self.selected_row())
+        if not (selected.isEmpty() and deselected.isEmpty()):  # as Qt tells of rows that come or go above
+            self.row_selected.emit(self.selected_row())
 
     def rowsAboutToBeRemoved(self, parent: Index, start: int, end: int) -> None:
         """Qt would select the next row in place of the current one, and scroll there: not in a tail, whose oldest rows

@@ -47,6 +47,7 @@ class LogsPanel(Panel):
             tr("Clear the filter"),
             icon="filter",
         )
+        self.setFocusProxy(self.view)
         self._body.addWidget(self.view)
         self._body.addWidget(self._none)
         self.content.addWidget(self._bar)

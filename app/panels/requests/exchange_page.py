@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 from app.core import figures
 from app.core.language import tr
 from app.panels.requests.curl import SECRET_HEADERS
-from app.panels.requests.meanings import meaning, phrase
+from app.panels.requests.meanings import phrase
 from app.panels.requests.requests_model import Exchange, status_lamp, status_word, token_word
 from app.widgets.button import Button
 from app.widgets.copyable_id import CopyableId
@@ -15,8 +15,7 @@ from app.widgets.inspector_page import InspectorPage
 from app.widgets.label import Label
 from app.widgets.text_view import TextView
 
-_BODY_LINES = 14
-_HEADERS = 40
+_LINES = 18
 
 
 class ExchangePage(InspectorPage):
@@ -33,9 +32,9 @@ class ExchangePage(InspectorPage):
         self._facts = self.add_section(tr("Facts"), FactList())
         self._trace = CopyableId(shown=20)
         self._trace_section = self.add_section(tr("Trace"), self._trace)
-        self._sent = self.add_section(tr("Headers sent"), FactList())
-        self._body = self.add_section(tr("Body sent"), TextView(tr("Body sent"), lines=_BODY_LINES))
-        self._headers = self.add_section(tr("Headers out"), FactList())
+        self._sent = self.add_section(tr("Headers sent"), _text(tr("Headers sent")))
+        self._body = self.add_section(tr("Body sent"), _text(tr("Body sent")))
+        self._headers = self.add_section(tr("Headers out"), _text(tr("Headers out")))
         self._send, self._curl, self._logs = (
             Button(tr("Send again")), Button(tr("Copy curl")), Button(tr("Open logs")),
         )  # fmt: skip
@@ -70,9 +69,9 @@ class ExchangePage(InspectorPage):
         self._outcome.setText(_outcome(row))
         self._facts.set_facts(_facts(row))
         self._trace.set_id(row.trace)
-        self._sent.set_facts(_header_facts(_sent_headers(row)))
+        self._sent.set_text(_sent_headers(row))
         self._body.set_text(row.draft.body if row.draft.sends_body else "")
-        self._headers.set_facts(_header_facts(list(row.headers)))
+        self._headers.set_text("\n".join(f"{name}: {value}" for name, value in row.headers))
         _show(self._trace, shown=bool(row.trace))
         _show(self._sent, shown=bool(row.draft.headers.strip()))
         _show(self._body, shown=row.draft.sends_body)
@@ -87,10 +86,11 @@ def _show(content: QWidget, *, shown: bool) -> None:
 
 
 def _outcome(row: Exchange) -> str:
+    if row.cancelled:
+        return tr("The answer was not waited for. Whether it was carried out is not known.")
     if row.status is None:
         return row.problem or tr("This draft was put aside for another one; it was not sent.")
-    said = f"{phrase(row.status)}. {meaning(row.status, None)}"
-    return f"{said} {row.note}".strip()
+    return " ".join(part for part in (f"{phrase(row.status)}.", row.outcome, row.note) if part)
 
 
 def _facts(row: Exchange) -> list[Fact]:
@@ -103,16 +103,15 @@ def _facts(row: Exchange) -> list[Fact]:
     ]
 
 
-def _sent_headers(row: Exchange) -> list[tuple[str, str]]:
+def _sent_headers(row: Exchange) -> str:
     """As they were written; one that holds a secret, without it."""
     found = []
     for line in row.draft.headers.splitlines():
-        name, colon, value = line.partition(":")
-        if colon:
-            secret = name.strip().lower() in SECRET_HEADERS
-            found.append((name.strip(), "…" if secret else value.strip()))
-    return found
+        name, _, value = line.partition(":")
+        secret = name.strip().lower() in SECRET_HEADERS
+        found.append(f"{name.strip()}: {'…' if secret else value.strip()}")
+    return "\n".join(found)
 
 
-def _header_facts(headers: list[tuple[str, str]]) -> list[Fact]:
-    return [Fact(name, value, face="mono") for name, value in headers[:_HEADERS]]
+def _text(name: str) -> TextView:
+    return TextView(name, lines=_LINES)

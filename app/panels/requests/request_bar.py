@@ -45,6 +45,7 @@ class RequestBar(QFrame):
         self._method.setFixedWidth(112)
         self._method.setFont(theme().font("strong"))
         self._method.setAccessibleName(tr("Method"))
+        self.setFocusProxy(self._target)
         self._target.setFont(theme().font("mono"))
         self._target.setAccessibleName(tr("Path"))
         self._target.setPlaceholderText(tr("Path, for example /api/products"))

@@ -22,7 +22,8 @@ _TONES: Final[dict[str, Tone]] = {"unhealthy": "bad", "degraded": "warn"}
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and what came of it. `status` is None where there was no answer; `problem` then says why not.
+    """One request and what came of it, in a sentence: `outcome`. `status` is None where there was no answer; it was then
+    `cancelled` by the user, or `problem` says why there is none.
 
     `sent_as` is the token that went with it, None for none: there was none to send, or the headers had one of their own.
     What only the gateway knows (`tries`, `trace`, `user`, `note`) comes a moment later, by the id of the request.
@@ -33,7 +34,9 @@ class Exchange:
     draft: Draft
     sent_as: TokenKind | None = None
     status: int | None = None
+    outcome: str = ""
     problem: str = ""
+    cancelled: bool = False
     took_ms: float | None = None
     size: int | None = None
     instance: str = ""
@@ -51,7 +54,7 @@ class Exchange:
     @property
     def was_sent(self) -> bool:
         """Not a draft that was put aside."""
-        return self.status is not None or bool(self.problem)
+        return self.status is not None or self.cancelled or bool(self.problem)
 
 
 def token_word(kind: TokenKind | None) -> str:
@@ -70,17 +73,19 @@ def token_word(kind: TokenKind | None) -> str:
 def status_word(row: Exchange) -> str:
     if row.status is not None:
         return str(row.status)
+    if row.cancelled:
+        return tr("cancelled")
     return tr("no answer") if row.problem else tr("not sent")
 
 
 def status_lamp(row: Exchange) -> str:
-    return lamp(row.status) if row.was_sent else "unknown"
+    return lamp(row.status) if row.status is not None or row.problem else "unknown"
 
 
 def _status_tone(row: Exchange) -> Tone:
-    if not row.was_sent:
+    if status_lamp(row) == "unknown":
         return "text_muted"
-    return _TONES.get(lamp(row.status), "text")
+    return _TONES.get(status_lamp(row), "text")
 
 
 def tint(row: Exchange) -> Tone | None:

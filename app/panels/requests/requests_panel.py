@@ -44,6 +44,7 @@ class RequestsPanel(Panel):
         self.history = HistoryView(model)
         self.page = ExchangePage(self)
         self._base = Draft()
+        self.setFocusProxy(self.bar)
         self._build_ui()
         self._build_actions()
         self._connect()

@@ -18,6 +18,7 @@ from app.panels.requests.body_view import body_view
 from app.panels.requests.curl import curl
 from app.panels.requests.draft import Draft, DraftError, names_authorization, outgoing
 from app.panels.requests.history import restored, saved
+from app.panels.requests.meanings import error_of, meaning
 from app.panels.requests.requests_model import Exchange, RequestsModel
 from app.panels.requests.requests_panel import RequestsPanel
 from app.panels.requests.token_keeper import TokenKeeper
@@ -111,6 +112,7 @@ class RequestsPresenter(QObject):
         row = self._model.add(
             draft,
             status=reply.status,
+            outcome=meaning(reply.status, error_of(reply.kept)),
             took_ms=reply.took_ms,
             size=reply.size,
             instance=reply.header("x-service-instance"),
@@ -143,7 +145,7 @@ class RequestsPresenter(QObject):
 
     def _on_cancelled(self, draft: Draft, known: dict[str, Any]) -> None:
         took = (self._clock.now() - known["at"]) * 1000
-        row = self._model.add(draft, problem=tr("Cancelled"), took_ms=took, **known)
+        row = self._model.add(draft, cancelled=True, took_ms=took, **known)
         self._remember()
         self._panel.show_cancelled(row)
 

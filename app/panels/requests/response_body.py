@@ -1,8 +1,8 @@
 """The body of an answer as a tree or as text, its headers, and in words what of it is not shown."""
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QHeaderView, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.console import Headers
 from app.core.language import tr
@@ -61,7 +61,9 @@ class ResponseBody(QWidget):
         self._text.setObjectName("bodyText")
         self._note.setObjectName("bodyNote")
         self._copy.setObjectName("copyBody")
-        self._tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self._tree.header().setStretchLastSection(False)
+        self._tree.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self._tree.header().setResizeContentsPrecision(0)  # what is in sight
         self._table.setModel(self._headers)
         bar = QFrame()
         line = QHBoxLayout(bar)

@@ -94,7 +94,7 @@ class ResponseView(QWidget):
             "size": tr("Body"), "request": tr("Request"), "trace": tr("Trace"),
         }  # fmt: skip
         for at, (key, name) in enumerate(names.items()):
-            row, column = 2 * (at // 3), at % 3
+            row, column = 3 * (at // 3), at % 3
             grid.addWidget(Label(name, "caption", "text_muted"), row, column)
             if key in ("request", "trace"):
                 grid.addWidget(self._request_id if key == "request" else self._trace, row + 1, column)
@@ -102,6 +102,7 @@ class ResponseView(QWidget):
             self._facts[key] = Label(figures.NONE, "body")
             self._facts[key].setObjectName(key)
             grid.addWidget(self._facts[key], row + 1, column)
+        grid.setRowMinimumHeight(2, 8)
         for column in range(3):
             grid.setColumnStretch(column, 1)
         return grid

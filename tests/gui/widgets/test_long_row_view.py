@@ -108,6 +108,17 @@ def test_what_is_looked_at_stays_when_the_oldest_rows_go(
     assert top(view) == seen
 
 
+def test_rows_that_come_above_the_selected_one_select_nothing_anew(
+    view: LongRowView, model: RowTableModel[Row]
+) -> None:
+    view.select_index(model.index(10, 0))
+    chosen = QSignalSpy(view.row_selected)
+    model.apply([Row(-1), *model.rows()])
+    settle()
+    assert chosen.count() == 0
+    assert view.selected_row() == Row(10)
+
+
 def test_selected_row_that_goes_selects_no_other(view: LongRowView, model: RowTableModel[Row]) -> None:
     view.select_index(model.index(0, 0))
     wheel(view, -10)
