@@ -11,6 +11,7 @@ from typing import Final
 from embedded_services.gateway.exchange import Exchange, Trace
 from embedded_services.gateway.http import Headers
 from embedded_services.gateway.memo import Memo
+from embedded_services.gateway.routes import API
 from embedded_services.upstream.messages import Pairs
 
 _HOP_BY_HOP: Final = frozenset(
@@ -35,6 +36,7 @@ _OURS_UPSTREAM: Final = frozenset(
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-port",
+        b"x-forwarded-prefix",
         b"x-forwarded-proto",
         b"x-forwarded-server",
         b"x-gateway-time",
@@ -107,6 +109,7 @@ def upstream_headers(exchange: Exchange, headers: Headers) -> Pairs:
         (b"X-Request-ID", exchange.id.encode()),
         (b"X-Forwarded-For", request.client.encode()),
         (b"X-Forwarded-Proto", b"http"),
+        (b"X-Forwarded-Prefix", API.encode()),
         (b"X-Gateway-Time", b"%d" % (exchange.at * 1000)),
         (b"traceparent", exchange.trace.traceparent),
         _VIA,

@@ -51,7 +51,13 @@ _WINDOW = (
 
 NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
     "window": _WINDOW,
-    "tests": (*_WINDOW, ("Xvfb", "xvfb"), ("xdotool", "xdotool")),
+    "tests": (
+        *_WINDOW,
+        ("Xvfb", "xvfb"),
+        ("xdotool", "xdotool"),
+        ("desktop-file-validate", "desktop-file-utils"),
+        ("gio", "libglib2.0-bin"),
+    ),
     "benchmarks": (("wrk", "wrk"), ("nginx", "nginx-light")),
 }
 """What each profile looks for (a command, or a shared library by its file name), and the package that brings it."""

@@ -54,6 +54,8 @@ async def test_a_customer_logs_in_orders_and_sees_it_on_the_dashboard(tmp_path: 
         assert placed.status_code == 202, placed.text
         order = (await gateway.get(f"/api/orders/{placed.json()['id']}", headers=token)).json()
         assert order["total"] == 119.97
+        unknown = (await gateway.get("/api/orders/ord_none", headers=token)).json()["error"]
+        assert (unknown["code"], unknown["path"]) == ("NOT_FOUND", "/api/orders/ord_none")
         dashboard = (await gateway.get("/api/dashboard", headers=token)).json()
         assert dashboard["partial"] is False
         assert dashboard["user"]["email"] == "demo@faultdeck.local"

@@ -34,6 +34,7 @@ _NO_ACCESS_LOG: Final = cast(
 )  # what aiohttp takes, though its annotation does not say so
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,128}")
 _USER_ID: Final = re.compile(r"[!-~]{1,64}")
+_PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,40}){1,4}")
 _KEY: Final = re.compile(r"[ -~]{1,255}")
 
 log = logging.getLogger(__name__)
@@ -166,9 +167,15 @@ def _response(given: Answer) -> web.Response:
 
 def _refusal(error: ApiError, request: web.BaseRequest, request_id: str) -> web.Response:
     if error.code == "NOT_FOUND":
-        error.path = request.path
+        error.path = _prefix(request) + request.path
     headers = {"Allow": ", ".join(error.allow)} if isinstance(error, MethodNotAllowedError) else {}
     return _response(Answer(error.status, error.encode(request_id), headers))
+
+
+def _prefix(request: web.BaseRequest) -> str:
+    """What the gateway took off the path, so that people read the path they asked for."""
+    prefix = request.headers.get("X-Forwarded-Prefix", "")
+    return prefix if _PREFIX.fullmatch(prefix) else ""
 
 
 def _identity(request: web.BaseRequest) -> Caller:

@@ -34,6 +34,7 @@ def test_a_service_is_told_who_asks_where_from_and_in_which_trace() -> None:
         b"X-Request-ID": b"request-1",
         b"X-Forwarded-For": b"127.0.0.9",
         b"X-Forwarded-Proto": b"http",
+        b"X-Forwarded-Prefix": b"/api",
         b"X-Forwarded-Host": b"shop.local",
         b"X-Gateway-Time": b"1700000000500",
         b"traceparent": b"00-" + TRACE_ID.encode() + b"-" + SPAN_ID.encode() + b"-01",
