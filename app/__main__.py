@@ -16,6 +16,10 @@ def main() -> int:
     from app.core.options import parse
 
     options = parse(sys.argv[1:])
+    if options.entry is not None:
+        from app import desktop_entry
+
+        return desktop_entry.run(options.entry, options.again)
 
     from app.core.display import what_is_missing
 
