@@ -145,6 +145,7 @@ class ServicesPanel(Panel):
             self.dialog.accept()
         self.toast_requested.emit(tr("{instance} is registered.", instance=instance))
         self.open_at(instance)
+        self.tree.setFocus()
 
     def show_register_failure(self, message: UserMessage, fields: dict[str, str]) -> None:
         """`fields` says what is wrong with those that the system named."""

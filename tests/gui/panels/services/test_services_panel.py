@@ -4,17 +4,26 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy
-from PySide6.QtWidgets import QAbstractButton, QLineEdit, QMenu, QPushButton
+from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.panels.services.instance_page import InstancePage
 from app.panels.services.register_form import Wish
 from app.panels.services.services_panel import ServicesPanel
 from app.widgets.inspector_page import InspectorPage
-from app.widgets.stepper import Stepper
 from embedded_services.contracts.instances import Status
 from tests.gui.panels.services.conftest import Stage
-from tests.gui.panels.services.hands import button, click, controls, journal, select
+from tests.gui.panels.services.hands import (
+    button,
+    click,
+    find,
+    journal,
+    press,
+    select,
+    selected,
+    stepper,
+    steps,
+)
 from tests.gui.panels.services.shop import (
     NOW,
     change,
@@ -60,26 +69,24 @@ class TestFilter:
     def test_a_filter_that_finds_nothing_says_so_and_can_be_cleared(
         self, panel: ServicesPanel, shop: Stage, qtbot: QtBot
     ) -> None:
-        field = panel.findChild(QLineEdit, "filter")
-        assert field is not None
+        field = find(panel, QLineEdit, "filter")
         qtbot.keyClicks(field, "zebra")
         qtbot.keyClick(field, Qt.Key.Key_Return)
         assert "No service and no instance contains “zebra”." in texts(panel)
         assert "shown 0 of 4 status changes" in texts(panel)
-        click(qtbot, next(one for one in panel.findChildren(QPushButton) if one.text() == "Clear the filter"))
+        press(qtbot, panel, "Clear the filter")
         assert "4 status changes" in texts(panel)
         assert panel.tree.row_of("payment-2").isValid()
 
     def test_rows_that_come_back_from_the_filter_have_their_controls_again(
         self, panel: ServicesPanel, shop: Stage, qtbot: QtBot
     ) -> None:
-        field = panel.findChild(QLineEdit, "filter")
-        assert field is not None
+        field = find(panel, QLineEdit, "filter")
         qtbot.keyClicks(field, "frozen")
         qtbot.keyClick(field, Qt.Key.Key_Return)
         assert not panel.tree.row_of("user").isValid()
         field.clear()
-        assert controls(panel, "user").findChild(Stepper).value == 2
+        assert stepper(panel, "user").value == 2
         assert panel.tree.isExpanded(panel.tree.row_of("user"))
         assert button(panel, "user-1", "kill").isVisible()
 
@@ -159,8 +166,7 @@ class TestControls:
         self, panel: ServicesPanel, shop: Stage, qtbot: QtBot
     ) -> None:
         asked = QSignalSpy(panel.replicas_requested)
-        stepper = controls(panel, "user").findChild(Stepper)
-        click(qtbot, stepper.findChildren(QAbstractButton)[1])
+        click(qtbot, steps(panel, "user")[1])
         select(qtbot, panel, "payment")
         qtbot.keyClick(panel.tree, Qt.Key.Key_Plus)
         qtbot.keyClick(panel.tree, Qt.Key.Key_Minus)
@@ -203,7 +209,7 @@ class TestSelection:
                    ("kill", "terminate", "freeze", "thaw", "restart", "drain", "remove")}  # fmt: skip
         assert buttons == {"Kill": True, "Terminate": False, "Thaw": True, "Restart": True, "Drain": False}
         asked = QSignalSpy(panel.action_requested)
-        click(qtbot, page.findChild(QPushButton, "thaw"))
+        click(qtbot, find(page, QPushButton, "thaw"))
         assert asked.at(0) == ["payment-2", "thaw"]
 
     def test_a_service_fills_the_inspector_too(self, panel: ServicesPanel, shop: Stage, qtbot: QtBot) -> None:
@@ -214,7 +220,7 @@ class TestSelection:
             texts(page)
         )
         asked = QSignalSpy(panel.replicas_requested)
-        click(qtbot, page.findChild(QPushButton, "less"))
+        click(qtbot, find(page, QPushButton, "less"))
         assert asked.at(0) == ["payment", 1]
 
     def test_selection_stays_while_everything_changes(
@@ -224,7 +230,7 @@ class TestSelection:
         shop.show(
             [service("payment"), service("mail", 1)], [instance("mail-1"), frozen("payment-2", in_flight=5)]
         )
-        assert panel.tree.selected_row().id == "payment-2"
+        assert selected(panel) == "payment-2"
 
     def test_the_inspector_empties_when_the_instance_is_gone(
         self, panel: ServicesPanel, shop: Stage, qtbot: QtBot
@@ -240,7 +246,7 @@ class TestSelection:
         panel.open_at("user-3")
         coming = instance("user-3", status=Status.STARTING, in_rotation=False)
         shop.show([service("user")], [instance("user-1"), coming])
-        assert panel.tree.selected_row().id == "user-3"
+        assert selected(panel) == "user-3"
 
     def test_a_change_in_the_journal_leads_to_its_instance(
         self, panel: ServicesPanel, shop: Stage, qtbot: QtBot
@@ -248,7 +254,7 @@ class TestSelection:
         assert journal(panel)[0] == "user-2 healthy  →  crash-looping ended 5 times within 30 s"
         place = panel.journal.visualRect(panel.journal.model().index(1, 1)).center()
         qtbot.mouseClick(panel.journal.viewport(), Qt.MouseButton.LeftButton, pos=place)
-        assert panel.tree.selected_row().id == "payment-2"
+        assert selected(panel) == "payment-2"
 
 
 class TestRegistration:
@@ -257,21 +263,21 @@ class TestRegistration:
     ) -> None:
         select(qtbot, panel, "payment-1")
         asked = QSignalSpy(panel.register_requested)
-        click(qtbot, panel.findChild(QPushButton, "registerInstance"))
+        click(qtbot, find(panel, QPushButton, "registerInstance"))
         dialog = panel.dialog
         assert dialog is not None
-        assert dialog.findChild(QLineEdit, "service").text() == "payment"
-        click(qtbot, dialog.findChild(QPushButton, "submit"))
+        assert find(dialog, QLineEdit, "service").text() == "payment"
+        click(qtbot, find(dialog, QPushButton, "submit"))
         assert {"A number from 1 to 65535.", "Letters, digits, - _ and . only, at most 60 of them."} <= set(
             texts(dialog)
         )
         assert asked.count() == 0
-        qtbot.keyClicks(dialog.findChild(QLineEdit, "id"), "ext-1")
-        qtbot.keyClicks(dialog.findChild(QLineEdit, "port"), "4000")
+        qtbot.keyClicks(find(dialog, QLineEdit, "id"), "ext-1")
+        qtbot.keyClicks(find(dialog, QLineEdit, "port"), "4000")
         assert "A number from 1 to 65535." not in texts(dialog)
-        click(qtbot, dialog.findChild(QPushButton, "submit"))
+        click(qtbot, find(dialog, QPushButton, "submit"))
         [wish] = asked.at(0)
         assert isinstance(wish, Wish)
         assert (wish.service, wish.id, wish.registration.port) == ("payment", "ext-1", 4000)
-        panel.dialog.reject()
+        dialog.reject()
         assert panel.dialog is None

@@ -4,18 +4,29 @@ import pytest
 import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QSignalSpy
-from PySide6.QtWidgets import QAbstractButton, QDialog, QLineEdit, QPushButton
+from PySide6.QtWidgets import QDialog, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.panels.services.services_model import Place
 from app.panels.services.services_panel import ServicesPanel
 from app.panels.services.services_presenter import ServicesPresenter
-from app.widgets.stepper import Stepper
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorDetail
 from embedded_services.contracts.instances import Status
 from tests.gui.panels.services.conftest import Stage
-from tests.gui.panels.services.hands import button, cell, click, controls, journal, select, status
+from tests.gui.panels.services.hands import (
+    button,
+    cell,
+    click,
+    find,
+    journal,
+    press,
+    select,
+    selected,
+    status,
+    stepper,
+    steps,
+)
 from tests.gui.panels.services.shop import NOW, FakePort, change, frozen, instance, process, service
 from tests.helpers.qt import eventually, texts
 
@@ -33,14 +44,8 @@ def tell(port: FakePort) -> None:
     port.tell([service("user"), service("payment")], rows, [process(row.id) for row in rows])
 
 
-def stepper(panel: ServicesPanel, name: str) -> Stepper:
-    found = controls(panel, name).findChild(Stepper)
-    assert isinstance(found, Stepper)
-    return found
-
-
-def plus(panel: ServicesPanel, name: str) -> QAbstractButton:
-    return stepper(panel, name).findChildren(QAbstractButton)[1]
+def is_stale(panel: ServicesPanel) -> bool:
+    return panel.tree.is_stale
 
 
 class TestWhatIsShown:
@@ -82,7 +87,7 @@ class TestWhatIsShown:
         select(qtbot, panel, "payment-1")
         port.clock.pass_time(12)
         port.lose()
-        assert panel.tree.is_stale
+        assert is_stale(panel)
         await eventually(lambda: status(panel, "payment-1") == "Healthy · last reading 12 s ago")
         assert "2 services · 4 instances · last reading 12 s ago" in texts(panel)
         assert cell(panel, "payment-1", Place.UP) == "6:03", "it is not known to have gone on"
@@ -93,7 +98,7 @@ class TestWhatIsShown:
         )
         tell(port)
         await eventually(lambda: "4 in rotation" in " ".join(texts(panel)))
-        assert not panel.tree.is_stale
+        assert not is_stale(panel)
         assert button(panel, "user-1", "kill").isEnabled()
 
     async def test_a_system_that_was_stopped_leaves_nothing_behind(
@@ -162,7 +167,7 @@ class TestActions:
     ) -> None:
         assert port.client is not None
         for _ in range(3):
-            click(qtbot, plus(panel, "user"))
+            click(qtbot, steps(panel, "user")[1])
         assert stepper(panel, "user").value == 5
         await eventually(lambda: port.client and port.client.asked[-1:] == [("replicas", "user", 5)])
         port.tell_services(service("user", 5))
@@ -175,7 +180,7 @@ class TestActions:
     ) -> None:
         assert port.client is not None
         port.client.refusal = ControlError("VALIDATION_FAILED", "at most 64", 400)
-        click(qtbot, plus(panel, "user"))
+        click(qtbot, steps(panel, "user")[1])
         await eventually(lambda: "At most 64." in texts(panel))
         assert stepper(panel, "user").value == 2
 
@@ -196,11 +201,11 @@ class TestActions:
 
 class TestRegistration:
     async def fill(self, panel: ServicesPanel, qtbot: QtBot) -> QDialog:
-        click(qtbot, panel.findChild(QPushButton, "registerInstance"))
+        click(qtbot, find(panel, QPushButton, "registerInstance"))
         assert panel.dialog is not None
-        qtbot.keyClicks(panel.dialog.findChild(QLineEdit, "id"), "ext-1")
-        qtbot.keyClicks(panel.dialog.findChild(QLineEdit, "port"), "4000")
-        click(qtbot, panel.dialog.findChild(QPushButton, "submit"))
+        qtbot.keyClicks(find(panel.dialog, QLineEdit, "id"), "ext-1")
+        qtbot.keyClicks(find(panel.dialog, QLineEdit, "port"), "4000")
+        click(qtbot, find(panel.dialog, QPushButton, "submit"))
         return panel.dialog
 
     async def test_a_registered_instance_is_selected_and_renewed(
@@ -212,7 +217,7 @@ class TestRegistration:
         await eventually(lambda: panel.dialog is None)
         assert said.at(0) == ["ext-1 is registered."]
         port.tell_instances(instance("ext-1", service="user", external=True, pid=None, expires_at=NOW + 30))
-        await eventually(lambda: getattr(panel.tree.selected_row(), "id", "") == "ext-1")
+        await eventually(lambda: selected(panel) == "ext-1")
         assert cell(panel, "ext-1", Place.NAME) == "ext-1  external"
         await port.clock.advance(25)
         assert port.client.asked[1:] == [("heartbeat", "user", "ext-1")] * 2
@@ -238,7 +243,7 @@ class TestRegistration:
         dialog = await self.fill(panel, qtbot)
         await eventually(lambda: "The body is not valid." in texts(dialog))
         assert "must start with /" in texts(dialog)
-        assert dialog.findChild(QPushButton, "submit").isEnabled()
+        assert find(dialog, QPushButton, "submit").isEnabled()
         dialog.reject()
 
     async def test_removing_asks_first(self, panel: ServicesPanel, port: FakePort, qtbot: QtBot) -> None:
@@ -248,10 +253,10 @@ class TestRegistration:
         select(qtbot, panel, "ext-1")
         qtbot.keyClick(panel.tree, Qt.Key.Key_Delete)
         await eventually(lambda: panel.findChild(QDialog, "confirm"))
-        dialog = panel.findChild(QDialog, "confirm")
+        dialog = find(panel, QDialog, "confirm")
         assert "Remove ext-1?" in texts(dialog)
         assert port.client.asked == []
-        click(qtbot, next(one for one in dialog.findChildren(QPushButton) if one.text() == "Remove"))
+        press(qtbot, dialog, "Remove")
         await eventually(lambda: port.client and port.client.asked == [("deregister", "user", "ext-1")])
         port.tell_instances(removed=["ext-1"])
         await eventually(lambda: not panel.tree.row_of("ext-1").isValid())
