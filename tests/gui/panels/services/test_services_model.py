@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
@@ -105,6 +105,7 @@ class TestTree:
             "user-2"
         ]
 
+    @settings(max_examples=25)
     @given(
         st.lists(
             st.dictionaries(

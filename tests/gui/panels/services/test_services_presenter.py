@@ -184,8 +184,8 @@ class TestActions:
         await eventually(lambda: "At most 64." in texts(panel))
         assert stepper(panel, "user").value == 2
 
-    async def test_a_window_that_closes_in_the_middle_leaves_nothing(
-        self, port: FakePort, qtbot: QtBot
+    async def test_a_panel_that_goes_in_the_middle_leaves_nothing(
+        self, panel: ServicesPanel, port: FakePort, qtbot: QtBot
     ) -> None:
         stage = Stage()
         ServicesPresenter(stage.panel, stage.model, stage.journal, port, port.clock)
