@@ -110,7 +110,7 @@ class Application:
         from app.window_presenter import WindowPresenter
 
         session = Session(self._backend)
-        add_panels(self.window, session)
+        add_panels(self.window, session, self._settings.settings)
         remembered = self._settings.settings
         self.window.set_filter_texts(remembered.filters)
         self.window.show_panel(remembered.panel)

@@ -94,6 +94,7 @@ class MainWindow(QMainWindow):
         self.top_bar.palette_requested.connect(self.palette_view.open)
         self.state.action_requested.connect(self.start_requested)
         self.rail.panel_requested.connect(self.show_panel)
+        self.inspector.folded.connect(self._on_inspector_folded)
 
     def _build_actions(self) -> None:
         self.add_action(tr("Search all actions"), self.palette_view.open, PALETTE_KEYS)
@@ -241,6 +242,11 @@ class MainWindow(QMainWindow):
 
     def _toggle_inspector(self) -> None:
         self.inspector.set_folded(not self.inspector.is_folded)
+
+    def _on_inspector_folded(self, is_folded: bool) -> None:
+        """A splitter gives room that became free to nobody by itself."""
+        width = self.inspector.maximumWidth() if is_folded else theme().size.inspector
+        self._splitter.setSizes([max(1, sum(self._splitter.sizes()) - width), width])
 
     def _toggle_timeline(self) -> None:
         self.timeline.setVisible(not self.timeline.isVisible())

@@ -5,18 +5,23 @@ that they stay the same while the set grows.
 """
 
 from app.core.session import Port
+from app.core.settings import WindowSettings
 from app.main_window import MainWindow
 from app.panels.logs.logs_model import LogsModel
 from app.panels.logs.logs_panel import LogsPanel
 from app.panels.logs.logs_presenter import LogsPresenter
+from app.panels.requests.requests_model import RequestsModel
+from app.panels.requests.requests_panel import RequestsPanel
+from app.panels.requests.requests_presenter import RequestsPresenter
 from app.panels.services.journal_model import JournalModel
 from app.panels.services.services_model import ServicesModel
 from app.panels.services.services_panel import ServicesPanel
 from app.panels.services.services_presenter import ServicesPresenter
 
 
-def add_panels(window: MainWindow, port: Port) -> None:
+def add_panels(window: MainWindow, port: Port, settings: WindowSettings) -> None:
     window.add_panel(_services(port), "services", "Ctrl+2")
+    window.add_panel(_requests(port, settings), "requests", "Ctrl+9")
     window.add_panel(_logs(port), "logs", "Ctrl+0")
 
 
@@ -26,6 +31,14 @@ def _services(port: Port) -> ServicesPanel:
     model.setParent(panel)
     journal.setParent(panel)
     ServicesPresenter(panel, model, journal, port)
+    return panel
+
+
+def _requests(port: Port, settings: WindowSettings) -> RequestsPanel:
+    model = RequestsModel()
+    panel = RequestsPanel(model)
+    model.setParent(panel)
+    RequestsPresenter(panel, model, port, settings)
     return panel
 
 

@@ -108,11 +108,13 @@ class Rail(QFrame):
         self._column.setContentsMargins(0, 8, 0, 8)
         self._column.setSpacing(0)
         self._column.addStretch(1)
+        self._narrow = False
         self.set_narrow(False)
 
     def add(self, key: str, word: str, icon: str, shortcut: str) -> RailButton:
         button = RailButton(key, word, icon, shortcut)
         button.clicked.connect(lambda: self.panel_requested.emit(key))
+        button.set_narrow(self._narrow)
         self._buttons[key] = button
         self._group.addButton(button)
         self._column.insertWidget(self._column.count() - 1, button)
@@ -126,6 +128,7 @@ class Rail(QFrame):
 
     def set_narrow(self, narrow: bool) -> None:
         """Icons alone, with their words as tooltips."""
+        self._narrow = narrow
         self.setFixedWidth(theme().size.rail_narrow if narrow else theme().size.rail)
         for button in self._buttons.values():
             button.set_narrow(narrow)

@@ -38,6 +38,7 @@ class InspectorPage(QWidget):
         self._footer = QFrame()
         self._build_ui()
         self.set_subject("", "")
+        self.hide()  # a panel's own until the inspector shows it, and not something on top of the panel
 
     def _build_ui(self) -> None:
         first, second = QHBoxLayout(), QHBoxLayout()
