@@ -32,6 +32,29 @@ START_S = 40.0
 GONE_S = 2.0
 
 
+def marked(mark: str) -> list[psutil.Process]:
+    """All living processes of one start. A zombie has ended; only its parent has not looked."""
+    return [process for process in psutil.process_iter() if _is_marked(process, mark)]
+
+
+def _is_marked(process: psutil.Process, mark: str) -> bool:
+    try:
+        ours = process.pid != os.getpid() and process.environ().get(MARK) == mark
+        return ours and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
+
+
+async def gone(mark: str, within_s: float = GONE_S) -> list[str]:
+    """Wait until none of its processes lives. Returns those that still do when the time is up."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while left := marked(mark):
+        if asyncio.get_running_loop().time() > deadline:
+            return [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
+        await asyncio.sleep(0.02)
+    return []
+
+
 @dataclass
 class Launch:
     """A start that may or may not succeed."""
@@ -45,28 +68,14 @@ class Launch:
         return os.pread(self.stderr, 1 << 20, 0).decode()
 
     def processes(self) -> list[psutil.Process]:
-        """All of its living processes. A zombie has ended; only its parent has not looked."""
-        return [process for process in psutil.process_iter() if self._is_alive_and_ours(process)]
-
-    def _is_alive_and_ours(self, process: psutil.Process) -> bool:
-        try:
-            ours = process.pid != os.getpid() and process.environ().get(MARK) == self.mark
-            return ours and process.status() != psutil.STATUS_ZOMBIE
-        except (psutil.Error, OSError):
-            return False
+        return marked(self.mark)
 
     async def exit_code(self, within_s: float = START_S) -> int:
         async with asyncio.timeout(within_s):
             return await self.process.wait()
 
     async def gone(self, within_s: float = GONE_S) -> list[str]:
-        """Wait until none of its processes lives. Returns those that still do when the time is up."""
-        deadline = asyncio.get_running_loop().time() + within_s
-        while left := self.processes():
-            if asyncio.get_running_loop().time() > deadline:
-                return [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
-            await asyncio.sleep(0.02)
-        return []
+        return await gone(self.mark, within_s)
 
     async def end(self) -> None:
         """Whatever state it is in."""

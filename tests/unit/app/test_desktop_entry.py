@@ -58,7 +58,7 @@ def test_icons_are_drawn_in_every_size(tmp_path: Path) -> None:
         if size is None:
             assert path.read_bytes() == resource("icons", "faultdeck.svg").read_bytes()
         else:
-            image = QImage(str(path), "PNG")
+            image = QImage(str(path))
             assert (image.width(), image.height()) == (size, size)
             assert image.pixelColor(size // 2, size // 2).alpha() == 255
             assert image.pixelColor(0, 0).alpha() == 0, "the corners are round"
