@@ -47,6 +47,7 @@ class TopBar(QFrame):
         self._switch = Button(tr("Start"), "start")
         self._switch.setObjectName("startStop")
         self._starts = True
+        self._switched = (True, False, "")
         self._message = ElidedLabel("", "body", "warn")
         self._message.setObjectName("contact")
         self._palette = PaletteButton()
@@ -98,6 +99,9 @@ class TopBar(QFrame):
 
     def set_switch(self, *, starts: bool, busy: bool = False, locked: str = "") -> None:
         """Whether the button starts or stops; `locked` says why it can do neither."""
+        if (starts, busy, locked) == self._switched:
+            return
+        self._switched = (starts, busy, locked)
         self._starts = starts
         self._switch.setText(tr("Start") if starts else tr("Stop"))
         self._switch.set_icon("start" if starts else "stop")
