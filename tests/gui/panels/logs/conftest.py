@@ -1,12 +1,13 @@
 """A Logs panel with its presenter: on a feed that a test fills, and on a system that runs."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import shiboken6
 from pytestqt.qtbot import QtBot
 
 from app.core.feed import Feed
@@ -19,7 +20,8 @@ from embedded_services.contracts.logs import LogEntry
 from embedded_services.contracts.stream import Events
 from embedded_services.contracts.system import Ready
 from embedded_services.contracts.wire import Page
-from tests.helpers.live import LivePort, live_port, served
+from tests.helpers.live import served
+from tests.helpers.qt import eventually
 
 
 class Archive:
@@ -80,6 +82,12 @@ class FakePort:
 class Built:
     panel: LogsPanel
     model: LogsModel
+    presenter: LogsPresenter
+
+    async def end(self) -> None:
+        """Nothing of it runs any more."""
+        self.presenter.deleteLater()
+        await eventually(lambda: not shiboken6.isValid(self.presenter))
 
 
 def build(port: Port, qtbot: QtBot, capacity: int = 20_000) -> Built:
@@ -87,10 +95,10 @@ def build(port: Port, qtbot: QtBot, capacity: int = 20_000) -> Built:
     panel = LogsPanel(model)
     model.setParent(panel)
     qtbot.addWidget(panel)
-    LogsPresenter(panel, model, port)
+    presenter = LogsPresenter(panel, model, port)
     panel.resize(1056, 600)
     panel.show()
-    return Built(panel, model)
+    return Built(panel, model, presenter)
 
 
 @pytest.fixture
@@ -107,9 +115,3 @@ def built(port: FakePort, qtbot: QtBot) -> Built:
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
     with served(tmp_path_factory.mktemp("workspace")) as ready:
         yield ready
-
-
-@pytest.fixture
-async def live(ready: Ready) -> AsyncIterator[LivePort]:
-    async with live_port(ready) as port:
-        yield port

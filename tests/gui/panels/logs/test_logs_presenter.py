@@ -12,8 +12,9 @@ from app.panels.logs.log_book import Account, LogFilter
 from app.panels.logs.logs_presenter import PAGE
 from app.widgets.filter_field import FilterField
 from embedded_services.client.errors import ControlError
+from embedded_services.contracts.system import Ready
 from tests.gui.panels.logs.conftest import Built, FakePort, build
-from tests.helpers.live import LivePort
+from tests.helpers.live import live_port
 from tests.helpers.qt import eventually, texts
 
 
@@ -69,31 +70,36 @@ async def test_refusal_is_told_and_tried_again(built: Built, port: FakePort, qtb
     assert not built.panel.view.is_stale
 
 
-async def test_start_and_end_of_real_processes_show_up(live: LivePort, qtbot: QtBot) -> None:
-    built = build(live, qtbot)
-    field = built.panel.findChild(FilterField, "filter")
-    assert field is not None
-    await eventually(lambda: "control" in built.model.processes and len(built.model.processes) >= 10)
-    assert built.model.account().skipped == 0
-    pid = (await live.control().act_on_instance("payment-2", "kill")).pid
-    qtbot.keyClicks(field, "payment-2 incarnation")
-    qtbot.keyClick(field, Qt.Key.Key_Return)
-    await eventually(lambda: [row.message for row in built.model.rows() if "incarnation 2" in row.message])
-    assert str(pid) in built.model.rows()[0].message
-    assert str(pid) not in built.model.rows()[1].message
+async def test_start_and_end_of_real_processes_show_up(ready: Ready, qtbot: QtBot) -> None:
+    async with live_port(ready) as live:
+        built = build(live, qtbot)
+        field = built.panel.findChild(FilterField, "filter")
+        assert field is not None
+        await eventually(lambda: "control" in built.model.processes and len(built.model.processes) >= 10)
+        assert built.model.account().skipped == 0
+        before, killed = time.time(), await live.control().act_on_instance("payment-2", "kill")
+        qtbot.keyClicks(field, "payment-2 serving")
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+        await eventually(lambda: built.model.rows() and built.model.rows()[-1].at > before)
+        told = [row.message for row in built.model.rows()]
+        assert any(f"pid {killed.pid}" in message for message in told[:-1])
+        assert f"pid {killed.pid}" not in told[-1]
+        await built.end()
 
 
-async def test_unexpected_end_is_a_warning_that_says_why(live: LivePort, qtbot: QtBot) -> None:
-    built = build(live, qtbot)
-    await eventually(lambda: built.model.account().held > 0)
-    victim = next(row for row in (await live.control().instances()).items if row.id == "order-2")
-    assert victim.pid is not None
-    os.kill(victim.pid, signal.SIGKILL)
-    built.panel.filter_to("control")
-    await eventually(lambda: any(f"pid {victim.pid}" in row.message for row in built.model.rows()))
-    warning = next(row for row in built.model.rows() if f"pid {victim.pid}" in row.message)
-    assert warning.level == "WARNING"
-    assert "order-2" in warning.message
+async def test_unexpected_end_is_a_warning_that_says_why(ready: Ready, qtbot: QtBot) -> None:
+    async with live_port(ready) as live:
+        built = build(live, qtbot)
+        await eventually(lambda: built.model.account().held > 0)
+        victim = next(row for row in (await live.control().instances()).items if row.id == "order-2")
+        assert victim.pid is not None
+        os.kill(victim.pid, signal.SIGKILL)
+        built.panel.filter_to("control")
+        await eventually(lambda: any(f"pid {victim.pid}" in row.message for row in built.model.rows()))
+        warning = next(row for row in built.model.rows() if f"pid {victim.pid}" in row.message)
+        assert warning.level == "WARNING"
+        assert "order-2" in warning.message
+        await built.end()
 
 
 async def test_twenty_thousand_entries_stay_smooth(port: FakePort, qtbot: QtBot) -> None:
