@@ -1,6 +1,6 @@
 """Brings the rows under one parent of a Qt model to a new state, telling views only what really changed."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex
@@ -40,6 +40,19 @@ def update_rows(
                 rows[first:first] = new[first : last + 1]
                 model.endInsertRows()
     return [(at, row) for at, row in enumerate(new) if differs(rows[at], row)]
+
+
+def tell_cells(model: QAbstractItemModel, parent: Index, cells: Mapping[int, tuple[int, int]]) -> None:
+    """One `dataChanged` for each run of neighbouring rows (given in order), no wider than the columns that changed."""
+    first = last = -2
+    left, right = 0, 0
+    for place, (begin, end) in [*cells.items(), (-2, (0, 0))]:
+        if place == last + 1 and last >= 0:
+            last, left, right = place, min(left, begin), max(right, end)
+            continue
+        if last >= 0:
+            model.dataChanged.emit(model.index(first, left, parent), model.index(last, right, parent))
+        first, last, left, right = place, place, begin, end
 
 
 def tell_changed(model: QAbstractItemModel, parent: Index, places: Sequence[int], columns: int) -> None:

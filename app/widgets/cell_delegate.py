@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QPainter
+from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QPainter, QRegion
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyledItemDelegate,
@@ -37,13 +37,14 @@ class CellDelegate(QStyledItemDelegate):
     def __init__(self, view: "RowView | LongRowView") -> None:
         super().__init__(view)
         self._view = view
+        self.dirty: QRegion | None = None
+        """What is being painted, where the view says so: it asks for whole rows, of which often one cell changed."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(0, theme().size.row_group if self._is_group(index) else self._view.row_height)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look = index.data(Role.LOOK)
-        if look is None:
+        if self._is_clean(option) or (look := index.data(Role.LOOK)) is None:
             return
         painter.save()
         area = self._area(option, index)
@@ -71,6 +72,9 @@ class CellDelegate(QStyledItemDelegate):
                 QToolTip.showText(event.globalPos(), index.data(), view)
                 return True
         return super().helpEvent(event, view, option, index)
+
+    def _is_clean(self, option: QStyleOptionViewItem) -> bool:
+        return self.dirty is not None and not self.dirty.intersects(option.rect)
 
     # --- pieces ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter
+from PySide6.QtGui import QAccessible, QFontMetrics, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QStyleOptionViewItem, QTreeView, QWidget
 
 from app.qt.columns import Column, Role
@@ -89,9 +89,27 @@ class RowView(QTreeView):
             self.expandAll()
             model.rowsInserted.connect(self._on_rows_inserted)
 
+    def dataChanged(
+        self,
+        first: QModelIndex | QPersistentModelIndex,
+        last: QModelIndex | QPersistentModelIndex,
+        roles: Sequence[int] = (),
+    ) -> None:
+        """Repaint these cells alone: Qt repaints everything as soon as they are two. No row changes its height."""
+        if QAccessible.isActive() or not last.isValid():
+            super().dataChanged(first, last, list(roles))
+        else:
+            self.viewport().update(self.visualRect(first) | self.visualRect(last))
+
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         super().selectionChanged(selected, deselected)
         self.row_selected.emit(self.selected_row())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        delegate = self.itemDelegate()
+        if isinstance(delegate, CellDelegate):
+            delegate.dirty = event.region()
+        super().paintEvent(event)
 
     def drawBranches(
         self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex

@@ -1,6 +1,6 @@
 """Cells of the services tree that no other tree has: the strategy across the figures' columns, the latency's line."""
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
 
@@ -17,12 +17,23 @@ HEADROOM = 1.6
 
 
 class ServicesDelegate(CellDelegate):
-    def _area(self, option: QStyleOptionViewItem, index: Index) -> QRectF:
-        """What a service says at p99 may reach to the left as far as the status, whose cells are empty there."""
-        area = super()._area(option, index)
-        if index.column() == Place.P99 and self._is_group(index):
-            area.setLeft(self._view.columnViewportPosition(Place.PORT) + PAD)
-        return area
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """What a service says at p99 reaches to the left as far as the ports: each cell there paints its part of it."""
+        if self._is_group(index) and Place.PORT <= index.column() <= Place.P99:
+            if self._is_clean(option):
+                return
+            painter.save()
+            painter.setClipRect(option.rect, Qt.ClipOperation.IntersectClip)
+            look = index.sibling(index.row(), Place.P99).data(Role.LOOK)
+            self._draw_spans(painter, self._across(option.rect), look)
+            painter.restore()
+        else:
+            super().paint(painter, option, index)
+
+    def _across(self, row: QRect) -> QRectF:
+        left = self._view.columnViewportPosition(Place.PORT)
+        right = self._view.columnViewportPosition(Place.P99) + self._view.columnWidth(Place.P99)
+        return QRectF(left + PAD, row.top(), right - left - 2 * PAD, row.height() - 1)
 
     def _draw_series(self, painter: QPainter, area: QRectF, values: Values, index: Index) -> None:
         row = index.data(Role.ROW)

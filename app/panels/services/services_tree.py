@@ -65,6 +65,9 @@ class ServicesTree(RowView):
                 self._equip(member)
 
     def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        """The controls follow status and process; of figures alone, which change all the time, they show nothing."""
+        if first.column() > Place.PID:
+            return
         for row in range(first.row(), last.row() + 1):
             self._equip(first.sibling(row, 0))
 

@@ -121,6 +121,15 @@ class TestTree:
         assert changed.count() == 1
         assert model.index_of_member("user-3").parent() == model.index_of_group("user")
 
+    def test_of_a_member_only_the_columns_that_look_different_are_told(self) -> None:
+        model = tree()
+        model.apply([("user", [Row("user-1"), Row("user-2"), Row("user-3"), Row("user-4")])])
+        changed = QSignalSpy(model.dataChanged)
+        model.apply([("user", [Row("user-1", 1), Row("user-2", 1), Row("user-3"), Row("user-4", 1)])])
+        told = [changed.at(n)[:2] for n in range(changed.count())]
+        cells = [[(index.row(), index.column()) for index in pair] for pair in told]
+        assert cells == [[(0, 1), (1, 1)], [(3, 1), (3, 1)]]
+
     def test_an_index_is_a_group_or_a_member(self) -> None:
         model = tree()
         model.apply([("user", [Row("user-1")])])

@@ -82,7 +82,7 @@ class TestTree:
         apply(model, [service("user")], [instance("user-1")], Asked(actions={"user-1": "restart"}))
         assert cells(model, "user-1")[Place.STATUS] == "Restarting…"
 
-    def test_one_changed_instance_is_one_changed_row(self, check_model: Check) -> None:
+    def test_one_changed_figure_is_one_changed_cell(self, check_model: Check) -> None:
         model = ServicesModel()
         check_model(model)
         shop = [instance("user-1"), instance("user-2"), instance("order-1")]
@@ -90,7 +90,8 @@ class TestTree:
         changed = QSignalSpy(model.dataChanged)
         apply(model, [service("user"), service("order", 1)], [*shop[:2], instance("order-1", in_flight=4)])
         assert changed.count() == 1
-        assert changed.at(0)[0] == model.index_of_member("order-1")
+        cell = model.index_of_member("order-1").siblingAtColumn(Place.IN_FLIGHT)
+        assert changed.at(0)[:2] == [cell, cell]
 
     def test_the_filter_finds_by_any_cell(self) -> None:
         model = ServicesModel()
