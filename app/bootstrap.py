@@ -88,6 +88,7 @@ class Application:
         """Until the window is closed and everything is stopped."""
         asyncio.get_running_loop().set_exception_handler(self._on_failure)
         self.session = session = await self._furnish()
+        session.backend.start()
         running = spawn(self.window, session.run(), "session")
         self.furnished.set()
         try:

@@ -79,7 +79,7 @@ class Backend:
         early: Child | None = None,
     ) -> None:
         self.workspace = workspace
-        self.state = BackendState()
+        self.state = BackendState(Phase.STOPPED if early is None else Phase.STARTING)
         self._clock = clock or SystemClock()
         self._command = command
         self._early = early
@@ -121,9 +121,10 @@ class Backend:
     async def run(self) -> None:
         """Do as wanted, until cancelled; then nothing that we started is left."""
         while True:
-            if not self._wanted.is_set() and self.state.phase is not Phase.FAILED:
-                self._set(BackendState(message=self.state.message))
-            await self._wanted.wait()
+            if self._early is None:  # one that was started already is ours to end, wanted or not
+                if not self._wanted.is_set() and self.state.phase is not Phase.FAILED:
+                    self._set(BackendState(message=self.state.message))
+                await self._wanted.wait()
             served = None if self._early else await asyncio.to_thread(find_served, self.workspace)
             if served is not None:
                 await self._attach(served)
@@ -159,7 +160,8 @@ class Backend:
 
     async def _own(self) -> None:
         """Start a child and see it to its end."""
-        self._set(BackendState(Phase.STARTING, message=self.state.message if self._ends else None))
+        if not self._unwanted.is_set():
+            self._set(BackendState(Phase.STARTING, message=self.state.message if self._ends else None))
         try:
             child, self._early = self._early or launch(self.workspace, self._command), None
         except OSError as error:

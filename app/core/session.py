@@ -60,8 +60,7 @@ class Session:
         return self._client
 
     async def run(self) -> None:
-        """Start the system, follow it wherever it goes, until cancelled."""
-        self.backend.start()
+        """Follow the system wherever it goes, until cancelled. It is started and stopped through `backend`."""
         async with Tasks("session") as tasks:
             tasks.spawn(self.backend.run(), "backend")
             while True:

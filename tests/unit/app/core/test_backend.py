@@ -14,6 +14,7 @@ import pytest
 
 from app.core import served
 from app.core.backend import TOO_OFTEN, Backend, BackendState, Phase
+from app.core.child import launch
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.tasks import Tasks
 from tests.helpers.fake_control import runtime
@@ -124,6 +125,32 @@ async def test_nothing_is_left_when_the_window_ends_without_stopping_it(tmp_path
         state = await until(backend, in_phase(Phase.RUNNING))
     assert state.endpoint is not None
     assert not psutil.pid_exists(state.endpoint.pid)
+
+
+async def test_one_that_was_started_early_is_taken_over(tmp_path: Path) -> None:
+    early = launch(tmp_path, [*FAKE, "ready"])
+    backend = Backend(tmp_path, command=[*FAKE, "refuse"], early=early)
+    assert backend.state.phase is Phase.STARTING
+    backend.start()
+    async with Tasks("test") as tasks:
+        tasks.spawn(backend.run(), "backend")
+        state = await until(backend, in_phase(Phase.RUNNING))
+        assert state.endpoint is not None
+        assert state.endpoint.pid == early.pid
+        backend.stop()
+        await backend.stopped()
+        assert early.returncode == 0
+
+
+async def test_one_that_was_started_early_is_stopped_when_the_window_closes_at_once(tmp_path: Path) -> None:
+    early = launch(tmp_path, [*FAKE, "ready"])
+    backend = Backend(tmp_path, early=early)
+    backend.start()
+    backend.stop()
+    async with Tasks("test") as tasks:
+        tasks.spawn(backend.run(), "backend")
+        await backend.stopped()
+    assert not psutil.pid_exists(early.pid)
 
 
 class TestAttached:
