@@ -113,6 +113,8 @@ def _subject(chain: Chain) -> str:
 def _step(chain: Chain, change: Change) -> str:
     word = change.after.value if change.after else tr("gone")
     if len(chain.instances) == 1:
+        if change.reason.startswith(word):
+            return change.reason
         return f"{word}: {change.reason}" if change.reason else word
     if change.after is Status.HEALTHY:
         took = f"{chain.until - chain.at:.1f}"

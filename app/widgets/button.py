@@ -14,6 +14,7 @@ Kind = Literal["normal", "primary", "danger", "fault", "link", "quiet"]
 BUSY_AFTER_MS = 100
 _TURN_MS = 50
 _TURN_DEGREES = 18
+_ICON_AIR = 6
 
 _ICON_TONES: dict[Kind, Tone] = {
     "primary": "text_on_accent",
@@ -67,7 +68,10 @@ class Button(QPushButton):
     def set_icon(self, icon: str) -> None:
         self._icon = icon
         self.setIcon(theme().icon(icon, _ICON_TONES.get(self._kind, "text_secondary")))
-        self.setIconSize(QSize(theme().size.icon, theme().size.icon))
+        side = theme().size.icon
+        self.setIconSize(
+            QSize(side + _ICON_AIR, side)
+        )  # drawn in the middle: Qt leaves 4 px to the word, too few
 
     def set_busy(self, busy: bool) -> None:
         """While busy it takes no clicks; progress takes the place of its icon if there is no result after 100 ms."""

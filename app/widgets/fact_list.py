@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from app.qt.theme import theme
 from app.qt.tokens import Face, Tone
 from app.widgets.label import ElidedLabel, Label
 
@@ -62,7 +61,7 @@ class FactList(QWidget):
 
 def _fill(name: Label, value: ElidedLabel, fact: Fact) -> None:
     name.setText(fact.name)
-    value.setFont(theme().font(fact.face))
+    value.set_face(fact.face)
     value.set_tone(fact.tone)
     value.setText(fact.value)
     if fact.tooltip:

@@ -25,7 +25,7 @@ class FilterField(QLineEdit):
         self.setAccessibleName(placeholder)
         self.setFixedWidth(width)
         self.setMaxLength(200)
-        self.setTextMargins(_ICON + 12, 0, 0, 0)
+        self.setTextMargins(_ICON + 6, 0, 0, 0)
         self._told = ""
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)

@@ -27,13 +27,18 @@ class Label(QLabel):
         font = QFont(theme().font(face))
         if strong:
             font.setWeight(QFont.Weight.DemiBold)
+        self._font = font
         self.setFont(font)
         self.setWordWrap(wrap)
         if selectable:
             self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._tone: Tone = tone
         self._recolor()
-        theme().changed.connect(self._recolor)
+        theme().changed.connect(self._restyle)
+
+    def set_face(self, face: Face) -> None:
+        self._font = theme().font(face)
+        self.setFont(self._font)
 
     def set_tone(self, tone: Tone) -> None:
         if tone != self._tone:
@@ -43,6 +48,11 @@ class Label(QLabel):
     @property
     def tone(self) -> Tone:
         return self._tone
+
+    def _restyle(self) -> None:
+        """A new style sheet gives a label the font back that it was made with."""
+        self.setFont(self._font)
+        self._recolor()
 
     def _recolor(self) -> None:
         """By palette: a style sheet would be matched anew, and would take the font with it."""

@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.messages import UserMessage
 from app.qt.theme import theme
+from app.qt.tokens import Face
 from app.widgets.button import Button, IconButton
 from app.widgets.chip import Chip
 from app.widgets.copyable_id import CopyableId, shortened
@@ -206,6 +207,17 @@ class TestStates:
         assert not action.isVisible()
         view.show_error(UserMessage("It cannot start.", "Free the port.", "log line"))
         assert texts(view) == ["It cannot start.", "Free the port.", "log line"]
+
+
+@pytest.mark.parametrize(("text", "face"), [("3001", "small"), ("127.0.0.1", "mono")])
+def test_facts_keep_their_faces_when_the_theme_changes(qtbot: QtBot, text: str, face: Face) -> None:
+    """A new style sheet would give each label the font back that it was made with."""
+    facts = FactList()
+    facts.set_facts([Fact("value", text, face=face)])
+    shown(qtbot, facts)
+    theme().choose("light")
+    [value] = facts.findChildren(ElidedLabel)
+    assert value.font() == theme().font(face)
 
 
 @pytest.mark.parametrize(

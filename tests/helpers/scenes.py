@@ -1,0 +1,225 @@
+"""The moments at which the window is pictured, made as a user makes them: on a real system, by requests and by harm."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import httpx
+from PySide6.QtCore import QMessageLogContext, QtMsgType
+from PySide6.QtWidgets import QPushButton
+
+from app.bootstrap import Application
+from app.core.backend import Phase
+from app.core.feed import INSTANCES
+from app.core.settings import SettingsFile
+from app.panels.requests.draft import Draft
+from app.panels.requests.requests_panel import RequestsPanel
+from app.qt.theme import ThemeChoice, theme
+from embedded_services.common.tasks import Tasks
+from embedded_services.contracts.instances import Instance, Status
+from tests.helpers.qt import eventually
+from tests.helpers.window import healthy, opened
+
+SETTLE_S = 0.35
+"""As long as a changed figure is tinted, and a throttled view waits."""
+
+RATE = 40
+TRAFFIC_S = 12.0
+FROZEN, LOOPING = "payment-2", "notification-1"
+ORDER = '{"items": [{"productId": "prod1", "quantity": 2}, {"productId": "prod2", "quantity": 1}]}'
+CALM = (
+    Draft(),
+    Draft("GET", "/api/dashboard"),
+    Draft("POST", "/api/orders", body=ORDER),
+    Draft("GET", "/api/orders"),
+)
+TROUBLED = (
+    Draft("GET", "/api/orders/unknown"),
+    Draft("GET", "/api/users/usr_demo", auth="forged"),
+    Draft("GET", "/api/nothing/here"),
+    Draft("GET", "/api/payments", auth="expired"),
+    Draft("POST", "/api/orders", body='{"items": [{"productId": "prod1", "quantity": '),
+)
+
+
+@dataclass
+class Camera:
+    """Takes the pictures whose name contains `only`, and tells each name."""
+
+    folder: Path
+    only: str
+    tell: Callable[[str], None]
+    taken: int = 0
+
+    def wants(self, *parts: str) -> bool:
+        return self.only in "-".join(parts)
+
+    async def take(self, application: Application, themes: Iterable[str], subject: str, state: str) -> None:
+        for name in themes:
+            if self.wants(subject, name, state):
+                choose(name)
+                await asyncio.sleep(SETTLE_S)
+                path = self.folder / f"{subject}-{name}-{state}.png"
+                assert application.window.grab().save(str(path)), f"cannot write {path}"
+                self.taken += 1
+                self.tell(path.name)
+
+    async def take_panels(self, application: Application, themes: Iterable[str], state: str) -> None:
+        for key in application.window.panels:
+            application.window.show_panel(key)
+            await self.take(application, themes, key, state)
+
+
+def say_what_matters(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
+    """Qt's messages, without what having no screen brings with it."""
+    if not text.startswith("This plugin does not support"):
+        sys.stderr.write(f"{text}\n")
+
+
+def choose(name: str) -> None:
+    [choice] = [known for known in get_args(ThemeChoice) if known == name]
+    theme().choose(choice)
+
+
+async def take_all(camera: Camera, folder: Path, themes: tuple[str, ...]) -> None:
+    """One system from its start to its end."""
+    settings = SettingsFile.load(folder / "window.json")
+    async with opened(folder / "demo-shop", settings) as application:
+        await camera.take(application, themes[:1], "window", "starting")
+        await healthy(application)
+        await camera.take_panels(application, themes, "empty")
+        async with traffic(application):
+            await calm(application)
+            await camera.take_panels(application, themes, "calm")
+            await trouble(application)
+            await camera.take_panels(application, themes, "trouble")
+        await whole_window(camera, application, themes)
+
+
+async def calm(application: Application) -> None:
+    """Eight healthy; the demo customer is logged in and has sent some requests."""
+    window = application.window
+    requests = console(application)
+    press(requests, "loginCustomer")
+    await eventually(lambda: requests.token.is_logged_in)
+    for draft in CALM:
+        await send(requests, draft)
+    window.panels["services"].open_at("order-1")
+    await asyncio.sleep(TRAFFIC_S)  # so that there is something to read
+
+
+async def trouble(application: Application) -> None:
+    """One frozen and found out, one that crashes again and again, and requests that fail."""
+    await application.session.control().act_on_instance(FROZEN, "freeze")
+    for _ in range(5):
+        await eventually(lambda: row(application, LOOPING).status is Status.HEALTHY)
+        victim = row(application, LOOPING)
+        assert victim.pid is not None
+        os.kill(victim.pid, signal.SIGKILL)
+        await eventually(partial(is_gone, application, victim))
+    await eventually(lambda: row(application, LOOPING).status is Status.CRASH_LOOPING)
+    await eventually(lambda: not row(application, FROZEN).in_rotation)
+    requests = console(application)
+    for draft in TROUBLED:
+        await send(requests, draft)
+    application.window.panels["services"].open_at(FROZEN)
+
+
+async def whole_window(camera: Camera, application: Application, themes: tuple[str, ...]) -> None:
+    """What the frame says when there is no contact, when all is stopped, and which actions there are."""
+    window, backend = application.window, application.session.backend
+    window.show_panel("services")
+    window.palette_view.open()
+    await camera.take(application, themes, "window", "palette")
+    window.palette_view.hide()
+    assert backend.state.endpoint is not None
+    pid = backend.state.endpoint.pid
+    if camera.wants("window", themes[0], "lost") or camera.wants("window", themes[-1], "lost"):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await eventually(lambda: window.top_bar.pill.status == "unknown")
+            await camera.take(application, themes, "window", "lost")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await eventually(lambda: application.session.feed.link.is_live)
+    backend.stop()
+    await eventually(lambda: backend.state.phase is Phase.STOPPED)
+    await camera.take(application, themes, "window", "stopped")
+
+
+def console(application: Application) -> RequestsPanel:
+    found = application.window.panels["requests"]
+    assert isinstance(found, RequestsPanel)
+    return found
+
+
+def press(panel: RequestsPanel, name: str) -> None:
+    button = panel.findChild(QPushButton, name)
+    assert isinstance(button, QPushButton)
+    button.click()
+
+
+async def send(panel: RequestsPanel, draft: Draft) -> None:
+    """Write it, send it, and wait for what comes of it."""
+    history = panel.history.rows.model()
+    before = history.rowCount()
+    panel.set_draft(draft)
+    panel.send_requested.emit(panel.draft)
+    await eventually(lambda: history.rowCount() > before)
+
+
+def row(application: Application, instance: str) -> Instance:
+    found = application.session.feed.rows(INSTANCES)[instance]
+    assert isinstance(found, Instance)
+    return found
+
+
+def is_gone(application: Application, before: Instance) -> bool:
+    now = row(application, before.id)
+    return now.pid != before.pid or now.status is not Status.HEALTHY
+
+
+@asynccontextmanager
+async def traffic(application: Application) -> AsyncIterator[None]:
+    """A few requests a second of every kind, while inside."""
+    session = application.session
+    await session.control().patch_settings({"limits": {"limit": 1_000_000}})
+    base = session.gateway
+    assert base is not None
+    async with (
+        httpx.AsyncClient(base_url=base, trust_env=False, timeout=5.0) as client,
+        Tasks("traffic") as tasks,
+    ):
+        login = {"email": "demo@faultdeck.local", "password": "faultdeck"}
+        token = (await client.post("/api/auth/login", json=login)).json()["token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        tasks.spawn(_offer(client, tasks), "offer")
+        yield
+
+
+async def _offer(client: httpx.AsyncClient, tasks: Tasks) -> None:
+    """Open-loop: the next is sent whether or not the last was answered."""
+    paths = (
+        "/api/products/prod1",
+        "/api/orders",
+        "/api/payments",
+        "/api/users/usr_demo",
+        "/api/notifications",
+    )
+    number = 0
+    while True:
+        tasks.spawn(_get(client, paths[number % len(paths)]), "request")
+        number += 1
+        await asyncio.sleep(1 / RATE)
+
+
+async def _get(client: httpx.AsyncClient, path: str) -> None:
+    with suppress(httpx.TransportError):  # a failure is part of the picture
+        await client.get(path)
