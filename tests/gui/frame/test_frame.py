@@ -146,7 +146,7 @@ def test_a_click_in_the_timeline_asks_for_its_instance(qtbot: QtBot) -> None:
     qtbot.mouseClick(lines, LEFT, pos=QPoint(50, 10))
     qtbot.mouseClick(lines, LEFT, pos=QPoint(50, 40))
     assert asked == ["payment-2"]
-    assert lines.accessibleName() == "payment-2: frozen: frozen by you"
+    assert lines.accessibleName() == "payment-2: frozen by you"
 
 
 def test_the_top_bar_starts_stops_and_says_why_it_cannot(qtbot: QtBot) -> None:
