@@ -11,16 +11,18 @@ lamps into rings: nothing may look healthy that is not known to be.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QAccessible, QFontMetrics, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QStyleOptionViewItem, QTreeView, QWidget
+from PySide6.QtGui import QAccessible, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QStyleOptionViewItem, QTreeView, QWidget
 
 from app.qt.columns import Column, Role
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 from app.widgets.cell_delegate import CHEVRON, INDENT, LAMP_GAP, PAD, CellDelegate
+
+LEAST_STRETCH: Final = 160
 
 
 class RowView(QTreeView):
@@ -61,6 +63,7 @@ class RowView(QTreeView):
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._on_menu)
+        self.header().sectionResized.connect(self._on_section_resized)
 
     # --- what panels use ------------------------------------------------------------------------------------------
 
@@ -181,10 +184,28 @@ class RowView(QTreeView):
         header.setMinimumSectionSize(24)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         for at, column in enumerate(self._columns):
-            if column.stretch:
-                header.setSectionResizeMode(at, QHeaderView.ResizeMode.Stretch)
-            else:
+            if not column.stretch:
                 header.resizeSection(at, width_of(column, first=at == 0, tree=self._tree))
+        self._share_width()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._share_width()
+
+    def _on_section_resized(self, section: int) -> None:
+        if not self._columns[section].stretch:
+            self._share_width()
+
+    def _share_width(self) -> None:
+        """Columns that stretch share what the others leave, but stay wide enough to say something: then it scrolls."""
+        header = self.header()
+        stretching = [at for at, column in enumerate(self._columns) if column.stretch]
+        if not stretching or header.count() < len(self._columns):
+            return
+        taken = sum(header.sectionSize(at) for at in range(header.count()) if at not in stretching)
+        room = (self.viewport().width() - taken) // len(stretching)
+        for at in stretching:
+            header.resizeSection(at, max(LEAST_STRETCH, room))
 
 
 def width_of(column: Column[Any], *, first: bool, tree: bool = False) -> int:

@@ -92,6 +92,14 @@ def test_columns_are_as_wide_as_their_longest_real_value(table: RowView) -> None
     assert table.columnWidth(0) + table.columnWidth(1) == table.viewport().width()
 
 
+def test_a_column_that_stretches_stays_wide_enough_to_say_something(table: RowView) -> None:
+    table.resize(200, 300)
+    assert table.columnWidth(1) == 160
+    assert table.columnWidth(0) + table.columnWidth(1) > table.viewport().width(), "the view scrolls then"
+    table.resize(600, 300)
+    assert table.columnWidth(0) + table.columnWidth(1) == table.viewport().width()
+
+
 def test_groups_are_open_and_stay_as_the_user_left_them(
     tree: tuple[RowView, RowTreeModel[str, Row]], qtbot: QtBot
 ) -> None:
