@@ -36,6 +36,7 @@ class SavedRequest(msgspec.Struct, kw_only=True, rename="camel"):
     sent_as: str | None = None
     status: int | None = None
     outcome: str = ""
+    error: str = ""
     problem: str = ""
     cancelled: bool = False
     took_ms: float | None = None

@@ -42,7 +42,9 @@ class FilterBar(QFrame):
         self._text.setObjectName("filter")
         self._process.setAccessibleName(tr("Process"))
         self._process.addItem(tr("All processes"), "")
-        self._process.setMinimumWidth(152)
+        self._process.setMinimumWidth(112)
+        self._process.setMaximumWidth(160)
+        self._text.setMinimumWidth(104)
         self._process.setMaxVisibleItems(20)
         line = QHBoxLayout(self)
         line.setContentsMargins(16, 0, 16, 0)
@@ -51,6 +53,7 @@ class FilterBar(QFrame):
         line.addWidget(self._aside, 1)
         for widget in (self._level, self._process, self._text):
             line.addWidget(widget)
+        line.setStretchFactor(self._text, 1)
 
     # --- the filter -----------------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ from app.widgets.inspector_page import InspectorPage
 from app.widgets.label import Label
 from app.widgets.text_view import TextView
 
-_LINES = 18
+_LINES = 60
+"""The page scrolls; a text of more lines scrolls by itself."""
 
 
 class ExchangePage(InspectorPage):
@@ -90,7 +91,7 @@ def _outcome(row: Exchange) -> str:
         return tr("The answer was not waited for. Whether it was carried out is not known.")
     if row.status is None:
         return row.problem or tr("This draft was put aside for another one; it was not sent.")
-    return " ".join(part for part in (f"{phrase(row.status)}.", row.outcome, row.note) if part)
+    return " ".join(part for part in (f"{phrase(row.status)}.", row.outcome, row.note or row.error) if part)
 
 
 def _facts(row: Exchange) -> list[Fact]:

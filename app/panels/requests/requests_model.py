@@ -22,7 +22,7 @@ _TONES: Final[dict[str, Tone]] = {"unhealthy": "bad", "degraded": "warn"}
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and what came of it, in a sentence: `outcome`. `status` is None where there was no answer; it was then
+    """One request and what came of it, in a sentence: `outcome`, and in the words of who refused it: `error`. `status` is None where there was no answer; it was then
     `cancelled` by the user, or `problem` says why there is none.
 
     `sent_as` is the token that went with it, None for none: there was none to send, or the headers had one of their own.
@@ -35,6 +35,7 @@ class Exchange:
     sent_as: TokenKind | None = None
     status: int | None = None
     outcome: str = ""
+    error: str = ""
     problem: str = ""
     cancelled: bool = False
     took_ms: float | None = None

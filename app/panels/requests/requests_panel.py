@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QMenu, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from app.core.console import Reply
 from app.core.language import tr
@@ -75,8 +75,12 @@ class RequestsPanel(Panel):
         whole = _splitter(Qt.Orientation.Vertical, upper, self.history)
         whole.setSizes([2 * _HISTORY_HEIGHT, _HISTORY_HEIGHT])
         whole.setStretchFactor(0, 1)
+        scroll = QScrollArea()  # for small screens and large scalings; elsewhere all has its place
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(whole)
         self.content.addWidget(self.bar)
-        self.content.addWidget(whole, 1)
+        self.content.addWidget(scroll, 1)
 
     def _build_actions(self) -> None:
         self._add(tr("Send the request"), ["Ctrl+Return", "Ctrl+Enter"], self._on_send)

@@ -28,6 +28,7 @@ from app.qt.throttle import Throttle
 from embedded_services.common.clock import Clock, SystemClock
 
 OWN_PATHS: Final = ("/api/dashboard", "/health", "/ready", "/metrics")
+MAX_ERROR: Final = 500
 _AWAITED: Final = 50
 
 
@@ -109,10 +110,12 @@ class RequestsPresenter(QObject):
 
     def _answered(self, draft: Draft, reply: Reply, known: dict[str, Any]) -> Exchange:
         """The exchange in the history; what the gateway knows of it is awaited."""
+        error = error_of(reply.kept)
         row = self._model.add(
             draft,
             status=reply.status,
-            outcome=meaning(reply.status, error_of(reply.kept)),
+            outcome=meaning(reply.status, error),
+            error=error.message[:MAX_ERROR] if error is not None else "",
             took_ms=reply.took_ms,
             size=reply.size,
             instance=reply.header("x-service-instance"),

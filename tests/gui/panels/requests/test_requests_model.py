@@ -27,9 +27,8 @@ def remembered(draft: Draft) -> SavedRequest:
     return msgspec.json.decode(raw, type=WindowSettings).requests[0]
 
 
-def test_newest_comes_first_and_the_oldest_go(check_model: Check) -> None:
+def test_newest_comes_first_and_the_oldest_go() -> None:
     model = RequestsModel()
-    check_model(model)
     for number in range(MOST_HELD + 5):
         model.add(Draft(target=f"/{number}"), float(number))
     assert model.rowCount() == MOST_HELD
