@@ -99,6 +99,11 @@ class JsonModel(QAbstractItemModel):
     def rowCount(self, parent: Index = _ROOT) -> int:
         return len(self._node(parent).children)
 
+    def hasChildren(self, parent: Index = _ROOT) -> bool:
+        """Asked of every row that shows: its children need not be made for that."""
+        value = self._node(parent).value
+        return isinstance(value, dict | list) and bool(value)
+
     def columnCount(self, parent: Index = _ROOT) -> int:
         return 1
 
@@ -202,7 +207,7 @@ class _JsonDelegate(QStyledItemDelegate):
         painter.save()
         if self._view.selectionModel().isSelected(index):
             painter.fillRect(area, theme().color("surface_selected"))
-        if index.model().rowCount(index):
+        if index.model().hasChildren(index):
             name = "chevron-down" if self._view.isExpanded(cast("QModelIndex", index)) else "chevron-right"
             place = QRectF(area.left(), area.center().y() - _CHEVRON / 2, _CHEVRON, _CHEVRON)
             draw_icon(painter, place, name, theme().color("text_muted"))

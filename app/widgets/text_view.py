@@ -13,7 +13,7 @@ from app.core.language import tr
 from app.qt.theme import theme
 
 FOLD: Final = 2_000
-MOST_LINES: Final = 8_000
+MOST_LINES: Final = 4_000
 _MARGIN: Final = 4
 _FRAME: Final = 6
 """The padding and border of text fields."""
@@ -36,11 +36,12 @@ class TextView(QPlainTextEdit):
 
     def set_text(self, text: str) -> None:
         self._text = text
-        lines = _folded(text)
+        lines = text.splitlines()
+        shown = _folded(lines[:MOST_LINES])
         if len(lines) > MOST_LINES:
             more = tr("… {n:,} more lines; copy the text to have them", n=len(lines) - MOST_LINES)
-            lines = [*lines[:MOST_LINES], more]
-        self.setPlainText("\n".join(lines))
+            shown.append(more)
+        self.setPlainText("\n".join(shown))
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -60,7 +61,5 @@ class TextView(QPlainTextEdit):
         self.setLineWrapMode(mode.WidgetWidth if wrapped else mode.NoWrap)
 
 
-def _folded(text: str) -> list[str]:
-    return [
-        line[at : at + FOLD] for line in text.splitlines() or [""] for at in range(0, max(1, len(line)), FOLD)
-    ]
+def _folded(lines: list[str]) -> list[str]:
+    return [line[at : at + FOLD] for line in lines for at in range(0, max(1, len(line)), FOLD)]

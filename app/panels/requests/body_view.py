@@ -11,8 +11,11 @@ from app.core import figures
 from app.core.console import Ending, Reply
 from app.core.language import tr
 
-TREE_MEMBERS: Final = 2_000
-"""Of one array or object: more than that is text, for a tree of them would be slow to build and no use to read."""
+TREE_MEMBERS: Final = 1_000
+TREE_TEXT: Final = 4_000
+"""Members of one array or object, characters of one text: with more than that the body is shown as text, for a tree
+of them would be slow to build and no use to read.
+"""
 HEX_BYTES: Final = 2048
 _TEXT_TYPES: Final = (
     "text/",
@@ -52,9 +55,9 @@ def body_view(reply: Reply) -> BodyView:
     if value is None:
         return BodyView(text, note=note, is_cut=is_cut)
     pretty = json.dumps(value[0], indent=2, ensure_ascii=False)
-    if _widest(value[0]) > TREE_MEMBERS:
-        wide = tr("Too many members for a tree; shown as text.")
-        return BodyView(pretty, note=f"{wide} {note}".strip())
+    if not _fits_a_tree(value[0]):
+        large = tr("Too large in one piece for a tree; shown as text.")
+        return BodyView(pretty, note=f"{large} {note}".strip())
     return BodyView(pretty, value, note)
 
 
@@ -116,15 +119,17 @@ def _json(text: str) -> tuple[Any] | None:
         return None
 
 
-def _widest(value: Any) -> int:
-    """The members of the largest array or object anywhere in it."""
-    widest, left = 0, [value]
+def _fits_a_tree(value: Any) -> bool:
+    left = [value]
     while left:
         part = left.pop()
+        if isinstance(part, str) and len(part) > TREE_TEXT:
+            return False
         if isinstance(part, dict | list):
-            widest = max(widest, len(part))
+            if len(part) > TREE_MEMBERS:
+                return False
             left.extend(part.values() if isinstance(part, dict) else part)
-    return widest
+    return True
 
 
 def _hex(raw: bytes) -> str:

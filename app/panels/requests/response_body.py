@@ -48,6 +48,7 @@ class ResponseBody(QWidget):
         self._table = RowView(self._headers.columns, name=tr("Headers of the answer"), dense=True)
         self._stack = QStackedWidget()
         self._view = BodyView("")
+        self._unfilled: set[str] = set()
         self._build_ui()
         self._part.choice_requested.connect(self._arrange)
         self._form.choice_requested.connect(self._arrange)
@@ -97,18 +98,31 @@ class ResponseBody(QWidget):
         self._part.set_word("headers", tr("Headers {n}", n=len(headers)))
         self._note.setText(view.note)
         self._note.set_tone("warn" if view.is_cut else "text_muted")
-        self._tree.set_value(view.tree[0] if view.tree is not None else {})
-        self._text.set_text(view.text)
+        self._unfilled = {"tree", "text"}
+        self._tree.set_value({})
+        self._text.set_text("")
         self._form.setEnabled(view.tree is not None)
         self._arrange()
 
     def _arrange(self, *_: object) -> None:
         as_tree = self._form.choice == "tree" and self._view.tree is not None
         on_body = self._part.choice == "body"
+        if on_body:
+            self._fill("tree" if as_tree else "text")
         self._stack.setCurrentIndex((0 if as_tree else 1) if on_body else 2)
         self._form.setVisible(on_body)
         self._wrap.setVisible(on_body and not as_tree)
         self._note.setVisible(on_body and bool(self._view.note))
+
+    def _fill(self, form: str) -> None:
+        """Only what is looked at is built, when it is."""
+        if form not in self._unfilled:
+            return
+        self._unfilled.discard(form)
+        if form == "text":
+            self._text.set_text(self._view.text)
+        elif self._view.tree is not None:
+            self._tree.set_value(self._view.tree[0])
 
     def _on_copy(self) -> None:
         if self._part.choice == "body":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.console import Ending, Reply
-from app.panels.requests.body_view import HEX_BYTES, TREE_MEMBERS, body_view
+from app.panels.requests.body_view import HEX_BYTES, TREE_MEMBERS, TREE_TEXT, body_view
 from app.panels.requests.meanings import error_of, lamp, meaning, phrase
 
 
@@ -60,8 +60,13 @@ def test_very_wide_json_is_text() -> None:
     wide = b"[" + b"0," * TREE_MEMBERS + b"0]"
     view = body_view(reply(wide))
     assert view.tree is None
-    assert "Too many members" in view.note
+    assert "Too large in one piece" in view.note
     assert body_view(reply(b'{"a":' + wide + b"}")).tree is None
+
+
+def test_very_long_text_in_json_is_text() -> None:
+    assert body_view(reply(b'{"a":{"b":["' + b"x" * (TREE_TEXT + 1) + b'"]}}')).tree is None
+    assert body_view(reply(b'{"a":{"b":["' + b"x" * TREE_TEXT + b'"]}}')).tree is not None
 
 
 def test_very_deep_json_is_text() -> None:
