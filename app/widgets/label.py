@@ -1,6 +1,8 @@
 """Text in one of the design's faces and tones."""
 
-from PySide6.QtCore import QSize, Qt
+from typing import Final
+
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
@@ -34,7 +36,7 @@ class Label(QLabel):
             self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._tone: Tone = tone
         self._recolor()
-        theme().changed.connect(self._restyle)
+        theme().changed.connect(self._recolor)
 
     def set_face(self, face: Face) -> None:
         self._font = theme().font(face)
@@ -49,16 +51,27 @@ class Label(QLabel):
     def tone(self) -> Tone:
         return self._tone
 
-    def _restyle(self) -> None:
-        """A new style sheet gives a label the font back that it was made with."""
-        self.setFont(self._font)
-        self._recolor()
+    def changeEvent(self, event: QEvent) -> None:
+        """A style sheet gives a label back what it had when it was first shown: with a new theme, with a new parent."""
+        super().changeEvent(event)
+        if event.type() in _RESETS and "_tone" in self.__dict__:
+            if _traits(self.font()) != _traits(self._font):
+                self.setFont(self._font)
+            if self.palette().color(QPalette.ColorRole.WindowText) != theme().color(self._tone):
+                self._recolor()
 
     def _recolor(self) -> None:
         """By palette: a style sheet would be matched anew, and would take the font with it."""
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.WindowText, theme().color(self._tone))
         self.setPalette(palette)
+
+
+_RESETS: Final = (QEvent.Type.FontChange, QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
+
+
+def _traits(font: QFont) -> tuple[object, ...]:
+    return font.families(), font.pixelSize(), font.weight()
 
 
 class ElidedLabel(Label):

@@ -2,8 +2,8 @@
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QGuiApplication, QPalette
+from PySide6.QtWidgets import QFrame, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.messages import UserMessage
@@ -14,7 +14,7 @@ from app.widgets.chip import Chip
 from app.widgets.copyable_id import CopyableId, shortened
 from app.widgets.fact_list import Fact, FactList
 from app.widgets.filter_field import FilterField
-from app.widgets.label import ElidedLabel
+from app.widgets.label import ElidedLabel, Label
 from app.widgets.notice import Notice, Toast
 from app.widgets.segmented_toggle import SegmentedToggle
 from app.widgets.state_view import StateView
@@ -147,6 +147,20 @@ def test_a_chip_can_be_taken_away_by_mouse_and_key(qtbot: QtBot) -> None:
     qtbot.mouseClick(chip, LEFT)
     qtbot.keyClick(chip, Qt.Key.Key_Delete)
     assert closed == [1, 1]
+
+
+def test_a_label_keeps_its_look_when_it_moves_to_another_place(qtbot: QtBot) -> None:
+    label, first, second = Label("127.0.0.1:3000"), QWidget(), QFrame()
+    label.setParent(first)
+    shown(qtbot, first)
+    label.set_face("mono")
+    label.set_tone("text_muted")
+    shown(qtbot, second)
+    second.setProperty("region", "card")
+    first.setParent(second)
+    first.show()
+    assert label.font().families() == theme().font("mono").families()
+    assert label.palette().color(QPalette.ColorRole.WindowText) == theme().color("text_muted")
 
 
 def test_text_that_is_cut_is_whole_in_the_tooltip(qtbot: QtBot) -> None:
