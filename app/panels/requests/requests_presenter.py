@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
 from app.core.console import Console, NoReplyError, Outgoing, Reply
-from app.core.feed import REQUESTS, SETTINGS
+from app.core.feed import REQUESTS, SETTINGS, SYSTEM
 from app.core.language import tr
 from app.core.messages import NotConnectedError, to_message
 from app.core.session import Port
@@ -59,7 +59,7 @@ class RequestsPresenter(QObject):
         self._surroundings = Throttle(panel, self._show_surroundings)
         leave = [
             port.feed.listen(self._records.poke, REQUESTS),
-            port.feed.listen(self._surroundings.poke, SETTINGS),
+            port.feed.listen(self._surroundings.poke, SETTINGS, SYSTEM),
         ]
         self.destroyed.connect(lambda: [end() for end in leave])
         self._connect()

@@ -1,6 +1,7 @@
 """A long list follows its end, or stays where the user looks."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -210,28 +211,11 @@ def test_stale_rows_lose_their_tint(view: LongRowView, model: RowTableModel[Row]
     assert ground(51) == ground(52)
 
 
-def test_twenty_thousand_rows_are_as_quick_as_a_hundred(
-    view: LongRowView, model: RowTableModel[Row], benchmark_ms: Callable[[Callable[[], None]], float]
-) -> None:
+def test_twenty_thousand_rows_take_no_time_that_is_felt(view: LongRowView, model: RowTableModel[Row]) -> None:
     append(model, 100, 19_900)
-
-    def burst() -> None:
-        append(model, int(model.rows()[-1].key) + 1, 100, limit=20_000)
-
-    assert benchmark_ms(burst) < 50
-
-
-@pytest.fixture
-def benchmark_ms() -> Callable[[Callable[[], None]], float]:
-    """The median of nine runs: the machine is shared."""
-    import time
-
-    def measure(call: Callable[[], None]) -> float:
-        took = []
-        for _ in range(9):
-            before = time.perf_counter()
-            call()
-            took.append(time.perf_counter() - before)
-        return sorted(took)[4] * 1000
-
-    return measure
+    took = []
+    for _ in range(9):
+        before = time.perf_counter()
+        append(model, model.rows()[-1].key + 1, 100, limit=20_000)
+        took.append(time.perf_counter() - before)
+    assert sorted(took)[4] < 0.05  # the median: the machine is shared

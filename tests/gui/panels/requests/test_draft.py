@@ -1,5 +1,7 @@
 """A draft becomes the request that was written, for the gateway and nobody else."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,6 +152,4 @@ def test_json_is_found_good(body: str) -> None:
     ],
 )
 def test_what_is_not_json_says_where(body: str, said: str) -> None:
-    import re
-
     assert re.search(said, json_problem(body))

@@ -1,15 +1,17 @@
 """The Requests panel without a system: what it says of bad input, and what it keeps of what was written."""
 
+import msgspec
 from PySide6.QtCore import QStringListModel, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy
-from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QDialog, QLineEdit, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.console import Reply
 from app.panels.requests.body_view import body_view
 from app.panels.requests.draft import Draft
 from app.panels.requests.response_body import ResponseBody
+from app.widgets.button import IconButton
 from app.widgets.json_view import JsonView
 from app.widgets.segmented_toggle import SegmentedToggle
 from app.widgets.text_view import MOST_LINES, TextView
@@ -103,8 +105,6 @@ async def test_routes_of_the_system_complete_the_path(qtbot: QtBot) -> None:
     console = build(port, qtbot)
     settings = Settings(name="s", services={}, routes=[Route(prefix="/api/things", service="a")])
     state = SettingsState(revision=1, settings=settings)
-    import msgspec
-
     port.feed.take(Snapshot(rev=1, state={"settings": {"settings": msgspec.to_builtins(state)}}))
     completer = console.find(QLineEdit, "target").completer()
     assert completer is not None
@@ -137,9 +137,6 @@ async def test_history_is_cleared_after_a_question(qtbot: QtBot) -> None:
     await console.answered()
     assert len(console.settings.requests) == 1
     console.click("clearHistory")
-    from PySide6.QtWidgets import QDialog
-
-    dialog = console.panel.findChild(QDialog, "confirm")
     await eventually(lambda: console.panel.findChild(QDialog, "confirm"))
     dialog = console.panel.findChild(QDialog, "confirm")
     assert isinstance(dialog, QDialog)
@@ -184,14 +181,8 @@ def test_body_is_a_tree_or_text_and_headers_beside_it(qtbot: QtBot) -> None:
     part = view.findChild(SegmentedToggle, "answerPart")
     qtbot.keyClick(part, Qt.Key.Key_Right)
     assert not text.isVisible()
-    qtbot.mouseClick(view.findChild(QPushButton, "copyBody") or _copy(view), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.findChild(IconButton, "copyBody"), Qt.MouseButton.LeftButton)
     assert QGuiApplication.clipboard().text() == "Content-Type: application/json\nX-A: 1"
-
-
-def _copy(view: ResponseBody):  # type: ignore[no-untyped-def] # a tool button
-    from app.widgets.button import IconButton
-
-    return view.findChild(IconButton, "copyBody")
 
 
 def test_bounded_body_says_what_it_leaves_out(qtbot: QtBot) -> None:
