@@ -12,7 +12,7 @@ async def eventually(condition: Callable[[], object], within_s: float = 10.0) ->
     """Return as soon as `condition` holds; fail with what it is when it does not in time."""
     try:
         async with asyncio.timeout(within_s):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - what a window comes to show raises no event here
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
         raise AssertionError(f"not within {within_s:g} s: {condition.__code__.co_names}") from None
