@@ -58,7 +58,7 @@ NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
         ("desktop-file-validate", "desktop-file-utils"),
         ("gio", "libglib2.0-bin"),
     ),
-    "benchmarks": (("wrk", "wrk"), ("nginx", "nginx-light")),
+    "benchmarks": (*_WINDOW, ("Xvfb", "xvfb"), ("wrk", "wrk"), ("nginx", "nginx-light")),
 }
 """What each profile looks for (a command, or a shared library by its file name), and the package that brings it."""
 

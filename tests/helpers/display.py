@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from embedded_services.common import platform
 
@@ -51,11 +52,14 @@ class Display:
 
 
 @asynccontextmanager
-async def virtual_display(size: str = "1440x900") -> AsyncIterator[Display]:
-    """A display of its own, ended at the end and with this process."""
+async def virtual_display(size: str = "1440x900", framebuffer: Path | None = None) -> AsyncIterator[Display]:
+    """A display of its own, ended at the end and with this process. What it shows is also a file in the folder
+    `framebuffer`, if one is given.
+    """
+    options = () if framebuffer is None else ("-fbdir", str(framebuffer))
     reading, writing = os.pipe()
     process = await asyncio.create_subprocess_exec(
-        "Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp",
+        "Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset", *options,
         pass_fds=(writing,), preexec_fn=platform.die_with_parent,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
