@@ -14,7 +14,7 @@ from typing import Any, Generic
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.qt.columns import Column, Row
-from app.qt.row_update import tell_changed, update_rows
+from app.qt.row_update import changed_columns, tell_cells, update_rows
 
 _ROOT = QModelIndex()
 
@@ -38,9 +38,10 @@ class RowTableModel(QAbstractTableModel, Generic[Row]):
     def apply(self, rows: Sequence[Row]) -> None:
         """These are the rows now, in this order. Raises ValueError when two have the same key."""
         changed = update_rows(self, _ROOT, self._rows, rows, self._key, lambda a, b: a is not b and a != b)
+        cells = {place: changed_columns(self.columns, self._rows[place], row) for place, row in changed}
         for place, row in changed:
             self._rows[place] = row
-        tell_changed(self, _ROOT, [place for place, _ in changed], len(self.columns))
+        tell_cells(self, _ROOT, cells)
 
     def append(self, rows: Sequence[Row], *, limit: int | None = None) -> None:
         """Add rows at the end, whose keys must be new, and drop the oldest beyond `limit`: for tails of logs and the

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.qt.columns import Column
-from app.qt.row_update import tell_cells, tell_changed, update_rows
+from app.qt.row_update import changed_columns, tell_cells, update_rows
 
 Group = TypeVar("Group")
 Member = TypeVar("Member")
@@ -66,7 +66,7 @@ class RowTreeModel(QAbstractItemModel, Generic[Group, Member]):
         for place, branch in staying:
             self._branches[place].group = branch.group
             self._apply_members(place, branch.members)
-        tell_changed(self, _ROOT, changed, len(self.columns))
+        tell_cells(self, _ROOT, dict.fromkeys(changed, (0, len(self.columns) - 1)))
 
     def _apply_members(self, place: int, new: Sequence[Member]) -> None:
         parent = self.index(place, 0)
@@ -74,15 +74,10 @@ class RowTreeModel(QAbstractItemModel, Generic[Group, Member]):
         changed = update_rows(
             self, parent, members, new, self._member_key, lambda a, b: a is not b and a != b
         )
-        cells = {at: self._changed_columns(members[at], member) for at, member in changed}
+        cells = {at: changed_columns(self.columns, members[at], member) for at, member in changed}
         for at, member in changed:
             members[at] = member
         tell_cells(self, parent, cells)
-
-    def _changed_columns(self, before: Member, after: Member) -> tuple[int, int]:
-        """The first and the last column that looks different: finding out costs far less than painting a cell."""
-        differ = [at for at, column in enumerate(self.columns) if column.look(before) != column.look(after)]
-        return (differ[0], differ[-1]) if differ else (0, 0)
 
     # --- reading it -----------------------------------------------------------------------------------------------
 

@@ -46,7 +46,10 @@ class ServicesPresenter(QObject):
         self._panel, self._model, self._journal, self._port = panel, model, journal, port
         self._clock = clock or SystemClock()
         self._readings = Readings()
-        self._statuses: list[object] = []
+        self._now = self._clock.now()
+        """Moves on once a second: clocks and ages tick together, and nothing is painted in between because of them."""
+        self._seen_statuses: list[tuple[object, ...]] = []
+        self._seen_calls: list[tuple[object, ...]] = []
         self._commands = ServicesCommands(port, self)
         self._registrations = Registrations(port, self._clock, self)
         self._states = Throttle(panel, self._show)
@@ -79,20 +82,24 @@ class ServicesPresenter(QObject):
     # --- what is shown --------------------------------------------------------------------------------------------
 
     def _on_instances(self) -> None:
+        """What is news by its checks alone (each instance, each second) can wait for the clocks to tick."""
         rows = self._port.feed.rows(INSTANCES).values()
-        statuses: list[object] = [(row.id, row.incarnation, row.status, row.in_rotation) for row in rows]
-        if statuses != self._statuses:
-            self._statuses = statuses
+        statuses = [(row.id, row.incarnation, row.status, row.in_rotation, row.reason) for row in rows]
+        calls = [(row.in_flight, row.requests, row.failures, row.latency_ms) for row in rows]
+        if statuses != self._seen_statuses:
             self._states.poke()
-        else:
+        elif calls != self._seen_calls:
             self._figures.poke()
+        self._seen_statuses, self._seen_calls = statuses, calls
 
     def _on_link(self) -> None:
+        self._now = self._clock.now()
         self._panel.set_stale(not self._port.feed.link.is_live)
         self._states.poke()
 
     def _on_second(self) -> None:
         """Time passes also while nothing happens, and the last minute is kept also while nobody looks."""
+        self._now = self._clock.now()
         if self._port.feed.link.is_live:
             self._readings.sample(self._clock.monotonic(), self._port.feed.rows(INSTANCES).values())
         else:
@@ -116,8 +123,8 @@ class ServicesPresenter(QObject):
 
     def _sources(self) -> Sources:
         feed = self._port.feed
-        now, link = self._clock.now(), feed.link
-        read_at = now if link.is_live or link.last_reading is None else link.last_reading
+        now, link = self._now, feed.link
+        read_at = now if link.is_live or link.last_reading is None else min(now, link.last_reading)
         return Sources(
             services=feed.rows(SERVICES),
             instances=feed.rows(INSTANCES),
@@ -127,13 +134,13 @@ class ServicesPresenter(QObject):
         )
 
     def _show_journal(self) -> None:
-        tail, now = self._port.feed.tail(JOURNAL), self._clock.now()
+        tail = self._port.feed.tail(JOURNAL)
         newest_first = reversed(tail.after(tail.total - JOURNAL_ROWS))
-        self._journal.apply([journal_row(seq, change, now) for seq, change in newest_first])
+        self._journal.apply([journal_row(seq, change, self._now) for seq, change in newest_first])
         self._refresh_panel()
 
     def _refresh_panel(self) -> None:
-        self._panel.refresh(self._clock.now(), self._port.feed.tail(JOURNAL).total)
+        self._panel.refresh(self._now, self._port.feed.tail(JOURNAL).total)
 
     # --- what the user asks ---------------------------------------------------------------------------------------
 

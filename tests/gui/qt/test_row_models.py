@@ -52,7 +52,7 @@ class TestTable:
         removed, reset = QSignalSpy(model.rowsRemoved), QSignalSpy(model.modelReset)
         model.apply([Row("a"), Row("b", 1), Row("c", 1), Row("d")])
         assert changed.count() == 1
-        assert [(index.row(), index.column()) for index in changed.at(0)[:2]] == [(1, 0), (2, 1)]
+        assert [(index.row(), index.column()) for index in changed.at(0)[:2]] == [(1, 1), (2, 1)]
         assert (inserted.count(), removed.count(), reset.count()) == (0, 0, 0)
 
     def test_rows_that_equal_the_old_ones_are_told_to_nobody(self) -> None:
