@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QAccessible, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QAccessible, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QStyleOptionViewItem, QTreeView, QWidget
 
 from app.qt.columns import Column, Role
@@ -163,6 +163,14 @@ class RowView(QTreeView):
             self.setExpanded(index, not self.isExpanded(index))
             return
         super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """The menu of the row by its own key and by Shift+F10: not every platform makes one of them."""
+        is_f10 = event.key() == Qt.Key.Key_F10 and event.modifiers() == Qt.KeyboardModifier.ShiftModifier
+        if (is_f10 or event.key() == Qt.Key.Key_Menu) and self.currentIndex().isValid():
+            self._on_menu(self.visualRect(self.currentIndex()).center())
+        else:
+            super().keyPressEvent(event)
 
     def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:
         """Groups are open until the user closes them, those that come later too."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.core.language import tr
@@ -17,6 +18,9 @@ from app.widgets.stepper import Stepper
 
 MAX_REPLICAS: Final = 64
 CONTROLS_WIDTH: Final = 106
+PID_FROM: Final = 1000
+LATENCY_FROM: Final = 900
+"""Widths of the tree from which on it has room for these columns."""
 
 
 class ServicesTree(RowView):
@@ -37,6 +41,13 @@ class ServicesTree(RowView):
         model.dataChanged.connect(self._on_data_changed)
         model.modelReset.connect(self._equip_all)
         self._equip_all()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What can be spared gives way to the reasons: they stand in the inspector too."""
+        width = event.size().width()
+        self.setColumnHidden(Place.PID, width < PID_FROM)
+        self.setColumnHidden(Place.LATENCY, width < LATENCY_FROM)
+        super().resizeEvent(event)
 
     def set_stale(self, stale: bool) -> None:
         if stale != self.is_stale:

@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from app.panels.services.instance_page import InstancePage
 from app.panels.services.register_form import Wish
+from app.panels.services.services_model import Place
 from app.panels.services.services_panel import ServicesPanel
 from app.widgets.inspector_page import InspectorPage
 from embedded_services.contracts.instances import Status
@@ -161,6 +162,22 @@ class TestControls:
             "Kill payment-2": True, "Terminate payment-2": False, "Thaw payment-2": True, "Restart payment-2": True,
             "Drain payment-2": False, "Copy the address: payment-2": True, "Open the logs: payment-2": True,
         }  # fmt: skip
+
+    def test_the_menu_comes_by_key_too(self, panel: ServicesPanel, qtbot: QtBot) -> None:
+        select(qtbot, panel, "payment-1")
+        qtbot.keyClick(panel.tree, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
+        menu = next(one for one in panel.findChildren(QMenu) if one.isVisible())
+        assert "Freeze payment-1" in [action.text() for action in menu.actions()]
+        menu.close()
+
+    def test_a_narrow_panel_spares_what_the_inspector_says_too(
+        self, panel: ServicesPanel, qtbot: QtBot
+    ) -> None:
+        panel.resize(840, 600)
+        hidden = [place for place in Place if panel.tree.isColumnHidden(place)]
+        assert hidden == [Place.PID, Place.LATENCY]
+        panel.resize(1056, 676)
+        assert not any(panel.tree.isColumnHidden(place) for place in Place)
 
     def test_the_stepper_and_the_keys_ask_for_replicas(
         self, panel: ServicesPanel, shop: Stage, qtbot: QtBot
