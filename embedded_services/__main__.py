@@ -11,7 +11,15 @@ import sys
 def main() -> int:
     from embedded_services.setup.ensure import ensure
 
-    ensure("run", "embedded_services", sys.argv[1:])
+    ensure("run", "embedded_services", sys.argv[1:], held=True)
+
+    from embedded_services.control.stop import StopRequest
+
+    stop = StopRequest()
+
+    import os
+
+    os.umask(0o077)  # databases and logs are nobody else's business
 
     from embedded_services.control.options import parse
 
@@ -23,7 +31,9 @@ def main() -> int:
 
     from embedded_services.control.bootstrap import run
 
-    return run(options, context)
+    code = run(options, context, stop)
+    stop.finish()
+    return code
 
 
 if __name__ == "__main__":

@@ -40,7 +40,11 @@ class CallPolicy(Request, frozen=True):
 
 
 class ServiceSettings(Request, frozen=True):
-    """A service of the system. `kind` names the package under `services/` that its processes run."""
+    """A service of the system.
+
+    `kind` names the package under `services/` that its processes run, or is `external`: then this system starts none of
+    its instances (`replicas` is 0), and they register themselves.
+    """
 
     kind: Name
     replicas: Replicas = 2

@@ -109,6 +109,8 @@ class Actions:
         child = self._running(slot)
         if slot.catalog.get(slot.id).status is not Status.FROZEN:
             raise ApiError("CONFLICT", f"{slot.id} is not frozen")
+        if slot.asked is not None:
+            raise ApiError("CONFLICT", f"{slot.id} is about to end: {slot.asked}")
         child.signal(platform.thaw)
         slot.catalog.apply(
             slot.id, Thawed("thawed by you, check under way"), self._clock.now(), cause="action"

@@ -40,6 +40,7 @@ from embedded_services.control.records import Recorder
 from embedded_services.control.scaling import Scaling
 from embedded_services.control.settings_store import SettingsStore
 from embedded_services.control.slots import GATEWAY, Slot
+from embedded_services.control.stop import StopRequest
 from embedded_services.control.supervisor import HOST, Supervisor, Surroundings
 from embedded_services.control.usage import Usage, UsageMeter
 from embedded_services.control.views import Facts, Views
@@ -62,13 +63,13 @@ class StartError(Exception):
     """The system cannot be started; the message is one line for the user."""
 
 
-def run(options: Options, context: BaseContext) -> int:
+def run(options: Options, context: BaseContext, stop: StopRequest) -> int:
     """Run the system until it is asked to stop. Returns the exit code."""
     try:
         workspace = Workspace(options.workspace)
         with workspace.held():
             _start_logging(workspace.path / "logs" / "control.log")
-            platform.run(_live(options, workspace, context))
+            platform.run(_live(options, workspace, context, stop))
     except (WorkspaceError, StartError) as error:
         sys.stderr.write(f"faultdeck: {error}\n")
         return 1
@@ -82,15 +83,27 @@ def _start_logging(path: Path) -> None:
         raise WorkspaceError(f"cannot write {path}: {error.strerror}") from error
 
 
-async def _live(options: Options, workspace: Workspace, context: BaseContext) -> None:
-    async with Tasks("control") as tasks:
-        await ControlPlane(options, workspace, context, tasks).run()
+async def _live(options: Options, workspace: Workspace, context: BaseContext, stop: StopRequest) -> None:
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    stop.notify(lambda: _wake(loop, asked))
+    try:
+        async with Tasks("control") as tasks:
+            await ControlPlane(options, workspace, context, tasks, asked).run()
+    finally:
+        stop.notify(None)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(event.set)
 
 
 class ControlPlane:
     """Everything that lives in this process, put together once."""
 
-    def __init__(self, options: Options, workspace: Workspace, context: BaseContext, tasks: Tasks) -> None:
+    def __init__(
+        self, options: Options, workspace: Workspace, context: BaseContext, tasks: Tasks, stop: asyncio.Event
+    ) -> None:
         self._options = options
         self._workspace = workspace
         self._clock = clock = SystemClock()
@@ -98,7 +111,7 @@ class ControlPlane:
         self._secret = workspace.jwt_secret()
         self._token = secrets.token_urlsafe(32)
         self._agent_token = secrets.token_urlsafe(32)
-        self._stop = asyncio.Event()
+        self._stop = stop
         self._healthy = asyncio.Event()
         self._failure: str | None = None
 
@@ -188,8 +201,8 @@ class ControlPlane:
 
     async def run(self) -> None:
         """Start, say that all is ready, wait until asked to stop, stop. Raises StartError."""
-        platform.on_signals(asyncio.get_running_loop(), platform.stop_signals(), self._stop.set)
         self._write_ready_file(None)
+        self._refuse_if_served()
         await asyncio.to_thread(end_leftovers, self._workspace.last_run())
         async with self._server.serving(
             self._operations, stream=lambda request: serve_stream(request, self.hub), agent=self._agents.serve
@@ -198,9 +211,10 @@ class ControlPlane:
             self._tasks.spawn(self._watch_usage(), "usage")
             self._tasks.spawn(self._logs.run(), "logs")
             try:
-                self._scaling.start_gateway(self._options.gateway_port)
-                self._scaling.apply(self.settings.current)
-                await self._until_ready()
+                if not self._stop.is_set():
+                    self._scaling.start_gateway(self._options.gateway_port)
+                    self._scaling.apply(self.settings.current)
+                    await self._until_ready()
                 await self._stop.wait()
             finally:
                 log.info("stopping")
@@ -208,6 +222,16 @@ class ControlPlane:
                 self.hub.changed("system")
                 await self.supervisor.stop_all()
                 self._workspace.end_run()
+                self._write_ready_file(None)
+
+    def _refuse_if_served(self) -> None:
+        """We hold the lock, so nobody else should run here; if one does, its lock file was taken from it."""
+        last = self._workspace.last_run()
+        own = identify("control", last.pid) if last is not None else None
+        if last is not None and own is not None and own.started_at == last.started_at:
+            raise StartError(
+                f"process {last.pid} serves {self._workspace.path} though its lock file is gone; stop it first"
+            )
 
     async def _until_ready(self) -> None:
         stop = self._tasks.start(self._stop.wait(), "wait for stop")

@@ -7,6 +7,7 @@ loads the children's imports while this process loads its own.
 import asyncio
 import multiprocessing
 import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 from collections.abc import Callable
 from multiprocessing.context import BaseContext
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from embedded_services.common import platform
+from embedded_services.setup import signals
 
 PRELOAD = "embedded_services.control.preload"
 
@@ -24,7 +26,10 @@ def prepare() -> BaseContext:
     if platform.start_method() == "forkserver":
         _make_importable()
         multiprocessing.set_forkserver_preload([PRELOAD])
+        multiprocessing.resource_tracker.ensure_running()  # by itself: it lets signals through
+        signals.hold()  # a Ctrl-C at the terminal reaches the forkserver too, until it has left the group
         multiprocessing.forkserver.ensure_running()
+        signals.let_through()
     return context
 
 

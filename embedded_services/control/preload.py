@@ -8,9 +8,11 @@ with warm imports that all children share.
 import gc
 import importlib
 import os
-import pkgutil
+import signal
 
 from embedded_services.common import platform
+from embedded_services.control.kinds import kinds, module_of
+from embedded_services.setup import signals
 
 _FORKSERVER = os.getpid()
 MODULES = ("embedded_services.agent.child", "embedded_services.gateway.process")
@@ -24,15 +26,23 @@ def _in_child() -> None:
 
 def process_modules() -> list[str]:
     """Every module that a child may run."""
-    import embedded_services.services as services
+    return [*MODULES, *(module_of(kind) for kind in sorted(kinds()))]
 
-    kinds = [module.name for module in pkgutil.iter_modules(services.__path__) if module.name != "kit"]
-    return [*MODULES, *(f"{services.__name__}.{kind}.process" for kind in kinds)]
+
+def _drop_held_signals() -> None:
+    """What was sent to the terminal's group while we were in it was not meant for us."""
+    for number in signals.STOP:
+        signal.signal(number, signal.SIG_IGN)
+    signals.let_through()
+    for number in signals.STOP:
+        if number != signal.SIGINT:  # which the forkserver ignores for good
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _serve_as_forkserver() -> None:
     platform.die_with_parent()
     platform.new_session()
+    _drop_held_signals()
     os.register_at_fork(after_in_child=_in_child)
     for name in process_modules():
         importlib.import_module(name)

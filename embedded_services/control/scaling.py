@@ -4,6 +4,7 @@ from embedded_services.common.clock import Clock
 from embedded_services.contracts.settings import Settings
 from embedded_services.control import ports
 from embedded_services.control.drain import Drain
+from embedded_services.control.kinds import module_of
 from embedded_services.control.slots import GATEWAY, Slot
 from embedded_services.control.supervisor import Supervisor
 from embedded_services.registry.catalog import Catalog
@@ -12,7 +13,6 @@ from embedded_services.registry.lifecycle import Undrained
 
 GATEWAY_PORT = 3000
 GATEWAY_MODULE = "embedded_services.gateway.process"
-SERVICE_MODULE = "embedded_services.services.{kind}.process"
 
 
 class Scaling:
@@ -75,7 +75,7 @@ class Scaling:
                 id=f"{service}-{number}",
                 role=kind,
                 service=service,
-                module=SERVICE_MODULE.format(kind=kind.replace("-", "_")),
+                module=module_of(kind),
                 number=number,
                 preferred_port=port,
                 port=port,

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from embedded_services.contracts.errors import ApiError, ErrorDetail
-from embedded_services.contracts.settings import Settings, SettingsState, Strategy
-from embedded_services.contracts.validation import convert_builtins
+from embedded_services.contracts.settings import ServiceSettings, Settings, SettingsState, Strategy
+from embedded_services.contracts.validation import convert_builtins, refusal
 from embedded_services.control import ports
+from embedded_services.control.kinds import EXTERNAL, kinds
 
 Listener = Callable[[Settings, Settings], None]
 """Called with what was and what is. Must not fail: everything that can be wrong was checked before."""
@@ -58,6 +59,7 @@ class SettingsStore:
         if after == before:
             return self.state
         check(after, self._strategies)
+        _check_change(before, after)
         try:
             self._save(after)
         except OSError as error:
@@ -96,6 +98,7 @@ def check(settings: Settings, strategies: frozenset[Strategy]) -> None:
                     field=f"services.{name}.strategy", message=f"not available; one of {usable}", bound=usable
                 )
             )
+        problems += _check_service(name, service)
         highest = ports.HIGHEST - ports.STRIDE * (service.replicas - 1)
         if service.replicas and service.port > highest:
             message = f"must be at most {highest}, to leave room for {service.replicas} replicas"
@@ -112,6 +115,35 @@ def check(settings: Settings, strategies: frozenset[Strategy]) -> None:
             )
     if problems:
         raise ApiError("VALIDATION_FAILED", f"{problems[0].field}: {problems[0].message}", details=problems)
+
+
+def _check_service(name: str, service: ServiceSettings) -> list[ErrorDetail]:
+    problems = []
+    if service.kind == EXTERNAL and service.replicas:
+        message = "must be 0 for an external service: its instances register themselves"
+        problems.append(ErrorDetail(field=f"services.{name}.replicas", message=message, bound=0))
+    if service.kind != EXTERNAL and service.kind not in kinds():
+        usable = ", ".join([*sorted(kinds()), EXTERNAL])
+        problems.append(
+            ErrorDetail(
+                field=f"services.{name}.kind", message=f"there is no such kind; one of {usable}", bound=usable
+            )
+        )
+    policy = service.policy
+    if policy.try_timeout_s > policy.timeout_s:
+        message = f"must be at most timeoutS, {policy.timeout_s:g}"
+        field = f"services.{name}.policy.tryTimeoutS"
+        problems.append(ErrorDetail(field=field, message=message, bound=policy.timeout_s, unit="s"))
+    return problems
+
+
+def _check_change(before: Settings, after: Settings) -> None:
+    """What cannot change under a running service."""
+    for name, service in after.services.items():
+        was = before.services.get(name)
+        if was is not None and was.kind != service.kind:
+            message = f"is {was.kind} and cannot change; add a service of another name"
+            raise refusal(ErrorDetail(field=f"services.{name}.kind", message=message))
 
 
 def _unknown(service: str, settings: Settings) -> str:

@@ -63,6 +63,8 @@ class Supervisor:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._slots: dict[str, Slot] = {}
+        self._incarnations: dict[str, int] = {}
+        """Of every slot there ever was: one that comes back goes on counting."""
         self._stopping = False
 
     # --- slots --------------------------------------------------------------------------------------------------
@@ -109,7 +111,7 @@ class Supervisor:
             return
         if not slot.pinned_port:
             slot.port = self._free_port(slot, slot.port)
-        slot.incarnation += 1
+        slot.incarnation = self._incarnations[slot.id] = self._incarnations.get(slot.id, 0) + 1
         slot.asked = None
         slot.overdue = False
         slot.wanted = True

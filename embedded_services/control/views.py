@@ -161,6 +161,9 @@ class Views:
             processes=processes,
         )
 
+    def _serves(self, service: str) -> bool:
+        return any(entry.in_rotation for entry in self._instances.of(service))
+
     def status(self) -> tuple[SystemStatus, str]:
         """`healthy` only when every process is known to be."""
         entries = [*self._processes, *self._instances]
@@ -169,9 +172,10 @@ class Views:
             return SystemStatus.STOPPING, "stopping"
         if not self._facts.ready:
             return SystemStatus.STARTING, f"{len(entries) - len(ill)} of {len(entries)} processes healthy"
-        if not ill:
+        empty = [name for name in self._settings.current.services if not self._serves(name)]
+        if not ill and not empty:
             return SystemStatus.HEALTHY, f"all {len(entries)} processes healthy"
-        names = dict.fromkeys(entry.service or entry.id for entry in ill)
+        names = dict.fromkeys([*(entry.service or entry.id for entry in ill), *empty])
         return SystemStatus.DEGRADED, ", ".join(names)
 
 

@@ -202,6 +202,9 @@ def _passed(entry: Entry, latency_ms: float, now: float, policy: HealthPolicy) -
         return replace(entry, status=Status.HEALTHY, in_rotation=True, reason="passing its checks")
     if entry.status is Status.HEALTHY:
         return replace(entry, reason="passing its checks")
+    if entry.status is Status.FROZEN and now - latency_ms / 1000 > entry.since:
+        reason = "answers its checks: somebody else thawed it"
+        return replace(entry, status=Status.HEALTHY, in_rotation=True, reason=reason)
     return entry
 
 

@@ -9,15 +9,26 @@ from __future__ import annotations
 import os
 import sys
 
+from embedded_services.setup import signals
+
 OLDEST = (3, 11)
 
 
-def ensure(profile: str, module: str, argv: list[str]) -> None:
+def ensure(profile: str, module: str, argv: list[str], held: bool = False) -> None:
     """Return once this process is the environment's Python with all that `profile` needs.
 
     To get there it may install, and start over as `python -m module *argv` in this same process. Ends the process
     with status 1 and one line on stderr when it cannot. An installed Faultdeck (no checkout) is left as it is.
+
+    Signals that ask to stop wait meanwhile, an installation apart; `held` leaves it to the caller to let them through.
     """
+    signals.hold()
+    _become_ready(profile, module, argv)
+    if not held:
+        signals.let_through()
+
+
+def _become_ready(profile: str, module: str, argv: list[str]) -> None:
     if is_too_old(sys.version_info):
         sys.stderr.write(
             f"faultdeck: this is Python {sys.version_info[0]}.{sys.version_info[1]} ({sys.executable}), "
@@ -38,7 +49,9 @@ def ensure(profile: str, module: str, argv: list[str]) -> None:
     ):
         from embedded_services.setup.prepare import prepare
 
+        signals.let_through()
         prepare(checkout, profile, argv)
+        signals.hold()
         inside = False  # start over: this process may have looked for what was not there yet
     if not inside:
         from embedded_services.setup.become import become

@@ -1,5 +1,6 @@
 """What a newcomer does with curl: start, log in, look around, order, stop."""
 
+import asyncio
 import json
 import os
 import signal
@@ -96,6 +97,20 @@ async def test_ctrl_c_reaches_the_control_plane_alone_and_stops_all_cleanly(
         assert "Traceback" not in started.errors()
     finally:
         await started.end()
+
+
+async def test_ctrl_c_during_the_start_stops_cleanly_too(tmp_path: Path) -> None:
+    """At any moment after Python itself is up; what was not started yet never is."""
+    for moment in (0.06, 0.12, 0.2, 0.35, 0.6):
+        started = await launch(tmp_path / "ws")
+        try:
+            await asyncio.sleep(moment)  # the moment is what is being tested
+            os.killpg(started.process.pid, signal.SIGINT)
+            assert await started.exit_code(within_s=10.0) == 0, f"after {moment} s: {started.errors()}"
+            assert "Traceback" not in started.errors()
+            assert await started.gone() == []
+        finally:
+            await started.end()
 
 
 async def test_a_default_port_that_is_taken_is_replaced_and_shown(tmp_path: Path) -> None:

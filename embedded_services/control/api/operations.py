@@ -91,7 +91,15 @@ class Handlers:
         return await self.actions.act(slot, action, hold_lock=call.body.hold_lock if call.body else False)
 
     async def register(self, call: Call) -> Registered:
-        return self.external.register(_name(call, "service"), _name(call, "id"), call.body)
+        service = call.path["service"]
+        known = self.settings.current.services
+        if service not in known:
+            raise ApiError(
+                "NOT_FOUND",
+                f"there is no service {service!r}; there are: {', '.join(known)}. Add one of the kind 'external' to the "
+                "settings for a service of your own",
+            )
+        return self.external.register(service, _name(call, "id"), call.body)
 
     async def heartbeat(self, call: Call) -> Registered:
         return self.external.heartbeat(call.path["service"], call.path["id"])
@@ -193,7 +201,7 @@ def operations(do: Handlers) -> list[Operation]:
             response=Registered,
             body=Registration,
             status=201,
-            errors=("CONFLICT",),
+            errors=("NOT_FOUND", "CONFLICT"),
         ),
         Operation(
             method="POST",

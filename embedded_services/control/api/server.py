@@ -70,6 +70,8 @@ class ControlServer:
             if request.path not in ("/openapi.json", "/v1/agent"):
                 check_token(request.headers.get("Authorization"), self._token)
             response = await handler(request)
+        except ConnectionError:
+            raise  # the other side is gone: nobody to tell, and nothing wrong
         except ApiError as error:
             response = _error(error, request_id)
         except web.HTTPException as error:

@@ -60,7 +60,8 @@ class Database:
         self._damage: str | None = None
 
     async def transact(self, work: Work[T]) -> T:
-        """One write transaction. ApiError SERVICE_UNAVAILABLE when the database stays locked or too much waits."""
+        """One write transaction. ApiError SERVICE_UNAVAILABLE when the database stays locked, too much waits, or
+        the file is gone, so that what is written would be lost."""
         return await self._writing.run(partial(self._transaction, work))
 
     async def read(self, work: Work[T]) -> T:
@@ -73,11 +74,13 @@ class Database:
             raise NotReadyError(f"the database is damaged: {self._damage}")
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
-                await self._reading.run(partial(self._read, self._storage.version), bounded=False)
+                loss = await self._reading.run(partial(self._read, self._ask), bounded=False)
         except TimeoutError as error:
             raise NotReadyError(f"the database did not answer within {READY_TIMEOUT_S} s") from error
         except (SQLAlchemyError, ApiError) as error:
             raise NotReadyError(f"the database failed: {_reason(error)}") from error
+        if loss is not None:
+            raise NotReadyError(loss)
 
     async def hold_writes(self) -> str:
         """Answer between two transactions and start no other: see WriteGate."""
@@ -107,6 +110,8 @@ class Database:
     def _transaction(self, work: Work[T]) -> T:
         self._gate.enter()
         try:
+            if (loss := self._storage.loss()) is not None:
+                raise ApiError("SERVICE_UNAVAILABLE", loss)
             with self._writer.begin() as connection:
                 return work(connection)
         except DBAPIError as error:
@@ -123,6 +128,10 @@ class Database:
             self._judge(error)
             raise
 
+    def _ask(self, connection: Connection) -> str | None:
+        self._storage.version(connection)
+        return self._storage.loss()
+
     def _judge(self, error: DBAPIError) -> None:
         if self._storage.is_damage(error):
             self._damage = _reason(error)
@@ -131,26 +140,36 @@ class Database:
             raise ApiError("SERVICE_UNAVAILABLE", "The database is locked by another process") from error
 
     def _is_made(self, schema: Schema, connection: Connection) -> bool:
-        version = self._storage.version(connection)
-        if version > schema.version:
+        """Whether nothing is left to do. StartError unless it is done or ours to do."""
+        ours, version = self._storage.is_ours(connection), self._storage.version(connection)
+        if ours is False:
+            raise StartError(f"{self._storage.name} is the database of another service or program")
+        if ours and version > schema.version:
             raise StartError(
                 f"{self._storage.name} has schema version {version}, made by a newer Faultdeck; "
                 f"this one knows {schema.version}"
             )
-        if version == schema.version:
+        if ours and version == schema.version:
             return True
-        if not set(schema.metadata.tables).isdisjoint(inspect(connection).get_table_names()):
-            raise StartError(f"{self._storage.name} has tables of ours that this Faultdeck did not make")
+        wanted, found = set(schema.metadata.tables), set(inspect(connection).get_table_names())
+        if version == 0:
+            # A server's database may be shared with other programs, a file that does not say whose it is may not.
+            doable = wanted.isdisjoint(found) if ours else not found
+        else:
+            doable = not ours and version == schema.version and wanted <= found  # made, and never signed
+        if not doable:
+            raise StartError(f"{self._storage.name} has tables that this Faultdeck did not make")
         return False
 
     def _make(self, schema: Schema, connection: Connection) -> None:
         self._storage.lock_schema(connection)
         if self._is_made(schema, connection):
             return
-        schema.metadata.create_all(connection)
-        schema.seed(connection, self._clock.now())
-        self._storage.set_version(connection, schema.version)
-        log.info("database %s made, schema version %d", self._storage.name, schema.version)
+        if self._storage.version(connection) == 0:
+            schema.metadata.create_all(connection)
+            schema.seed(connection, self._clock.now())
+            log.info("database %s made, schema version %d", self._storage.name, schema.version)
+        self._storage.sign(connection, schema.version)
 
 
 @asynccontextmanager
@@ -163,7 +182,7 @@ async def open_database(storage: Storage, schema: Schema, clock: Clock) -> Async
     try:
         try:
             await database.prepare(schema)
-        except (SQLAlchemyError, sqlite3.Error, ApiError) as error:
+        except (SQLAlchemyError, sqlite3.Error, ApiError, OSError) as error:
             raise StartError(
                 f"{storage.name} cannot be used: {_reason(error)}; it was left as it is"
             ) from error

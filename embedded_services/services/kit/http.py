@@ -1,9 +1,10 @@
 """The HTTP server of a service: bytes in, a typed question to a handler, an answer or the error envelope out.
 
 Nothing reaches a handler that was not decoded and bounded. Identity is what the gateway says in `X-User-ID` and
-`X-User-Role`. Whatever goes wrong, the client gets the envelope; a traceback goes to the log, with the request's id.
+`X-User-Role`; only a loopback `Host` is answered, see `hosts`. Whatever goes wrong, the client gets the envelope; a traceback goes to the log, with the request's id.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Iterable
@@ -20,12 +21,15 @@ from embedded_services.common.platform import listening_socket
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.validation import convert_query, decode_json, invalid
 from embedded_services.services.kit.endpoints import Answer, Ask, Caller, Endpoint, answer
+from embedded_services.services.kit.hosts import is_loopback
 from embedded_services.services.kit.roles import Role
 from embedded_services.services.kit.routes import MethodNotAllowedError, Routes
 
 BODY_LIMIT: Final = 64 * 1024
 HEADER_LIMIT: Final = 64 * 1024
 """Of one header field, or of the request line, in bytes: more than the gateway lets through by default."""
+HEAD_S: Final = 30.0
+"""How long a new connection may take to send the head of its first request."""
 STOP_S: Final = 1.2
 """How long requests under way may take to end when the service stops."""
 
@@ -69,6 +73,8 @@ class Dispatcher:
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         request_id = _request_id(request)
         try:
+            if not is_loopback(request.headers.get("Host", "")):
+                raise ApiError("FORBIDDEN", "The service answers to loopback names only")
             endpoint, params = self._routes.match(request.method, request.rel_url.raw_path)
             outcome = await endpoint.handler(await self._ask(request, endpoint, params, request_id))
             return _response(outcome if isinstance(outcome, Answer) else answer(outcome))
@@ -113,7 +119,10 @@ class _Server(web.Server):
     def __init__(self, handler: Dispatcher) -> None:
         super().__init__(handler, request_factory=self._request)
 
-    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    def _request(
+        self, message: Any, payload: Any, protocol: "_Protocol", writer: Any, task: Any
+    ) -> web.BaseRequest:
+        protocol.head_timer.cancel()
         return web.BaseRequest(
             message, payload, protocol, writer, task, self._loop, client_max_size=BODY_LIMIT
         )
@@ -131,9 +140,19 @@ class _Server(web.Server):
 
 
 class _Protocol(web.RequestHandler):
-    """Answers what is not even HTTP in the error envelope, too."""
+    """Answers what is not even HTTP in the error envelope, too, and closes a connection that asks for nothing."""
 
-    __slots__ = ()
+    __slots__ = ("head_timer",)
+
+    head_timer: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.head_timer = self._loop.call_later(HEAD_S, self.force_close)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.head_timer.cancel()
+        super().connection_lost(exc)
 
     def handle_error(
         self,

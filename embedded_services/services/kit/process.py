@@ -13,7 +13,7 @@ from embedded_services.services.kit.storage import SqliteStorage
 @asynccontextmanager
 async def service_database(context: ChildContext, file: str, schema: Schema) -> AsyncIterator[Database]:
     """The service's database in the workspace, which the control plane can hold still before it freezes us."""
-    storage = SqliteStorage(context.workspace / "data" / file)
+    storage = SqliteStorage(context.workspace / "data" / file, context.spec.role)
     async with open_database(storage, schema, context.clock) as database:
         context.link.on_command("hold-writes", database.hold_writes)
         context.link.on_command("release-writes", database.release_writes)

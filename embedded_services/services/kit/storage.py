@@ -3,10 +3,13 @@
 SQLite is shared by the processes of one service. WAL lets readers go on while one writes; every write transaction
 is `BEGIN IMMEDIATE`, because one that first reads and then asks for the lock can only fail when another was quicker.
 `synchronous=NORMAL` loses the last transactions in a power cut, none when a process dies, and never corrupts.
+A file carries its service's `application_id`: the tables' version alone does not tell one service's file from another's.
 """
 
+import os
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -36,7 +39,17 @@ class Storage(Protocol):
         """The schema's version, 0 where there is none; asks the database itself."""
         ...
 
-    def set_version(self, connection: Connection, version: int) -> None: ...
+    def is_ours(self, connection: Connection) -> bool | None:
+        """Whether the database is of this service, None where it does not say."""
+        ...
+
+    def sign(self, connection: Connection, version: int) -> None:
+        """Mark the database as this service's, at this version of the schema."""
+        ...
+
+    def loss(self) -> str | None:
+        """Why what is written from now on would be lost, if it would. Takes microseconds."""
+        ...
 
     def is_busy(self, error: DBAPIError) -> bool:
         """Whether another process held the lock for too long."""
@@ -46,9 +59,13 @@ class Storage(Protocol):
 
 
 class SqliteStorage:
-    def __init__(self, path: Path) -> None:
+    """The file at `path`, whose `application_id` says that it is of `service`, a kind of service."""
+
+    def __init__(self, path: Path, service: str) -> None:
         self.name = str(path)
         self._path = path
+        self._application_id = application_id(service)
+        self._opened: tuple[int, int] | None = None
 
     def engine(self, *, writes: bool) -> Engine:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,6 +78,7 @@ class SqliteStorage:
             # Transactions are begun below, by us: the driver would begin them deferred.
             connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         )
+        event.listen(engine, "connect", self._remember_file)
         event.listen(engine, "connect", _prepare_writer if writes else _prepare_reader)
         event.listen(engine, "begin", _begin_immediate if writes else _begin)
         return engine
@@ -71,14 +89,31 @@ class SqliteStorage:
     def version(self, connection: Connection) -> int:
         return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
-    def set_version(self, connection: Connection, version: int) -> None:
+    def is_ours(self, connection: Connection) -> bool | None:
+        found = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
+        return found == self._application_id if found else None
+
+    def sign(self, connection: Connection, version: int) -> None:
+        connection.exec_driver_sql(f"PRAGMA application_id = {self._application_id:d}")
         connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+
+    def loss(self) -> str | None:
+        try:
+            if self._opened in (None, _identity(self._path)):
+                return None
+        except OSError:
+            pass  # the path leads nowhere: as lost as behind another file
+        return f"{self._path.name} was deleted or replaced while it was in use; restart the system to go on"
 
     def is_busy(self, error: DBAPIError) -> bool:
         return _code(error.orig) == sqlite3.SQLITE_BUSY
 
     def is_damage(self, error: DBAPIError) -> bool:
         return _code(error.orig) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+    def _remember_file(self, _connection: sqlite3.Connection, _record: object) -> None:
+        """Of the first connection: a later one may open what has taken the file's place."""
+        self._opened = self._opened or _identity(self._path)
 
 
 class ServerStorage:
@@ -102,15 +137,31 @@ class ServerStorage:
             return 0
         return int(connection.execute(text("SELECT max(version) FROM schema_version")).scalar() or 0)
 
-    def set_version(self, connection: Connection, version: int) -> None:
+    def is_ours(self, connection: Connection) -> bool | None:  # noqa: ARG002 - whoever wrote the URL chose it
+        return True
+
+    def sign(self, connection: Connection, version: int) -> None:
         connection.execute(text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"))
         connection.execute(text("INSERT INTO schema_version VALUES (:version)"), {"version": version})
+
+    def loss(self) -> str | None:
+        return None  # a server that goes away closes the connection
 
     def is_busy(self, error: DBAPIError) -> bool:
         return getattr(error.orig, "sqlstate", None) in ("55P03", "40001", "40P01")
 
     def is_damage(self, error: DBAPIError) -> bool:
         return getattr(error.orig, "sqlstate", None) in ("XX001", "XX002")
+
+
+def application_id(service: str) -> int:
+    """What marks an SQLite file as the database of a kind of service; the same for ever, and not 0."""
+    return zlib.crc32(f"faultdeck {service}".encode()) & 0x7FFF_FFFF
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _prepare_writer(connection: sqlite3.Connection, _record: object) -> None:

@@ -257,3 +257,29 @@ def test_store_is_not_made_from_settings_that_cannot_be() -> None:
         SettingsStore(demo_settings(), lambda _: None, frozenset({Strategy.RANDOM}))
     assert error.value.details
     assert error.value.details[0].bound == "random"
+
+
+def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    before = demo_settings()
+    for patch, field in (
+        ({"services": {"mine": {"kind": "nonexistent"}}}, "services.mine.kind"),
+        ({"services": {"mine": {"kind": "kit"}}}, "services.mine.kind"),
+        ({"services": {"order": {"kind": "user"}}}, "services.order.kind"),
+        ({"services": {"mine": {"kind": "external"}}}, "services.mine.replicas"),
+        ({"services": {"order": {"policy": {"tryTimeoutS": 9}}}}, "services.order.policy.tryTimeoutS"),
+    ):
+        saved: list[Settings] = []
+        store = SettingsStore(before, saved.append, frozenset(Strategy))
+        with pytest.raises(ApiError) as refused:
+            store.patch(patch)
+        assert refused.value.details is not None
+        assert refused.value.details[0].field == field
+        assert (saved, store.current) == ([], before)
+
+
+def test_a_service_of_others_can_be_added() -> None:
+    saved: list[Settings] = []
+    store = SettingsStore(demo_settings(), saved.append, frozenset(Strategy))
+    store.patch({"services": {"mine": {"kind": "external", "replicas": 0}}})
+    assert saved == [store.current]
+    assert store.current.services["mine"].kind == "external"

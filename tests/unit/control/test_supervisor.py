@@ -296,7 +296,7 @@ async def test_instance_wanted_again_after_its_end_is_started_anew(system: FakeS
     system.apply(only_user(replicas=1))
     await system.clock.advance(1.0)
     system.apply(only_user(replicas=2))
-    assert (system.status("user-2"), system.slot("user-2").incarnation) == (Status.STARTING, 1)
+    assert (system.status("user-2"), system.slot("user-2").incarnation) == (Status.STARTING, 2)
 
 
 async def test_service_that_is_removed_goes_with_all_its_instances(system: FakeSystem) -> None:

@@ -207,3 +207,12 @@ def test_last_check_tells_what_was_seen() -> None:
     failed = step(healthy(), CheckFailed("refused"), 43.0, HealthPolicy()).last_check
     assert failed is not None
     assert (failed.at, failed.ok, failed.latency_ms, failed.message) == (43.0, False, None, "refused")
+
+
+def test_a_frozen_instance_that_answers_was_thawed_by_somebody_else() -> None:
+    frozen = step(healthy(), Froze("frozen"), 5.0, HealthPolicy())
+    late = step(frozen, CheckPassed(2.0), 5.001, HealthPolicy())
+    assert late.status is Status.FROZEN  # that check was sent before
+    thawed = step(frozen, CheckPassed(2.0), 6.0, HealthPolicy())
+    assert (thawed.status, thawed.in_rotation) == (Status.HEALTHY, True)
+    assert "thawed" in thawed.reason
