@@ -10,7 +10,8 @@ from app.core import figures
 from app.core.language import tr
 from app.panels.services.instance_actions import ActionKey, cure, possible, says, words
 from app.panels.services.journal_model import JournalRow
-from app.panels.services.services_rows import InstanceRow, check_words, status_word
+from app.panels.services.services_rows import InstanceRow, check_words
+from app.panels.services.status_words import status_word
 from app.panels.services.story import Story
 from app.qt.tokens import Tone
 from app.widgets.button import Button, IconButton, Kind

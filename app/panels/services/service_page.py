@@ -8,14 +8,12 @@ from PySide6.QtWidgets import QWidget
 from app.core import figures
 from app.core.language import tr
 from app.panels.services.journal_model import JournalRow
-from app.panels.services.services_rows import ServiceRow
+from app.panels.services.services_rows import MAX_REPLICAS, ServiceRow
 from app.panels.services.story import Story
 from app.qt.tokens import Tone
 from app.widgets.button import Button
 from app.widgets.fact_list import Fact, FactList
 from app.widgets.inspector_page import InspectorPage
-
-MAX_REPLICAS = 64
 
 
 class ServicePage(InspectorPage):

@@ -1,22 +1,31 @@
 """Cells of the services tree that no other tree has: the strategy across the figures' columns, the latency's line."""
 
+from typing import TYPE_CHECKING, cast
+
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
 
-from app.panels.services.services_model import Place
-from app.panels.services.services_rows import InstanceRow
+from app.panels.services.services_model import Place, tone_of
+from app.panels.services.services_rows import InstanceRow, TreeRow
 from app.qt.columns import Role
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 from app.widgets.cell_delegate import PAD, CellDelegate, Index
 from app.widgets.sparkline import Values, draw_series
 
+if TYPE_CHECKING:
+    from app.panels.services.services_tree import ServicesTree
+
 HEADROOM = 1.6
 """The highest value of the minute reaches this part below the upper edge, so that calm does not look like alarm."""
 
 
 class ServicesDelegate(CellDelegate):
+    def __init__(self, tree: "ServicesTree") -> None:
+        super().__init__(tree)
+        self._flashing = tree.flashing
+
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """What a service says at p99 reaches to the left as far as the ports: each cell there paints its part of it."""
         if self._is_group(index) and Place.PORT <= index.column() <= Place.P99:
@@ -28,7 +37,16 @@ class ServicesDelegate(CellDelegate):
             self._draw_spans(painter, self._across(option.rect), look)
             painter.restore()
         else:
+            if index.column() == Place.STATUS and self._flashing:
+                self._draw_flash(painter, option, index)
             super().paint(painter, option, index)
+
+    def _draw_flash(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row: TreeRow = index.data(Role.ROW)
+        status = self._flashing.get(row.key)
+        if status is not None:
+            tint = cast("Tone", f"{tone_of(status)}_tint")
+            painter.fillRect(QRect(option.rect).adjusted(0, 1, 0, -1), theme().color(tint))
 
     def _across(self, row: QRect) -> QRectF:
         left = self._view.columnViewportPosition(Place.PORT)

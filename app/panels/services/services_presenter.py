@@ -48,8 +48,8 @@ class ServicesPresenter(QObject):
         self._readings = Readings()
         self._now = self._clock.now()
         """Moves on once a second: clocks and ages tick together, and nothing is painted in between because of them."""
-        self._seen_statuses: list[tuple[object, ...]] = []
-        self._seen_calls: list[tuple[object, ...]] = []
+        self._seen_statuses: object = None
+        self._seen_calls: object = None
         self._commands = ServicesCommands(port, self)
         self._registrations = Registrations(port, self._clock, self)
         self._states = Throttle(panel, self._show)

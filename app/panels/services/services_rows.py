@@ -5,14 +5,18 @@ Figures that tick are rounded here, so that a row that looks the same *is* the s
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final, get_args
 
 from app.core import figures
 from app.core.language import tr
 from app.panels.services.readings import Readings
+from app.panels.services.status_words import status_word, strategy_word
 from embedded_services.contracts.instances import Instance, LastCheck
+from embedded_services.contracts.settings import Replicas
 from embedded_services.contracts.system import Process, Service
 
-EXTERNAL = "external"
+MAX_REPLICAS: Final[int] = get_args(Replicas)[1].le
+EXTERNAL: Final = "external"
 """The kind of a service that exists only because somebody registered an instance of it."""
 
 
@@ -68,6 +72,10 @@ class InstanceRow:
     expires_in_s: int | None
     check: LastCheck | None = field(compare=False)
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.service, self.id)
+
 
 @dataclass(frozen=True)
 class ServiceRow:
@@ -86,6 +94,10 @@ class ServiceRow:
     rate: float | None
     requests: int
     failures: int
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.name,)
 
 
 TreeRow = InstanceRow | ServiceRow
@@ -118,32 +130,6 @@ def totals(groups: Sequence[tuple[ServiceRow, Sequence[InstanceRow]]], age_s: fl
     else:
         parts.append(tr("last reading {ago}", ago=figures.ago(age_s)))
     return " · ".join(parts)
-
-
-def status_word(status: str) -> str:
-    words = {
-        "starting": tr("Starting"),
-        "healthy": tr("Healthy"),
-        "unhealthy": tr("Unhealthy"),
-        "draining": tr("Draining"),
-        "stopped": tr("Stopped"),
-        "lost": tr("Lost"),
-        "frozen": tr("Frozen"),
-        "crash-looping": tr("Crash-looping"),
-    }
-    return words.get(status, status)
-
-
-def strategy_word(strategy: str) -> str:
-    words = {
-        "round-robin": tr("round-robin"),
-        "random": tr("random"),
-        "least-connections": tr("least connections"),
-        "power-of-two": tr("power of two"),
-        "weighted-round-robin": tr("weighted round-robin"),
-        "consistent-hash": tr("consistent hash"),
-    }
-    return words.get(strategy, strategy)
 
 
 def check_words(check: LastCheck | None, now: float) -> str:

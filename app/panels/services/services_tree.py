@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QItemSelection, QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -11,13 +11,14 @@ from app.core.language import tr
 from app.panels.services.row_controls import RIGHT_MARGIN, RowControls
 from app.panels.services.services_delegate import ServicesDelegate
 from app.panels.services.services_model import Place
-from app.panels.services.services_rows import InstanceRow, TreeRow
+from app.panels.services.services_rows import MAX_REPLICAS, InstanceRow, TreeRow
 from app.qt.columns import Column, Role
+from app.qt.theme import theme
 from app.widgets.row_view import RowView
 from app.widgets.stepper import Stepper
 
-MAX_REPLICAS: Final = 64
 CONTROLS_WIDTH: Final = 106
+FLASH_MS: Final = 600
 PID_FROM: Final = 1000
 LATENCY_FROM: Final = 900
 """Widths of the tree from which on it has room for these columns."""
@@ -32,6 +33,9 @@ class ServicesTree(RowView):
     def __init__(self, columns: tuple[Column[InstanceRow], ...], parent: QWidget | None = None) -> None:
         super().__init__(columns, name=tr("Services and their instances"), tree=True, parent=parent)
         self.setObjectName("servicesTree")
+        self._statuses: dict[tuple[str, ...], str] = {}
+        self.flashing: dict[tuple[str, ...], str] = {}
+        """The statuses that have just changed, by the row's key."""
         self.setItemDelegate(ServicesDelegate(self))
 
     def setModel(self, model: Any) -> None:
@@ -55,12 +59,9 @@ class ServicesTree(RowView):
             self._equip_all()
 
     def row_of(self, key: str) -> QModelIndex:
-        """The row of an instance or a service that is shown; an invalid index when there is none."""
-        for index in self._indexes():
-            row: TreeRow = index.data(Role.ROW)
-            if key == (row.id if isinstance(row, InstanceRow) else row.name):
-                return index
-        return QModelIndex()
+        """The row of an instance, or else of a service, that is shown; an invalid index when there is none."""
+        found = [index for index in self._indexes() if key in index.data(Role.ROW).key[-1:]]
+        return max(found, key=lambda index: index.parent().isValid(), default=QModelIndex())
 
     def controls(self, key: str) -> QWidget | None:
         """The widget at the right end of the row of an instance or a service."""
@@ -103,6 +104,7 @@ class ServicesTree(RowView):
     def _equip(self, index: QModelIndex) -> None:
         """Give the row its widget if it has none yet, and let that show what the row is."""
         row: TreeRow = index.data(Role.ROW)
+        self._note_status(row)
         place = index.siblingAtColumn(Place.ACTIONS)
         widget = cast("QWidget | None", self.indexWidget(place))
         if isinstance(row, InstanceRow):
@@ -116,6 +118,19 @@ class ServicesTree(RowView):
                 stepper = self._make_stepper(place, row.name)
             stepper.set_value(row.replicas)
             stepper.setEnabled(not self.is_stale)
+
+    def _note_status(self, row: TreeRow) -> None:
+        """A status that is new has a tint behind it for a moment, and then is like any other."""
+        key = row.key
+        before, self._statuses[key] = self._statuses.get(key), row.status
+        if before in (None, row.status) or theme().reduces_motion:
+            return
+        self.flashing[key] = row.status
+        QTimer.singleShot(FLASH_MS, self, lambda: self._end_flash(key))
+
+    def _end_flash(self, key: tuple[str, ...]) -> None:
+        self.flashing.pop(key, None)
+        self.viewport().update()
 
     def _make_controls(self, place: QModelIndex) -> RowControls:
         controls = RowControls()
@@ -138,7 +153,7 @@ class ServicesTree(RowView):
         self.setIndexWidget(place, holder)
         return stepper
 
-    # --- menu ----------------------------------------------------------------------------------------
+    # --- menu --------------------------------------------------------------------------------------------------------
 
     def _on_more(self, instance: str) -> None:
         index = self.row_of(instance)

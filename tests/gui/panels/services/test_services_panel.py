@@ -206,6 +206,14 @@ class TestControls:
 
 
 class TestSelection:
+    def test_a_status_that_is_new_stands_out_for_a_moment(
+        self, panel: ServicesPanel, shop: Stage, qtbot: QtBot
+    ) -> None:
+        assert panel.tree.flashing == {}
+        shop.show([service("payment")], [instance("payment-1"), instance("payment-2")])
+        assert panel.tree.flashing == {("payment", "payment-2"): "healthy", ("payment",): "healthy"}
+        qtbot.waitUntil(lambda: not panel.tree.flashing)
+
     def test_an_instance_fills_the_inspector_with_its_facts_and_its_story(
         self, panel: ServicesPanel, shop: Stage, qtbot: QtBot
     ) -> None:
