@@ -164,7 +164,7 @@ class Supervisor:
                     f"{how}; ended {exits} times within {within_s:.0f} s, restart it when the cause is gone"
                 )
                 self._apply(slot, CrashLooped(reason), "exit")
-                self._around.failed(f"{slot.id} cannot start: {how}")
+                self._around.failed(f"{slot.id} does not stay up: {how}")
             case Restart(delay_s):
                 slot.restarts += 1
                 again = "restarting" if delay_s == 0 else f"restarting in {delay_s:g} s"

@@ -123,7 +123,7 @@ async def test_fifth_exit_in_a_row_is_a_crash_loop_until_a_person_restarts_it(
     assert system.entry("user-1").reason == (
         "ended with exit code 1: cannot start: no disk; ended 5 times within 4 s, restart it when the cause is gone"
     )
-    assert system.failures == ["user-1 cannot start: ended with exit code 1: cannot start: no disk"]
+    assert system.failures == ["user-1 does not stay up: ended with exit code 1: cannot start: no disk"]
     await system.clock.advance(100.0)
     assert system.slot("user-1").incarnation == 5
     system.supervisor.reset(system.slot("user-1"))
