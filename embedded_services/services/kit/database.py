@@ -74,7 +74,7 @@ class Database:
             raise NotReadyError(f"the database is damaged: {self._damage}")
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
-                loss = await self._reading.run(partial(self._read, self._ask), bounded=False)
+                loss = await self._reading.run(self._ask, bounded=False)
         except TimeoutError as error:
             raise NotReadyError(f"the database did not answer within {READY_TIMEOUT_S} s") from error
         except (SQLAlchemyError, ApiError) as error:
@@ -128,11 +128,15 @@ class Database:
             self._judge(error)
             raise
 
-    def _ask(self, connection: Connection) -> str | None:
-        self._storage.version(connection)
-        return self._storage.loss()
+    def _ask(self) -> str | None:
+        loss = self._storage.loss()
+        if loss is None:
+            self._read(self._storage.version)
+        return loss
 
     def _judge(self, error: DBAPIError) -> None:
+        if (loss := self._storage.loss()) is not None:
+            raise ApiError("SERVICE_UNAVAILABLE", loss) from error
         if self._storage.is_damage(error):
             self._damage = _reason(error)
         elif self._storage.is_busy(error):

@@ -119,9 +119,7 @@ class _Server(web.Server):
     def __init__(self, handler: Dispatcher) -> None:
         super().__init__(handler, request_factory=self._request)
 
-    def _request(
-        self, message: Any, payload: Any, protocol: "_Protocol", writer: Any, task: Any
-    ) -> web.BaseRequest:
+    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
         protocol.head_timer.cancel()
         return web.BaseRequest(
             message, payload, protocol, writer, task, self._loop, client_max_size=BODY_LIMIT

@@ -16,7 +16,7 @@ from embedded_services.common.clock import SystemClock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.errors import ApiError
 from embedded_services.services.kit.database import Database, NotReadyError, Schema, open_database
-from embedded_services.services.kit.storage import ServerStorage, SqliteStorage, Storage
+from embedded_services.services.kit.storage import ServerStorage, SqliteStorage, Storage, application_id
 
 metadata = MetaData()
 notes = Table("notes", metadata, Column("id", Integer, primary_key=True), Column("text", String(20)))
@@ -39,7 +39,7 @@ def add(connection: Connection) -> None:
 
 @asynccontextmanager
 async def opened(path: Path, schema: Schema = SCHEMA) -> AsyncIterator[Database]:
-    async with open_database(SqliteStorage(path), schema, SystemClock()) as database:
+    async with open_database(SqliteStorage(path, "notes"), schema, SystemClock()) as database:
         yield database
 
 
@@ -160,13 +160,105 @@ async def test_a_database_is_seeded_once(tmp_path: Path) -> None:
             assert await database.read(count) == 1
 
 
+def take_away(path: Path) -> None:
+    for file in path.parent.glob(path.name + "*"):
+        file.unlink()
+
+
+def put_another(path: Path) -> None:
+    take_away(path)
+    path.touch()
+
+
+@pytest.mark.parametrize("spoil", [take_away, put_another])
+async def test_a_file_deleted_or_replaced_in_use_takes_no_more_and_is_not_ready(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "notes.db"
+    reason = r"^notes\.db was deleted or replaced while it was in use; restart the system to go on$"
+    async with opened(path) as database:
+        await database.transact(add)
+        spoil(path)
+        with pytest.raises(NotReadyError, match=reason):
+            await database.ready()
+        with pytest.raises(ApiError, match=reason) as caught:
+            await database.transact(add)
+        assert caught.value.code == "SERVICE_UNAVAILABLE"
+        with pytest.raises(ApiError, match=reason):
+            await database.read(count)  # a reader that had not looked into the journal yet finds none
+
+
+async def test_a_file_that_is_put_back_is_used_again(tmp_path: Path) -> None:
+    path, away = tmp_path / "notes.db", tmp_path / "away.db"
+    async with opened(path) as database:
+        path.rename(away)
+        with pytest.raises(ApiError):
+            await database.transact(add)
+        away.rename(path)
+        await database.transact(add)
+        await database.ready()
+        assert await database.read(count) == 2
+
+
+async def test_a_file_that_took_anothers_place_outlives_it(tmp_path: Path) -> None:
+    """Closing what was deleted must not take the new file's journal with it."""
+    path = tmp_path / "notes.db"
+    async with AsyncExitStack() as stack:
+        async with opened(path) as old:
+            await old.transact(add)
+            take_away(path)
+            new = await stack.enter_async_context(opened(path))
+            await new.transact(add)
+            await new.transact(add)
+        await new.ready()
+        async with opened(path) as other:
+            assert await other.read(count) == 3
+            await other.transact(add)
+        assert await new.read(count) == 4
+
+
+async def test_a_file_made_before_files_were_signed_is_signed(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    for _ in range(2):
+        async with opened(path) as database:
+            await database.transact(add)
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("PRAGMA application_id").fetchone() == (application_id("notes"),)
+            connection.execute("PRAGMA application_id = 0")
+        connection.close()
+    async with opened(path) as database:
+        assert await database.read(count) == 3
+
+
 def not_a_database(path: Path) -> None:
     path.write_bytes(b"this is not a database, whatever its name says" * 100)
 
 
 def newer(path: Path) -> None:
     with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA application_id = {application_id('notes')}")
         connection.execute("PRAGMA user_version = 4")
+    connection.close()
+
+
+def of_another_service(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA application_id = {application_id('orders')}")
+        connection.execute("PRAGMA user_version = 3")
+        connection.execute("CREATE TABLE notes (id)")
+    connection.close()
+
+
+def unsigned_at_our_version(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 3")
+        connection.execute("CREATE TABLE orders (id)")
+    connection.close()
+
+
+def unsigned_with_other_tables(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE orders (id)")
     connection.close()
 
 
@@ -185,7 +277,10 @@ def a_folder(path: Path) -> None:
     [
         (not_a_database, "file is not a database; it was left as it is"),
         (newer, "made by a newer Faultdeck"),
-        (of_another, "has tables of ours"),
+        (of_another_service, "is the database of another service or program"),
+        (of_another, "has tables that this Faultdeck did not make"),
+        (unsigned_at_our_version, "has tables that this Faultdeck did not make"),
+        (unsigned_with_other_tables, "has tables that this Faultdeck did not make"),
         (a_folder, "unable to open database file"),
     ],
 )

@@ -154,9 +154,7 @@ async def test_a_body_over_the_limit_is_refused_whether_or_not_it_says_its_lengt
     assert (reply.status, reply.error["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
     chunk = b"%x\r\n" % 1000 + b" " * 1000 + b"\r\n"
-    head = (
-        b"POST /notes HTTP/1.1\r\nHost: a\r\nX-User-ID: u\r\nX-User-Role: customer\r\nConnection: close\r\n"
-    )
+    head = b"POST /notes HTTP/1.1\r\nHost: localhost\r\nX-User-ID: u\r\nX-User-Role: customer\r\nConnection: close\r\n"
     head += b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     answer = await raw(api.port, head + chunk * (BODY_LIMIT // 1000 + 2) + b"0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 413")
@@ -182,6 +180,19 @@ async def test_identity_and_permission_are_needed(api: Api) -> None:
 
 async def test_who_may_not_come_in_is_told_so_before_their_body_is_read(api: Api) -> None:
     assert (await api("POST", "/notes", {"bad": 1}, who=NOBODY)).status == 401
+
+
+@pytest.mark.parametrize("path", ["/notes", "/broken", "/nope"])
+async def test_a_host_that_is_not_loopback_is_forbidden(api: Api, path: str) -> None:
+    reply = await api("GET", path, who=ADMIN, headers={"Host": f"rebound.example:{api.port}"})
+    assert (reply.status, reply.error["code"]) == (403, "FORBIDDEN")
+    assert (await api("GET", "/notes", headers={"Host": f"localhost:{api.port}"})).status == 200
+
+
+async def test_a_request_without_a_host_is_forbidden(api: Api) -> None:
+    answer = await raw(api.port, b"GET /notes HTTP/1.0\r\n\r\n")
+    assert b" 403 " in answer.splitlines()[0]
+    assert b'"code":"FORBIDDEN"' in answer
 
 
 async def test_errors_carry_the_request_id(api: Api) -> None:
@@ -210,9 +221,26 @@ async def test_what_is_not_http_is_answered_in_the_envelope(api: Api) -> None:
 
 async def test_a_header_over_the_limit_is_431(api: Api) -> None:
     long = b"x" * (HEADER_LIMIT + 100)
-    answer = await raw(api.port, b"GET /notes HTTP/1.1\r\nHost: a\r\nX-Long: " + long + b"\r\n\r\n")
+    answer = await raw(api.port, b"GET /notes HTTP/1.1\r\nHost: localhost\r\nX-Long: " + long + b"\r\n\r\n")
     assert b" 431 " in answer.splitlines()[0]
     assert b'"code":"HEADERS_TOO_LARGE"' in answer
+
+
+async def test_a_connection_that_never_sends_a_whole_head_is_closed_and_one_that_did_is_kept(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedded_services.services.kit.http.HEAD_S", 0.05)
+    head = b"GET /notes HTTP/1.1\r\nHost: localhost\r\n"
+    asker, asking = await asyncio.open_connection("127.0.0.1", api.port)
+    for _ in range(2):
+        asking.write(head + b"X-User-ID: u\r\nX-User-Role: customer\r\n\r\n")
+        answer = await asker.readuntil(b"\r\n\r\n")
+        assert b" 200 " in answer.splitlines()[0]
+        await asker.readuntil(b"}")
+        async with asyncio.timeout(5):
+            assert await raw(api.port, head) == b""
+    asking.close()
+    await asking.wait_closed()
 
 
 async def test_a_taken_port_is_an_os_error() -> None:

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from embedded_services.agent.child import run_child
+from embedded_services.agent.context import StartError
 from embedded_services.agent.link import AgentLink
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.platform import listening_socket
@@ -174,6 +175,18 @@ async def test_a_process_that_cannot_use_its_database_says_so_in_one_line(tmp_pa
     assert "trace" not in entry
 
 
+async def test_the_database_of_another_service_stops_the_start_and_is_left_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path, "order"):
+        pass
+    orders, users = tmp_path / "data" / "orders.db", tmp_path / "data" / "users.db"
+    users.write_bytes(orders.read_bytes())
+    with pytest.raises(StartError) as caught:
+        async with serving(tmp_path, "user"):
+            pass
+    assert str(caught.value) == f"{users} is the database of another service or program"
+    assert users.read_bytes() == orders.read_bytes()
+
+
 async def test_the_control_plane_can_hold_the_writes_of_a_service(tmp_path: Path) -> None:
     answers: asyncio.Queue[wire.Up] = asyncio.Queue()
     sockets: asyncio.Queue[web.WebSocketResponse] = asyncio.Queue()
@@ -250,3 +263,19 @@ async def test_an_instance_whose_database_is_damaged_is_not_healthy(
     assert health.status == 503
     assert health.body["status"] == "unhealthy"
     assert health.body["reason"] == "the database is damaged: database disk image is malformed"
+
+
+async def test_instances_whose_database_was_deleted_say_so_and_take_no_orders(tmp_path: Path) -> None:
+    reason = "orders.db was deleted or replaced while it was in use; restart the system to go on"
+    async with serving(tmp_path, "order") as api:
+        for file in (tmp_path / "data").glob("orders.db*"):
+            file.unlink()
+        async with serving(tmp_path, "order", slot=2) as restarted:
+            health = await api("GET", "/health", who=None)
+            refused = await api("POST", "/orders", ORDER)
+            assert (await restarted("POST", "/orders", ORDER)).status == 202
+            assert (await restarted("GET", "/health", who=None)).status == 200
+    assert (health.status, health.body["status"], health.body["reason"]) == (503, "unhealthy", reason)
+    assert (refused.status, refused.error["code"], refused.error["message"]) == (
+        503, "SERVICE_UNAVAILABLE", reason,
+    )  # fmt: skip
