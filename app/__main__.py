@@ -28,11 +28,14 @@ def main() -> int:
         sys.stderr.write("faultdeck: " + missing + "\n")
         return 1
 
-    from app.qt.single_instance import raise_first
+    from app.core.first_window import may_be_open
 
-    if raise_first(options.workspace):
-        sys.stderr.write("faultdeck: a window is open on " + str(options.workspace) + "; it was raised\n")
-        return 0
+    if may_be_open(options.workspace):
+        from app.qt.single_instance import raise_first
+
+        if raise_first(options.workspace):
+            sys.stderr.write("faultdeck: a window is open on " + str(options.workspace) + "; it was raised\n")
+            return 0
 
     from app.core.early import start_early
 

@@ -5,6 +5,7 @@ would look at nothing and the control plane needs no window.
 """
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import sys
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 LOADED_LATER: Final = ("httpx", "aiohttp", "app.core.session", "app.window_presenter", "app.panel_set")
 """What takes longest to load, piece by piece, so that the window answers in between."""
+
+PAINT_S: Final = 0.3
+LOOK_S: Final = 0.002
 
 
 def run(options: Options, early: Child | None) -> int:
@@ -87,6 +91,7 @@ class Application:
     async def run(self) -> None:
         """Until the window is closed and everything is stopped."""
         asyncio.get_running_loop().set_exception_handler(self._on_failure)
+        await self._until_painted()
         self.session = session = await self._furnish()
         session.backend.start()
         running = spawn(self.window, session.run(), "session")
@@ -101,6 +106,14 @@ class Application:
             await asyncio.wait({running})
             self.window.hide()
             self.window.deleteLater()
+
+    async def _until_painted(self) -> None:
+        """Loading keeps the loop from painting. A window that nobody sees, being minimized, is not waited for."""
+        window = self.window
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PAINT_S):
+                while not (window.isVisible() and window.windowHandle().isExposed()):  # noqa: ASYNC110 - no signal
+                    await asyncio.sleep(LOOK_S)
 
     async def _furnish(self) -> "Session":
         for module in LOADED_LATER:

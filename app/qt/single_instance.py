@@ -4,8 +4,6 @@ The first listens on a local socket named for the user and the workspace. It ans
 end of the connection means that it is gone.
 """
 
-import getpass
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -13,14 +11,12 @@ from typing import Final
 from PySide6.QtCore import QObject
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
+from app.core.first_window import name_of
+
 _ANSWER_MS: Final = 1000
 _CLOSING_MS: Final = 4000
 RAISED: Final = b"raised\n"
 CLOSING: Final = b"closing\n"
-
-
-def name_of(workspace: Path) -> str:
-    return "faultdeck-" + hashlib.sha256(f"{getpass.getuser()}:{workspace}".encode()).hexdigest()[:24]
 
 
 def raise_first(workspace: Path) -> bool:

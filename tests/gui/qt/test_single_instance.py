@@ -8,7 +8,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtNetwork import QLocalServer
 
-from app.qt.single_instance import FirstInstance, name_of, raise_first
+from app.core.first_window import may_be_open, name_of
+from app.qt.single_instance import FirstInstance, raise_first
 from tests.helpers.qt import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,6 +20,7 @@ async def test_a_second_start_raises_the_first(tmp_path: Path) -> None:
     owner, raised = QObject(), []
     first = FirstInstance(tmp_path, lambda: raised.append(1), owner)
     assert first.is_listening
+    assert may_be_open(tmp_path) is True
     assert await asyncio.to_thread(raise_first, tmp_path) is True
     await eventually(lambda: raised == [1])
     owner.deleteLater()
