@@ -25,20 +25,25 @@ class RowFilter(QSortFilterProxyModel):
         self._words: list[str] = []
         self._accepts: Callable[[Any], bool] | None = None
         self.setSortRole(Role.SORT)
-        self.setRecursiveFilteringEnabled(True)
         self.setAutoAcceptChildRows(True)
         self.setSourceModel(model)
 
     def set_text(self, text: str) -> None:
-        self.beginFilterChange()
-        self._words = text.casefold().split()
-        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+        self._change(text.casefold().split(), self._accepts)
 
     def set_accepts(self, accepts: Callable[[Any], bool] | None) -> None:
         """A condition on the row itself, besides the text; None for none."""
+        self._change(self._words, accepts)
+
+    def _change(self, words: list[str], accepts: Callable[[Any], bool] | None) -> None:
+        """Looking into groups is left out while everything passes: each changed member would be one changed group."""
+        if words or accepts:
+            self.setRecursiveFilteringEnabled(True)
         self.beginFilterChange()
-        self._accepts = accepts
+        self._words, self._accepts = words, accepts
         self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+        if not self.is_active:
+            self.setRecursiveFilteringEnabled(False)
 
     @property
     def is_active(self) -> bool:

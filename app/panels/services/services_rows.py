@@ -16,6 +16,8 @@ from embedded_services.contracts.settings import Replicas
 from embedded_services.contracts.system import Process, Service
 
 MAX_REPLICAS: Final[int] = get_args(Replicas)[1].le
+FRESH_S: Final = 2.0
+"""Checks come each second: one that is younger is news, and its age would only flicker."""
 EXTERNAL: Final = "external"
 """The kind of a service that exists only because somebody registered an instance of it."""
 
@@ -193,7 +195,8 @@ def _why(instance: Instance, total: int, rotating: int, sources: Sources) -> str
         return _without(instance.status.value, instance.reason)
     if rotating == 1 and instance.in_rotation and total > 1:
         return tr("takes all {service} traffic", service=instance.service)
-    return tr("checked {ago}", ago=figures.ago(sources.now - check.at))
+    age = sources.now - check.at
+    return tr("checked {ago}", ago=figures.ago(age if age >= FRESH_S else 0.0))
 
 
 def _without(status: str, reason: str) -> str:
