@@ -1,14 +1,12 @@
 """A double click on the desktop's entry, done as desktops do it: by GLib's launcher, on a display."""
 
-import asyncio
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -19,11 +17,8 @@ from embedded_services.client.runtime import read_runtime
 from embedded_services.contracts.instances import Status
 from embedded_services.contracts.runtime import Runtime
 from tests.helpers.display import Display, virtual_display
+from tests.helpers.eventually import until
 from tests.helpers.system import MARK, ROOT, gone, marked
-
-T = TypeVar("T")
-
-LOOK_S = 0.02
 
 
 @dataclass
@@ -88,15 +83,6 @@ async def desktop(tmp_path: Path) -> AsyncIterator[Desktop]:
         for process in marked(mark):
             process.kill()
     assert not left, f"processes were left behind: {left}"
-
-
-async def until(look: Callable[[], Awaitable[T | None]], within_s: float = 30.0) -> T:
-    """The first thing that `look` finds."""
-    async with asyncio.timeout(within_s):
-        while True:
-            if found := await look():
-                return found
-            await asyncio.sleep(LOOK_S)
 
 
 async def test_a_double_click_opens_the_window_and_a_second_one_raises_it(desktop: Desktop) -> None:
