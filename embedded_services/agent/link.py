@@ -83,7 +83,8 @@ class AgentLink:
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async with Tasks(f"{self._spec.id} link") as tasks:
-            tasks.spawn(self._beat(socket), "beat")
+            if self._reporters:  # most children have nothing to report, and need not wake for it
+                tasks.spawn(self._beat(socket), "beat")
             async for frame in socket:
                 if frame.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
                     continue

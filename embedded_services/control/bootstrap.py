@@ -54,7 +54,7 @@ from embedded_services.upstream.balancing import AVAILABLE
 
 START_WITHIN_S = 60.0
 JOURNAL_CAPACITY = 5_000
-USAGE_EVERY_S = 2.0
+USAGE_EVERY_S = 5.0
 
 log = logging.getLogger(__name__)
 
