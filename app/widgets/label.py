@@ -87,8 +87,10 @@ class ElidedLabel(Label):
         return QSize(self.fontMetrics().horizontalAdvance("…"), super().minimumSizeHint().height())
 
     def setText(self, text: str) -> None:
-        super().setText(text)
-        self._tell_whole()
+        """Free while it says the same."""
+        if text != self.text():
+            super().setText(text)
+            self._tell_whole()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

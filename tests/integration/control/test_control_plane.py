@@ -15,11 +15,13 @@ import pytest
 import pytest_asyncio
 
 from embedded_services.client.errors import ControlError
+from embedded_services.client.stream_client import StreamClient
 from embedded_services.common.platform import listening_socket
 from embedded_services.contracts.instances import Change, Instance, Status
 from embedded_services.contracts.limits import LimitPatch
 from embedded_services.contracts.runtime import Runtime
 from embedded_services.contracts.settings import ServicePatch, Settings, Strategy
+from embedded_services.contracts.stream import Delta
 from embedded_services.contracts.system import Registration, SystemStatus
 from tests.helpers.child import demo_settings
 from tests.helpers.raw_upstream import Client, RawUpstream, running
@@ -100,6 +102,19 @@ async def test_system_is_told_as_a_whole(system: RunningSystem) -> None:
     assert (told.gateway, told.control) == (system.ready.gateway, system.ready.control)
     assert [row.name for row in told.processes] == ["control", "gateway", *OWN]
     assert told.uptime > 0
+
+
+async def test_a_health_check_is_no_news_of_the_system(system: RunningSystem) -> None:
+    """Followers know since when it runs; a figure that ticks would make every frame tell of the whole system."""
+    checks = of_system = 0
+    async with StreamClient(system.ready.control, system.ready.token, ["system", "instances"]) as stream:
+        async for news in stream:
+            if isinstance(news, Delta):
+                checks += "instances" in news.set
+                of_system += "system" in news.set
+            if checks == 6:
+                break
+    assert of_system <= 1
 
 
 async def test_processes_are_real(system: RunningSystem) -> None:
