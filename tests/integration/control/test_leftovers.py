@@ -20,7 +20,11 @@ from tests.helpers.clock import FakeClock
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
     """Runs until it is ended, or its standard input is."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+    code = "print(flush=True); input()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # from here on it is Python that runs, and not what it was forked from
         yield process
         process.kill()
 
