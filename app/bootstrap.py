@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import importlib
 import logging
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -45,7 +44,7 @@ LOOK_S: Final = 0.002
 
 def run(options: Options, early: Child | None) -> int:
     """Show the window until it is closed. `early` is the control plane, if it was started. Returns the exit code."""
-    app = QApplication([sys.argv[0]])
+    app = QApplication(["faultdeck"])  # X11 names the window after it
     name_application()
     settings = SettingsFile.load()
     Theme.install(app, settings.settings.theme)

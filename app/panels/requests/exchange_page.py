@@ -35,7 +35,7 @@ class ExchangePage(InspectorPage):
         self._trace_section = self.add_section(tr("Trace"), self._trace)
         self._sent = self.add_section(tr("Headers sent"), _text(tr("Headers sent")))
         self._body = self.add_section(tr("Body sent"), _text(tr("Body sent")))
-        self._headers = self.add_section(tr("Headers out"), _text(tr("Headers out")))
+        self._headers = self.add_section(tr("Headers of the answer"), _text(tr("Headers of the answer")))
         self._send, self._curl, self._logs = (
             Button(tr("Send again")), Button(tr("Copy curl")), Button(tr("Open logs")),
         )  # fmt: skip
