@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from embedded_services.contracts.settings import Strategy
-from embedded_services.contracts.wire import END, Message, Name, Port, Request, Timestamp, Weight
+from embedded_services.contracts.wire import END, Message, Port, Request, Timestamp, Weight
 
 
 class SystemStatus(StrEnum):
@@ -119,9 +119,3 @@ class RequestRecord(Message, frozen=True):
     client: str
     trace: str
     note: str = ""
-
-
-__all__ = [
-    "ActionResult", "Name", "Process", "Ready", "Registered", "Registration", "RequestRecord", "Service", "System",
-    "SystemStatus",
-]  # fmt: skip

@@ -6,9 +6,7 @@ Imports next to nothing, because it is needed before everything that takes time 
 import signal
 from collections.abc import Callable
 
-from embedded_services.setup.signals import let_through
-
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+from embedded_services.setup.signals import STOP, let_through
 
 
 class StopRequest:
@@ -37,6 +35,5 @@ class StopRequest:
 
     @staticmethod
     def _set(handler: "Callable[..., None] | signal.Handlers") -> None:
-        for name in _NAMES:
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), handler)
+        for number in STOP:
+            signal.signal(number, handler)

@@ -5,7 +5,7 @@ A held signal is not lost: it waits, also over `execv`, until it is let through.
 
 import signal
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 STOP = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
