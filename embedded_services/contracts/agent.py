@@ -4,11 +4,22 @@ Up: who I am, then a beat with what changed. Down: full snapshots with a revisio
 and commands, which are answered by id. A child serves on with its last snapshots while the link is away.
 """
 
+from typing import Any
+
 import msgspec
 
+from embedded_services.contracts.gateway import (
+    Decision,
+    GatewayTotals,
+    LimitClient,
+    LimitTotals,
+    Pick,
+    Upstream,
+)
 from embedded_services.contracts.instances import Latency
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.system import RequestRecord
+from embedded_services.contracts.traces import Span
 from embedded_services.contracts.wire import Message
 
 # --- what a child is started with -------------------------------------------------------------------------------
@@ -63,20 +74,33 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     """Sent at most four times a second, and only when something changed. `calls` holds only what changed.
 
     `requests` are the records kept since the last beat; `requests_seq` counts all requests ever, so that the
-    difference to what was kept is known and can be shown.
+    difference to what was kept is known and can be shown; so do the other `…_seq`. Spans that could not be kept are
+    counted in `spans_dropped`. From `upstreams` on, only the gateway reports: rows that changed, `limit_clients` the
+    clients seen last, at most 200 of them, or null if nothing changed.
     """
 
     calls: dict[str, CallStats] = {}
     requests: list[RequestRecord] = []
     requests_seq: int = 0
+    spans: list[Span] = []
+    spans_dropped: int = 0
+    upstreams: list[Upstream] = []
+    gateway: GatewayTotals | None = None
+    picks: list[Pick] = []
+    picks_seq: int = 0
+    decisions: list[Decision] = []
+    decisions_seq: int = 0
+    limits: LimitTotals | None = None
+    limit_clients: list[LimitClient] | None = None
 
 
 class Done(Message, tag_field="type", tag="done", frozen=True):
-    """The answer to a command."""
+    """The answer to a command; `result` is what was asked for, if anything."""
 
     command: int
     ok: bool
     message: str = ""
+    result: Any = None
 
 
 # --- down -------------------------------------------------------------------------------------------------------
@@ -112,10 +136,12 @@ class Policies(Message, tag_field="type", tag="policies", frozen=True):
 
 
 class Command(Message, tag_field="type", tag="command", frozen=True):
-    """`hold-writes`: finish the transaction under way, start none until released, then answer. `release-writes`."""
+    """`hold-writes`: finish the transaction under way, start none until released, then answer. `release-writes`.
+    To the gateway: `limit-clients` (argument: `LimitClientsQuery`) and `reset-limits` (argument: a key, or null for all)."""
 
     id: int
     name: str
+    argument: Any = None
 
 
 Up = Hello | Beat | Done

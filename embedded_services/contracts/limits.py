@@ -32,3 +32,12 @@ class LimitPatch(Request, omit_defaults=True, frozen=True):
     limit: Limit | None = None
     window_s: WindowS | None = None
     key: Key | None = None
+
+
+class LimitClientsQuery(Request, frozen=True):
+    """Clients that were seen last come first; `q` is looked for in the key, `limited` wants only those at their limit."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    cursor: Annotated[str, Meta(max_length=300)] = ""
+    q: Annotated[str, Meta(max_length=200)] = ""
+    limited: bool = False

@@ -11,8 +11,19 @@ import msgspec
 
 from embedded_services.contracts.wire import Message, Request
 
-STATE_TOPICS = ("system", "processes", "services", "instances", "settings", "limits")
-EVENT_TOPICS = ("journal", "requests", "logs")
+STATE_TOPICS = (
+    "system",
+    "processes",
+    "services",
+    "instances",
+    "settings",
+    "limits",
+    "upstreams",
+    "gateway",
+    "limit-totals",
+    "limit-clients",
+)
+EVENT_TOPICS = ("journal", "requests", "logs", "picks", "decisions")
 
 
 class Subscribe(Request, frozen=True):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from embedded_services.contracts.gateway import Attempt
 from embedded_services.contracts.settings import Strategy
 from embedded_services.contracts.wire import END, Message, Port, Request, Timestamp, Weight
 
@@ -103,7 +104,8 @@ class Ready(Message, frozen=True):
 
 
 class RequestRecord(Message, frozen=True):
-    """One request through the gateway. `took_ms` is what the client waited; `tries` counts calls upstream."""
+    """One request through the gateway. `took_ms` is what the client waited; `tries` counts calls upstream. `attempts` tell of
+    each try, of a request that was sampled or did not go through at once; only a sampled one has spans."""
 
     id: str
     at: Timestamp
@@ -119,3 +121,5 @@ class RequestRecord(Message, frozen=True):
     client: str
     trace: str
     note: str = ""
+    sampled: bool = False
+    attempts: list[Attempt] = []
