@@ -7,7 +7,7 @@ reported only the newest is kept (counters are totals, so nothing is lost by tha
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 import msgspec
@@ -35,7 +35,7 @@ class AgentLink:
         self._clock = clock
         self._on_peers: list[Callable[[Peers], None]] = []
         self._on_policies: list[Callable[[Policies], None]] = []
-        self._commands: dict[str, Callable[[], Awaitable[str]]] = {}
+        self._commands: dict[str, Callable[[Any], Awaitable[Any]]] = {}
         self._reporters: list[Reporter] = []
         self._on_linked: list[Callable[[], None]] = []
 
@@ -51,8 +51,9 @@ class AgentLink:
         """Hear of each change of settings. The settings at birth are in the spec."""
         self._on_policies.append(call)
 
-    def on_command(self, name: str, call: Callable[[], Awaitable[str]]) -> None:
-        """Obey a command; what is returned is told to who asked, an exception is told as its failure."""
+    def on_command(self, name: str, call: Callable[[Any], Awaitable[Any]]) -> None:
+        """Obey a command, given its argument as it was decoded (null if it has none): what is returned is told to who asked
+        as the result, an exception as its failure."""
         self._commands[name] = call
 
     def report(self, reporter: Reporter) -> None:
@@ -117,7 +118,7 @@ class AgentLink:
             answer = Done(command=command.id, ok=False, message=f"unknown command {command.name!r}")
         else:
             try:
-                answer = Done(command=command.id, ok=True, message=await handler())
+                answer = Done(command=command.id, ok=True, result=await handler(command.argument))
             except Exception as error:
                 log.exception("command %s failed", command.name)
                 answer = Done(command=command.id, ok=False, message=str(error))

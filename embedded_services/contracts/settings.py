@@ -38,7 +38,11 @@ class RetryPolicy(Request, frozen=True):
     """
 
     enabled: bool = True
-    statuses: Annotated[list[Annotated[int, Meta(ge=500, le=599)]], Meta(max_length=20)] = [502, 503, 504]
+    statuses: Annotated[tuple[Annotated[int, Meta(ge=500, le=599)], ...], Meta(max_length=20)] = (
+        502,
+        503,
+        504,
+    )
     backoff_s: Annotated[float, Meta(ge=0, le=10, extra_json_schema={"x-unit": "s"})] = 0.025
     backoff_max_s: Annotated[float, Meta(ge=0, le=60, extra_json_schema={"x-unit": "s"})] = 0.25
     budget_percent: Percent = 20

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -77,7 +77,7 @@ class Agents:
         for link in self._links.values():
             link.put(kind, frame)
 
-    async def command(self, child: str, name: str, timeout_s: float) -> Done:
+    async def command(self, child: str, name: str, timeout_s: float, argument: Any = None) -> Done:
         """Have `child` do something. Raises TimeoutError, or LookupError when it is not linked."""
         link = self._links[child]
         if len(link.commands) >= MAX_COMMANDS:
@@ -86,7 +86,7 @@ class Agents:
         number = self._last_command
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
-        link.commands.append(Command(id=number, name=name))
+        link.commands.append(Command(id=number, name=name, argument=argument))
         link.wake.set()
         try:
             async with asyncio.timeout(timeout_s):

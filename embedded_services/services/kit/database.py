@@ -82,12 +82,12 @@ class Database:
         if loss is not None:
             raise NotReadyError(loss)
 
-    async def hold_writes(self) -> str:
+    async def hold_writes(self, _: object = None) -> str:
         """Answer between two transactions and start no other: see WriteGate."""
         await asyncio.to_thread(self._gate.hold)
         return "no transaction is under way"
 
-    async def release_writes(self) -> str:
+    async def release_writes(self, _: object = None) -> str:
         self._gate.release()
         return "transactions may start"
 

@@ -99,10 +99,10 @@ async def test_commands_are_answered_also_unknown_and_failing_ones(
 ) -> None:
     expect_log("command breaks failed")
 
-    async def works() -> str:
-        return "held"
+    async def works(argument: object) -> dict[str, object]:
+        return {"held": argument}
 
-    async def breaks() -> str:
+    async def breaks(_: object) -> str:
         raise ValueError("no database")
 
     def prepare(link: AgentLink) -> None:
@@ -114,14 +114,14 @@ async def test_commands_are_answered_also_unknown_and_failing_ones(
         socket = await control.link()
         answers = {}
         for number, name in enumerate(("works", "breaks", "unheard-of"), 1):
-            await socket.send_bytes(wire.encode(Command(id=number, name=name)))
+            await socket.send_bytes(wire.encode(Command(id=number, name=name, argument=number)))
             answer = await control.hear()
             assert isinstance(answer, Done)
-            answers[answer.command] = (answer.ok, answer.message)
+            answers[answer.command] = (answer.ok, answer.message, answer.result)
         assert answers == {
-            1: (True, "held"),
-            2: (False, "no database"),
-            3: (False, "unknown command 'unheard-of'"),
+            1: (True, "", {"held": 1}),
+            2: (False, "no database", None),
+            3: (False, "unknown command 'unheard-of'", None),
         }
 
 
