@@ -25,6 +25,14 @@ from app.core.link import Link
 from app.core.listeners import Listeners
 from embedded_services.client.stream_client import Connection, News, StreamClient
 from embedded_services.common.clock import Clock, SystemClock
+from embedded_services.contracts.gateway import (
+    Decision,
+    GatewayTotals,
+    LimitClient,
+    LimitTotals,
+    Pick,
+    Upstream,
+)
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitSettings
 from embedded_services.contracts.logs import LogEntry
@@ -51,12 +59,29 @@ SERVICES: Final = Topic("services", Service)
 INSTANCES: Final = Topic("instances", Instance)
 SETTINGS: Final = Topic("settings", SettingsState)
 LIMITS: Final = Topic("limits", LimitSettings)
+UPSTREAMS: Final = Topic("upstreams", Upstream)
+GATEWAY: Final = Topic("gateway", GatewayTotals)
+LIMIT_TOTALS: Final = Topic("limit-totals", LimitTotals)
+LIMIT_CLIENTS: Final = Topic("limit-clients", LimitClient)
 JOURNAL: Final = Topic("journal", Change)
 REQUESTS: Final = Topic("requests", RequestRecord)
 LOGS: Final = Topic("logs", LogEntry)
+PICKS: Final = Topic("picks", Pick)
+DECISIONS: Final = Topic("decisions", Decision)
 
-STATES: Final[tuple[Topic[Any], ...]] = (SYSTEM, PROCESSES, SERVICES, INSTANCES, SETTINGS, LIMITS)
-EVENTS: Final[tuple[Topic[Any], ...]] = (JOURNAL, REQUESTS, LOGS)
+STATES: Final[tuple[Topic[Any], ...]] = (
+    SYSTEM,
+    PROCESSES,
+    SERVICES,
+    INSTANCES,
+    SETTINGS,
+    LIMITS,
+    UPSTREAMS,
+    GATEWAY,
+    LIMIT_TOTALS,
+    LIMIT_CLIENTS,
+)
+EVENTS: Final[tuple[Topic[Any], ...]] = (JOURNAL, REQUESTS, LOGS, PICKS, DECISIONS)
 KEPT_EVENTS: Final = 5_000
 
 

@@ -31,6 +31,7 @@ from embedded_services.control.api.server import ControlServer
 from embedded_services.control.api.stream import serve_stream
 from embedded_services.control.calls import CallBook
 from embedded_services.control.drain import Drain
+from embedded_services.control.gateway_book import GatewayBook
 from embedded_services.control.hub import Hub, Rows
 from embedded_services.control.launcher import Launcher
 from embedded_services.control.leftovers import end_leftovers, identify
@@ -132,6 +133,7 @@ class ControlPlane:
         self._process_checks = self._checks(self.processes)
         self.calls = CallBook()
         self.recorder = Recorder(lambda: self.hub.changed("requests"))
+        self.gateway = GatewayBook(lambda *topics: self.hub.changed(*topics))
         self._agents = Agents(self._agent_token, self.instances.peers, self._policies)
         self.supervisor = Supervisor(
             Surroundings(
@@ -169,7 +171,13 @@ class ControlPlane:
         self._usage_seen: dict[int, Usage] = {}
         self.hub = Hub(
             self._states(),
-            {"journal": journal, "requests": self.recorder.ring, "logs": self._logs.ring},
+            {
+                "journal": journal,
+                "requests": self.recorder.ring,
+                "logs": self._logs.ring,
+                "picks": self.gateway.picks,
+                "decisions": self.gateway.decisions,
+            },
             clock,
         )
         self._operations = operations(
@@ -319,12 +327,14 @@ class ControlPlane:
     def _record(self, child: str, incarnation: int, beat: Beat) -> None:
         if child == GATEWAY:
             self.recorder.report(incarnation, beat.requests, beat.requests_seq)
+            self.gateway.report(incarnation, beat)
         if beat.calls:
             self.hub.changed("instances")
 
     def _settings_changed(self, _: Settings, after: Settings) -> None:
         self._scaling.apply(after)
         self._agents.push_policies()
+        self.gateway.keep_services(set(after.services))
         self.hub.changed("settings", "limits", "services", "system")
 
     # --- what others ask of us ------------------------------------------------------------------------------------
@@ -361,6 +371,10 @@ class ControlPlane:
             "instances": lambda: {row.id: row for row in self.views.instances()},
             "settings": lambda: {"settings": self.settings.state},
             "limits": lambda: {"limits": self.settings.current.limits},
+            "upstreams": lambda: self.gateway.upstreams,
+            "gateway": lambda: _one("gateway", self.gateway.totals),
+            "limit-totals": lambda: _one("limit-totals", self.gateway.limit_totals),
+            "limit-clients": lambda: self.gateway.limit_clients,
         }
 
     def _system(self) -> System:
@@ -399,6 +413,10 @@ class ControlPlane:
             )
         except OSError as error:
             log.error("cannot write %s: %s", self._workspace.runtime_path, error)
+
+
+def _one(key: str, row: msgspec.Struct | None) -> Rows:
+    return {} if row is None else {key: row}
 
 
 def open_settings(workspace: Workspace, options: Options) -> SettingsStore:
