@@ -78,7 +78,7 @@ def asked() -> Asked:
 async def control(asked: Asked) -> AsyncIterator[ControlClient]:
     async with (
         control_plane(asked) as url,
-        ControlClient(url, "secret", timeout_s=1.0, max_bytes=4096) as client,
+        ControlClient(url, "secret", timeout_s=1.0, max_bytes=16_384) as client,
     ):
         yield client
 
@@ -211,7 +211,7 @@ async def test_answer_without_end_is_cut_off(asked: Asked, control: ControlClien
             await response.write(b" " * 1024)
 
     asked.answer = answer
-    with pytest.raises(ControlError, match="more than 4096 bytes"):
+    with pytest.raises(ControlError, match="more than 16384 bytes"):
         await control.instances()
 
 
