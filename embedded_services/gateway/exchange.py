@@ -41,7 +41,7 @@ class Identity:
 class Exchange:
     """`started` is the monotonic clock's, `at` the wall clock's. `fields` are added to the answer, whatever it is.
 
-    `note` says in a few words what a status alone does not tell.
+    `note` says in a few words what a status alone does not tell. `sampled`: it is recorded with every detail.
     """
 
     request: Request
@@ -56,3 +56,4 @@ class Exchange:
     instance: str | None = None
     tries: int = 0
     note: str = ""
+    sampled: bool = False

@@ -7,6 +7,7 @@ once. The path goes on without `/api`, the query byte for byte.
 from collections.abc import AsyncIterator
 from typing import Final
 
+from embedded_services.gateway.affinity import affinity
 from embedded_services.gateway.exchange import Exchange
 from embedded_services.gateway.headers import downstream_headers, upstream_headers
 from embedded_services.gateway.http import NO_BODY, Body, Response
@@ -25,8 +26,19 @@ async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> R
     has_key = request.headers.get(b"idempotency-key") is not None
     target = request.target[len(API) :].encode()
     headers = upstream_headers(exchange, request.headers)
+    key = upstream.affinity_of(service)
     response = await upstream.call(
-        service, UpstreamRequest(request.method, target, headers, body, length, has_key)
+        service,
+        UpstreamRequest(
+            request.method,
+            target,
+            headers,
+            body,
+            length,
+            has_key,
+            exchange.sampled,
+            affinity(exchange, key) if key is not None else None,
+        ),
     )
     exchange.instance, exchange.tries = response.instance, response.tries
     if response.failed:

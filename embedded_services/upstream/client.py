@@ -60,6 +60,7 @@ class _Service:
         self.balancer: balancing.Balancer[_Target] = balancing.RoundRobin(random.random)
         self.targets: list[_Target] = []
         self.reason = "the registry has not said yet"
+        self.affinity: str | None = None
 
     def has_untried(self, tried: set[str]) -> bool:
         return any(target.id not in tried for target in self.targets)
@@ -124,6 +125,11 @@ class UpstreamClient:
         """How many instances of a service are in rotation, and why there is none."""
         known = self._services.get(service)
         return (len(known.targets), known.reason) if known is not None else (0, "no such service")
+
+    def affinity_of(self, service: str) -> str | None:
+        """The `hash_key` by which the calls of a service are spread, or None if its strategy asks for no key."""
+        known = self._services.get(service)
+        return known.affinity if known is not None else None
 
     async def call(self, service: str, request: UpstreamRequest) -> UpstreamResponse:
         """Have a service answer. Raises UpstreamError, which names every instance tried and what it did; an error of

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.gateway import Attempt
 from embedded_services.upstream.retries import NOTHING_SENT, Fault
 
 
@@ -24,11 +25,21 @@ class FailedTry:
 
 
 class UpstreamError(ApiError):
-    """A call that has no answer, with every try that was made."""
+    """A call that has no answer, with every try that was made; `attempts` tells them as `UpstreamResponse.attempts` does.
+    `retry_after` is in whole seconds, where it is known when an instance will be tried again."""
 
-    def __init__(self, code: str, message: str, tries: tuple[FailedTry, ...] = ()) -> None:
-        super().__init__(code, message)
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        tries: tuple[FailedTry, ...] = (),
+        attempts: tuple[Attempt, ...] = (),
+        *,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(code, message, retry_after=retry_after)
         self.tries = tries
+        self.attempts = attempts
 
 
 class BrokenBodyError(UpstreamError):

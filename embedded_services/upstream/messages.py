@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
+from embedded_services.contracts.gateway import Attempt
 from embedded_services.upstream.failures import FailedTry, UpstreamError
 
 Pairs = list[tuple[bytes, bytes]]
@@ -23,6 +24,9 @@ class UpstreamRequest:
     A body of bytes can be sent again to another instance. A streamed one is sent once: `length` is its exact size, or
     None to send it chunked. `repeatable` says that doing the request twice has no second effect although its method
     is not idempotent: it carries an Idempotency-Key.
+
+    `explain` asks for the reasons of each choice (`UpstreamResponse.attempts`). `affinity` is what consistent hashing goes
+    by, as `<kind of key>:<value>`; it may be None for a service that does not hash (`UpstreamClient.affinity_of`).
     """
 
     method: str
@@ -31,6 +35,8 @@ class UpstreamRequest:
     body: bytes | AsyncIterator[bytes] = b""
     length: int | None = None
     repeatable: bool = False
+    explain: bool = False
+    affinity: str | None = None
 
     def head(self, authority: bytes) -> bytes:
         """The request line and all fields, ready to be sent. Raises ValueError for what would not be one request."""
@@ -85,7 +91,8 @@ class UpstreamResponse:
 
     `body` is bytes when all of it was there at once, else a stream of `length` bytes (None: unknown); to HEAD, `length`
     is what a GET would have brought. `failed` are the tries before the one that `instance` answered, `took_s` the time
-    until the head was there, all tries included.
+    until the head was there, all tries included. `attempts` are all tries, the last one included: with every reason if the
+    request asked for that, else only where there was more than one, and without candidates.
     """
 
     status: int
@@ -95,6 +102,7 @@ class UpstreamResponse:
     instance: str
     took_s: float
     failed: tuple[FailedTry, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def tries(self) -> int:
