@@ -62,11 +62,15 @@ class RowTreeModel(QAbstractItemModel, Generic[Group, Member]):
             lambda branch: self._group_key(branch.group),
             lambda a, b: a is not b,
         )
-        changed = [place for place, branch in staying if self._branches[place].group != branch.group]
+        changed = {
+            place: changed_columns(self.group_columns, self._branches[place].group, branch.group)
+            for place, branch in staying
+            if self._branches[place].group != branch.group
+        }
         for place, branch in staying:
             self._branches[place].group = branch.group
             self._apply_members(place, branch.members)
-        tell_cells(self, _ROOT, dict.fromkeys(changed, (0, len(self.columns) - 1)))
+        tell_cells(self, _ROOT, changed)
 
     def _apply_members(self, place: int, new: Sequence[Member]) -> None:
         parent = self.index(place, 0)
@@ -110,9 +114,16 @@ class RowTreeModel(QAbstractItemModel, Generic[Group, Member]):
     def index(
         self, row: int, column: int, parent: QModelIndex | QPersistentModelIndex = _ROOT
     ) -> QModelIndex:
-        if not self.hasIndex(row, column, parent):
+        if row < 0 or not 0 <= column < len(
+            self.columns
+        ):  # Qt's hasIndex would call back twice, for each cell painted
             return QModelIndex()
-        return self.createIndex(row, column, self._branches[parent.row()].number if parent.isValid() else 0)
+        if not parent.isValid():
+            return self.createIndex(row, column, 0) if row < len(self._branches) else QModelIndex()
+        if parent.internalId() or parent.column() > 0:
+            return QModelIndex()
+        branch = self._branches[parent.row()]
+        return self.createIndex(row, column, branch.number) if row < len(branch.members) else QModelIndex()
 
     def parent(self, index: QModelIndex | QPersistentModelIndex = _ROOT) -> Any:
         place = self._place_of(index.internalId()) if index.isValid() else None

@@ -1,5 +1,6 @@
 """Paints one cell from its `Look`: lamp, toned text, sparkline. Panels subclass it only for cells of their own kind."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
@@ -15,7 +16,7 @@ from PySide6.QtWidgets import (
 from app.qt.columns import Look, Role, Span
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
-from app.qt.tokens import Tone
+from app.qt.tokens import Face, Tone
 from app.widgets.shapes import draw_status
 from app.widgets.sparkline import Values, draw_series
 
@@ -121,32 +122,42 @@ class CellDelegate(QStyledItemDelegate):
         draw_series(painter, area, values, theme().color(tone))
 
     def _draw_spans(self, painter: QPainter, area: QRectF, look: Look) -> None:
+        colors = theme()
         left = area.left()
         if look.align != "left":
             spare = max(0.0, area.width() - _width(look))
             left += spare if look.align == "right" else spare / 2
         for span in look.spans:
-            font = _font(look, span)
-            metrics = QFontMetricsF(font)
+            face = span.face or look.face
+            font, metrics, lift = _measures(face, span.strong)
             room = area.right() - left
-            text = metrics.elidedText(span.text, Qt.TextElideMode.ElideRight, room + 1)
+            text, advance = span.text, _advance(span.text, face, span.strong)
+            if advance > room + 1:
+                text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room + 1)
+                advance = room
             painter.setFont(font)
-            painter.setPen(theme().color("text_muted" if self._view.is_stale else span.tone))
-            baseline = area.center().y() + (metrics.ascent() - metrics.descent()) / 2
-            painter.drawText(QPointF(left, baseline), text)
-            left += metrics.horizontalAdvance(text)
+            painter.setPen(colors.color("text_muted" if self._view.is_stale else span.tone))
+            painter.drawText(QPointF(left, area.center().y() + lift), text)
+            left += advance
             if left >= area.right():
                 break
 
 
-def _font(look: Look, span: Span) -> QFont:
-    face = span.face or look.face
-    if not span.strong:
-        return theme().font(face)
+@lru_cache(maxsize=None)
+def _measures(face: Face, strong: bool) -> tuple[QFont, QFontMetricsF, float]:
+    """The font, its metrics, and how far below a line's middle its baseline is. The same in every theme."""
     font = QFont(theme().font(face))
-    font.setWeight(QFont.Weight.DemiBold)
-    return font
+    if strong:
+        font.setWeight(QFont.Weight.DemiBold)
+    metrics = QFontMetricsF(font)
+    return font, metrics, (metrics.ascent() - metrics.descent()) / 2
+
+
+@lru_cache(maxsize=4096)
+def _advance(text: str, face: Face, strong: bool) -> float:
+    """Shaping a text takes as long as drawing it, and most cells say what they or others said before."""
+    return _measures(face, strong)[1].horizontalAdvance(text)
 
 
 def _width(look: Look) -> float:
-    return sum(QFontMetricsF(_font(look, span)).horizontalAdvance(span.text) for span in look.spans)
+    return sum(_advance(span.text, span.face or look.face, span.strong) for span in look.spans)

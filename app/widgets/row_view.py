@@ -13,7 +13,16 @@ lamps into rings: nothing may look healthy that is not known to be.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import (
+    QItemSelection,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import (
     QAccessible,
     QFontMetrics,
@@ -21,6 +30,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QRegion,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QStyleOptionViewItem, QTreeView, QWidget
@@ -31,6 +41,9 @@ from app.qt.tokens import Tone
 from app.widgets.cell_delegate import CHEVRON, INDENT, LAMP_GAP, PAD, CellDelegate
 
 LEAST_STRETCH: Final = 160
+UNSEEN_MS: Final = 50
+BAND: Final = 112
+"""Changed cells are painted so many pixels of height a turn: three or four rows. All at once would be a stall."""
 
 
 class RowView(QTreeView):
@@ -53,6 +66,9 @@ class RowView(QTreeView):
         self._tree = tree
         self.is_stale = False
         self._hovered = QPersistentModelIndex()
+        self._changed = QRegion()
+        self._next_band = QTimer(self, singleShot=True)
+        self._next_band.timeout.connect(self._repaint_band)
         self.row_height = theme().size.row_dense if dense else theme().size.row
         self.setAccessibleName(name)
         self.setItemDelegate(CellDelegate(self))
@@ -110,7 +126,9 @@ class RowView(QTreeView):
         if QAccessible.isActive() or not last.isValid():
             super().dataChanged(first, last, list(roles))
         else:
-            self.viewport().update(self.visualRect(first) | self.visualRect(last))
+            self._changed += self.visualRect(first) | self.visualRect(last)
+            if not self._next_band.isActive():
+                self._repaint_band()
 
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
         super().selectionChanged(selected, deselected)
@@ -121,6 +139,23 @@ class RowView(QTreeView):
         if isinstance(delegate, CellDelegate):
             delegate.dirty = event.region()
         super().paintEvent(event)
+        self._changed -= event.region()
+        if self._next_band.isActive():
+            self._next_band.start(0)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        self._changed.translate(dx, dy)
+        super().scrollContentsBy(dx, dy)
+
+    def _repaint_band(self) -> None:
+        """The topmost of what changed; once that is painted, or nobody can see it, the next."""
+        self._changed &= self.viewport().rect()
+        if self._changed.isEmpty():
+            return
+        band = QRect(0, self._changed.boundingRect().top(), self.viewport().width(), BAND)
+        self.viewport().update(self._changed & band)
+        self._changed -= band
+        self._next_band.start(UNSEEN_MS)
 
     def drawBranches(
         self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex

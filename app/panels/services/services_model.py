@@ -117,7 +117,8 @@ def instance_columns() -> Sequence[Column[InstanceRow]]:
 
 
 def service_columns() -> Sequence[Column[ServiceRow]]:
-    across: Column[ServiceRow] = Column("", lambda _: "", tooltip=_strategy_tooltip)
+    # All of these look as the last one does, so that all are painted when that changes; each paints its part of it.
+    across: Column[ServiceRow] = Column("", lambda _: "", spans=_strategy, tooltip=_strategy_tooltip)
     return (
         Column("", lambda row: row.name, face="small", spans=_service_name, tooltip=_service_tooltip),
         Column(

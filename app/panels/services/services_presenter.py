@@ -1,6 +1,6 @@
 """Keeps the Services panel true to the stream, and carries out what the user asks of it.
 
-What changes a status is shown at once; figures alone at most four times a second. What was asked for is shown as under
+What changes a status is shown at once; figures alone at most twice a second. What was asked for is shown as under
 way until the stream shows what came of it.
 """
 
@@ -28,7 +28,7 @@ from embedded_services.client.control_client import Action
 from embedded_services.client.errors import ControlError
 from embedded_services.common.clock import Clock, SystemClock
 
-FIGURES_MS: Final = 250
+FIGURES_MS: Final = 500
 SECOND_MS: Final = 1000
 JOURNAL_ROWS: Final = 500
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QImage, QPaintEvent, QRegion
 from pytestqt.qtbot import QtBot
 
 from app.qt.columns import Column, Role
@@ -12,7 +12,8 @@ from app.qt.row_filter import RowFilter
 from app.qt.row_table_model import RowTableModel
 from app.qt.row_tree_model import RowTreeModel
 from app.qt.theme import theme
-from app.widgets.row_view import RowView
+from app.widgets.row_view import BAND, RowView
+from tests.helpers.qt import eventually, settle
 
 
 @dataclass(frozen=True)
@@ -125,3 +126,44 @@ def test_rows_have_the_design_s_heights(tree: tuple[RowView, RowTreeModel[str, R
     view, model = tree
     assert view.visualRect(model.index_of_group("user")).height() == 40
     assert view.visualRect(model.index_of_member("user-1")).height() == 32
+
+
+class Painted(QObject):
+    """The areas of each painting of a view's rows."""
+
+    def __init__(self, view: RowView) -> None:
+        super().__init__(view)
+        self.areas: list[QRegion] = []
+        view.viewport().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.areas.append(QRegion(event.region()))
+        return False
+
+
+async def test_many_changed_rows_are_painted_a_few_a_turn(qtbot: QtBot) -> None:
+    view = RowView(COLUMNS, name="Instances")
+    qtbot.addWidget(view)
+    model = RowTableModel(COLUMNS, key=lambda row: row.key, parent=view)
+    model.apply([Row(f"user-{number}") for number in range(12)])
+    view.setModel(model)
+    view.resize(500, 500)
+    view.show()
+    await eventually(view.isVisible)
+    settle()
+    painted = Painted(view)
+    model.apply([Row(f"user-{number}", "frozen") for number in range(12)])
+    rows = QRegion()
+    for number in range(12):
+        rows += view.visualRect(model.index(number, 0)) | view.visualRect(model.index(number, 1))
+
+    def missing() -> QRegion:
+        left = QRegion(rows)
+        for area in painted.areas:
+            left -= area
+        return left
+
+    await eventually(lambda: missing().isEmpty())
+    assert max(area.boundingRect().height() for area in painted.areas) <= BAND
+    assert len(painted.areas) > 3
