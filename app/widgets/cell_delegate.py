@@ -1,6 +1,6 @@
 """Paints one cell from its `Look`: lamp, toned text, sparkline. Panels subclass it only for cells of their own kind."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QTreeView,
 )
 
-from app.qt.columns import Look, Role, Span
+from app.qt.columns import Look, Role
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
 from app.qt.tokens import Face, Tone
@@ -143,7 +143,7 @@ class CellDelegate(QStyledItemDelegate):
                 break
 
 
-@lru_cache(maxsize=None)
+@cache
 def _measures(face: Face, strong: bool) -> tuple[QFont, QFontMetricsF, float]:
     """The font, its metrics, and how far below a line's middle its baseline is. The same in every theme."""
     font = QFont(theme().font(face))
