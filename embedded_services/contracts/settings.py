@@ -163,6 +163,7 @@ class GatewaySettings(Request, frozen=True):
     A client may take `header_timeout_s` for a head, pause `body_idle_s` in a body, take nothing of an answer for
     `send_idle_s`, and keep an unused connection for `keep_alive_s`. `X-Forwarded-For` is believed only from
     `trusted_proxies` (addresses or networks). `traces_per_s` requests a second are recorded with every detail.
+    `fast_path` serves plain requests without aiohttp, on connections that begin from then on.
     """
 
     body_limit: Annotated[int, Meta(ge=1024, le=1 << 30, extra_json_schema={"x-unit": "bytes"})] = (
@@ -175,6 +176,7 @@ class GatewaySettings(Request, frozen=True):
     keep_alive_s: Seconds = 75.0
     trusted_proxies: Annotated[list[Annotated[str, Meta(max_length=60)]], Meta(max_length=100)] = []
     traces_per_s: Annotated[int, Meta(ge=0, le=10_000, extra_json_schema={"x-unit": "1/s"})] = 100
+    fast_path: bool = True
 
 
 class Settings(Request, frozen=True):

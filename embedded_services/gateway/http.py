@@ -25,6 +25,11 @@ class Headers:
         self.pairs = pairs
         self._first = {_lower[name]: value for name, value in reversed(pairs)}
 
+    @property
+    def repeats(self) -> bool:
+        """Whether any field is there more than once."""
+        return len(self._first) != len(self.pairs)
+
     def get(self, name: bytes) -> bytes | None:
         """The value of a field, the first one if there are several; `name` is lower case."""
         return self._first.get(name)
@@ -59,11 +64,26 @@ class NoBody:
 NO_BODY: Final = NoBody()
 
 
+class WholeBody:
+    """A body that came before its request was looked at."""
+
+    __slots__ = ("_unread", "data", "length")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = self._unread = data
+        self.length: int | None = len(data)
+
+    async def read(self) -> bytes:
+        piece, self._unread = self._unread, b""
+        return piece
+
+
 @dataclass(slots=True)
 class Request:
     """`target` is what the request line said; `path` and `query` are its parts, still encoded, without the `?`.
 
-    `client` is the address of the other end of the connection.
+    `client` is the address of the other end of the connection. `upgrade` is the protocol that the client would rather
+    speak on this connection, which the server can hand over to it.
     """
 
     method: str
@@ -73,6 +93,7 @@ class Request:
     headers: Headers
     client: str
     body: Body = NO_BODY
+    upgrade: bytes | None = None
 
 
 @dataclass(slots=True)

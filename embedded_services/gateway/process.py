@@ -25,8 +25,6 @@ from embedded_services.gateway.server import GatewayServer
 from embedded_services.gateway.telemetry import Telemetry
 from embedded_services.upstream.client import UpstreamClient
 
-DRAIN_S: Final = 0.5
-"""aiohttp waits as long for a request to end, and once more for its task to."""
 _FILES: Final = 16_384
 _BACKLOG: Final = 2048
 
@@ -81,13 +79,13 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
         context.link.report(lambda: telemetry.beat(clock.monotonic()))
         tasks.spawn(request_log.run(), "request log")
         tasks.spawn(_tidy(gateway, clock), "tidy")
-        server = GatewayServer(gateway)
-        listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
         try:
-            yield
-        finally:
-            listener.close()
-            server.pre_shutdown()
-            await server.shutdown(DRAIN_S)
+            async with GatewayServer(gateway, clock) as server:
+                listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
+                try:
+                    yield
+                finally:
+                    listener.close()
             await listener.wait_closed()
+        finally:
             await request_log.flush()

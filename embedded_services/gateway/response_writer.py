@@ -6,10 +6,7 @@ no client can mistake for the end of the body.
 
 import asyncio
 from http import HTTPStatus
-from typing import Final
-
-from aiohttp import web
-from aiohttp.http import HttpVersion11
+from typing import Final, Protocol
 
 from embedded_services.common.platform import reset
 from embedded_services.common.write_batch import WriteBatch
@@ -20,110 +17,118 @@ from embedded_services.upstream.messages import BodyStream
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus
 }
-_NEVER_A_BODY: Final = frozenset({204, 304})
+_NEVER_A_BODY: Final = frozenset({101, 204, 304})
 
 
-class Answer:
-    """What aiohttp's protocol asks of a response: `prepare`, `write_eof` and `keep_alive`, and no more."""
+class Recipient(Protocol):
+    """The client, as far as writing to it goes."""
 
-    __slots__ = ("_raw", "_response", "_writes", "keep_alive")
-
-    def __init__(
-        self, raw: web.BaseRequest, response: Response, writes: WriteBatch, *, last: bool = False
-    ) -> None:
-        """`last`: the connection ends after this answer, whatever the client asked for."""
-        self._writes = writes
-        self._raw = raw
-        self._response = response
-        self.keep_alive = not last and raw.keep_alive and raw.content.is_eof()
-
-    async def prepare(self, _: web.BaseRequest) -> None:
-        """Head and body go together in `write_eof`."""
-
-    async def write_eof(self, _: bytes = b"") -> None:
-        """Raises ConnectionError when the client is gone or must be told by the end of the connection."""
-        response = self._response
-        note = "the client left"
-        try:
-            if isinstance(response.body, bytes):
-                await self._write_whole(response.body)
-            else:
-                await self._write_stream(response.body)
-            note = ""
-        except ApiError as error:  # of the instance, or of the client's own body that is still coming
-            note = error.message
-            raise ConnectionResetError(note) from error
-        except ClientLeftError as error:
-            raise ConnectionResetError(note) from error
-        finally:
-            if not isinstance(response.body, bytes):
-                response.body.close()
-            if response.finished is not None:
-                response.finished(note)
-
-    async def _write_whole(self, body: bytes) -> None:
-        length = self._response.length
-        head = self._head(len(body) if length is None else length)
-        message = head if self._silent else head + body
-        if self.keep_alive:
-            self._writes.write(self._open_transport(), message)
-        else:
-            self._writes.flush()
-            self._send(message)  # at once: the end of the connection would overtake a batch
-        if self._raw.protocol.writing_paused:
-            await self._raw.writer.drain()
-
-    async def _write_stream(self, body: BodyStream) -> None:
-        raw, length = self._raw, self._response.length
-        self._writes.flush()
-        self._send(self._head(length))
-        if self._silent:
-            return
-        is_11 = raw.version >= HttpVersion11
-        chunked = length is None and is_11
-        try:
-            async for piece in body:
-                self._send(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-                if raw.protocol.writing_paused:
-                    await raw.writer.drain()
-        except (ApiError, ClientLeftError, asyncio.CancelledError):
-            if length is None and not is_11 and raw.transport is not None:
-                reset(raw.transport)  # an orderly end would say that this was all
-            raise
-        if chunked:
-            self._send(b"0\r\n\r\n")
-
-    def _open_transport(self) -> asyncio.Transport:
-        transport = self._raw.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client left")
-        return transport
-
-    def _send(self, data: bytes) -> None:
-        self._open_transport().write(data)
+    head_only: bool
+    """It asked with HEAD."""
+    is_11: bool
+    """It speaks HTTP/1.1."""
+    keep_alive: bool
+    """Whether the connection goes on after the response; cleared when only its end can tell where the body ends."""
 
     @property
-    def _silent(self) -> bool:
-        """Whether the head is all there is to send."""
-        return self._raw.method == "HEAD" or self._response.status in _NEVER_A_BODY
+    def transport(self) -> asyncio.Transport | None:
+        """None once the client is gone."""
+        ...
 
-    def _head(self, length: int | None) -> bytes:
-        """Status line and fields. A length that HTTP/1.0 cannot tell is told by the end of the connection."""
-        response = self._response
-        is_11 = self._raw.version >= HttpVersion11
-        lines = [
-            _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d " % response.status,
-            *map(b": ".join, response.headers),
-        ]
-        if response.status not in _NEVER_A_BODY:
-            if length is not None:
-                lines.append(b"Content-Length: %d" % length)
-            elif is_11:
-                lines.append(b"Transfer-Encoding: chunked")
-            else:
-                self.keep_alive = False
-        if not self.keep_alive:
-            lines.append(b"Connection: close")
-        elif not is_11:
-            lines.append(b"Connection: keep-alive")
-        return b"\r\n".join((*lines, b"", b""))
+    @property
+    def writing_paused(self) -> bool: ...
+
+    async def drain(self) -> None:
+        """Wait until the client takes more."""
+        ...
+
+
+async def deliver(response: Response, recipient: Recipient, writes: WriteBatch) -> None:
+    """Hand the whole response to the network, and tell it that it is done with. Raises ConnectionError when the client is
+    gone or must be told by the end of the connection."""
+    body = response.body
+    note = "the client left"
+    try:
+        if isinstance(body, bytes):
+            _write_whole(response, body, recipient, writes)
+            if recipient.writing_paused:
+                await recipient.drain()
+        else:
+            writes.flush()
+            await _write_stream(response, body, recipient)
+        note = ""
+    except ApiError as error:  # of the instance, or of the client's own body that is still coming
+        note = error.message
+        raise ConnectionResetError(note) from error
+    except ClientLeftError as error:
+        raise ConnectionResetError(note) from error
+    finally:
+        if not isinstance(body, bytes):
+            body.close()
+        if response.finished is not None:
+            response.finished(note)
+
+
+def _write_whole(response: Response, body: bytes, recipient: Recipient, writes: WriteBatch) -> None:
+    length = response.length
+    message = _head(response, len(body) if length is None else length, recipient)
+    if body and not _is_silent(response, recipient):
+        message += body
+    transport = _open(recipient)
+    if recipient.keep_alive:
+        writes.write(transport, message)
+    else:
+        writes.flush()
+        transport.write(message)  # at once: the end of the connection would overtake a batch
+
+
+async def _write_stream(response: Response, body: BodyStream, recipient: Recipient) -> None:
+    length = response.length
+    _open(recipient).write(_head(response, length, recipient))
+    if _is_silent(response, recipient):
+        return
+    chunked = length is None and recipient.is_11
+    try:
+        async for piece in body:
+            _open(recipient).write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            if recipient.writing_paused:
+                await recipient.drain()
+    except (ApiError, ClientLeftError, asyncio.CancelledError):
+        if length is None and not recipient.is_11 and recipient.transport is not None:
+            reset(recipient.transport)  # an orderly end would say that this was all
+        raise
+    if chunked:
+        _open(recipient).write(b"0\r\n\r\n")
+
+
+def _open(recipient: Recipient) -> asyncio.Transport:
+    transport = recipient.transport
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("the client left")
+    return transport
+
+
+def _is_silent(response: Response, recipient: Recipient) -> bool:
+    """Whether the head is all there is to send."""
+    return recipient.head_only or response.status in _NEVER_A_BODY
+
+
+def _head(response: Response, length: int | None, recipient: Recipient) -> bytes:
+    """Status line and fields. A length that HTTP/1.0 cannot tell is told by the end of the connection."""
+    lines = [
+        _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d " % response.status,
+        *map(b": ".join, response.headers),
+    ]
+    if response.status not in _NEVER_A_BODY:
+        if length is not None:
+            lines.append(b"Content-Length: %d" % length)
+        elif recipient.is_11:
+            lines.append(b"Transfer-Encoding: chunked")
+        else:
+            recipient.keep_alive = False
+    if not recipient.keep_alive:
+        lines.append(b"Connection: close")
+    elif not recipient.is_11:
+        lines.append(b"Connection: keep-alive")
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)

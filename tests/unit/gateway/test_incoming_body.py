@@ -6,7 +6,7 @@ from aiohttp import web
 
 from embedded_services.contracts.errors import ApiError
 from embedded_services.gateway.http import ClientLeftError
-from embedded_services.gateway.server import IncomingBody
+from embedded_services.gateway.aiohttp_server import IncomingBody
 
 
 class Raw:
