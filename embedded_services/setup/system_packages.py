@@ -58,7 +58,15 @@ NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
         ("desktop-file-validate", "desktop-file-utils"),
         ("gio", "libglib2.0-bin"),
     ),
-    "benchmarks": (*_WINDOW, ("Xvfb", "xvfb"), ("wrk", "wrk"), ("nginx", "nginx-light")),
+    "benchmarks": (
+        *_WINDOW,
+        ("Xvfb", "xvfb"),
+        ("wrk", "wrk"),
+        ("nginx", "nginx-light"),
+        ("caddy", "caddy"),
+        ("node", "nodejs"),
+        ("npm", "npm"),
+    ),
 }
 """What each profile looks for (a command, or a shared library by its file name), and the package that brings it."""
 

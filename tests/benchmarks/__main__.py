@@ -6,7 +6,7 @@ runs, and where there is a peer the runs alternate, so that both meet the same n
 
 import sys
 
-NAMES = ("system", "window")
+NAMES = ("system", "window", "gateway")
 
 
 def main() -> int:
@@ -18,7 +18,9 @@ def main() -> int:
     import asyncio
     import importlib
     import json
+    import signal
     from pathlib import Path
+    from typing import Any
 
     parser = argparse.ArgumentParser(prog="tests.benchmarks")
     parser.add_argument("name", choices=NAMES)
@@ -29,7 +31,18 @@ def main() -> int:
     parser.add_argument("--install-system", action="store_true", help="install missing system packages first")
     given = parser.parse_args()
     benchmark = importlib.import_module(f"tests.benchmarks.{given.name}")
-    figures = asyncio.run(benchmark.measure(quick=given.quick))
+
+    async def measure() -> Any:
+        # As Ctrl-C does: what was started is ended.
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await benchmark.measure(quick=given.quick)
+
+    try:
+        figures = asyncio.run(measure())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return 130
     for figure in figures:
         print(figure.line())
     if given.json is not None:

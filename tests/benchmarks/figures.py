@@ -1,14 +1,25 @@
-"""A measured figure, its bar, and how it is told."""
+"""A measured figure, its bar, whether it keeps it, and how it is told."""
 
-from collections.abc import Sequence
+import operator
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Final
+
+_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
+    "≥": operator.ge,
+    "≤": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "": operator.eq,
+}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """`readings` are what was measured, in `unit`; their median is the figure. `bar` says what it should keep."""
+    """`readings` are what was measured, in `unit`; their median is the figure. `bar` says what it should keep:
+    `≥ 10`, `< 500 with the window`, or a number that it should be."""
 
     name: str
     unit: str
@@ -20,11 +31,42 @@ class Figure:
     def value(self) -> float:
         return median(self.readings)
 
+    @property
+    def verdict(self) -> str:
+        """`met` or `missed`; empty without a bar."""
+        bar = re.match(r"([≥≤<>]?)\s*([\d.]+)", self.bar)
+        if bar is None:
+            return ""
+        return "met" if _COMPARE[bar[1]](self.value, float(bar[2])) else "missed"
+
     def line(self) -> str:
-        spread = f" ({min(self.readings):.4g} … {max(self.readings):.4g}, n={len(self.readings)})"
-        bar = f"   bar: {self.bar}" if self.bar else ""
+        spread = f" ({_short(min(self.readings))} … {_short(max(self.readings))}, n={len(self.readings)})"
+        bar = f"   bar: {self.bar}: {self.verdict or '?'}" if self.bar else ""
         notes = "".join(f"   {name}: {value}" for name, value in self.notes.items())
-        return f"{self.name:<58} {self.value:>9.4g} {self.unit}{spread}{bar}{notes}"
+        return f"{self.name:<58} {_short(self.value):>9} {self.unit}{spread}{bar}{notes}"
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "value": self.value}
+        return {**asdict(self), "value": self.value, "verdict": self.verdict}
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What could not be measured here, and what to do about it."""
+
+    name: str
+    why: str
+
+    def line(self) -> str:
+        return f"{self.name:<58}   missing: {self.why}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "missing": self.why}
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Of readings that were taken in the same rounds, round by round."""
+    return [a / b for a, b in zip(ours, theirs, strict=True)]
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,27 +1,14 @@
 """The system as a whole: how fast it starts, how little it takes when idle, and what a kill does to it."""
 
 import asyncio
-import socket
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-import jwt
-import msgspec
 
-from embedded_services.contracts.system import Registration
-from embedded_services.contracts.tokens import ALGORITHM, AUDIENCE, ISSUER
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.nginx import nginx, until_open
-from tests.benchmarks.wrk import Load, load
-from tests.helpers.child import demo_settings
-from tests.helpers.system import RunningSystem, running_system
-
-PEER = Path(__file__).parent / "peers" / "plain_aiohttp.py"
+from tests.helpers.system import running_system
 
 
 async def measure(*, quick: bool) -> list[Figure]:
@@ -35,7 +22,6 @@ async def measure(*, quick: bool) -> list[Figure]:
             *await idle(root / "start", 5.0 if quick else 20.0),
             *await kills(root / "start", 5 if quick else 20),
             await orders(root / "start", runs),
-            *await against_plain_proxy(root / "proxy", runs),
         ]
 
 
@@ -150,89 +136,3 @@ async def orders(workspace: Path, runs: int) -> Figure:
             await asyncio.gather(*(place(25) for _ in range(16)))
             rates.append(400 / (time.perf_counter() - began))
     return Figure("orders through the gateway, 16 clients (httpx-bound)", "/s", rates)
-
-
-async def against_plain_proxy(root: Path, runs: int) -> list[Figure]:
-    """The gateway with every feature on, and a plain aiohttp proxy, before the same nginx, taking turns."""
-    ports = [free_port(), free_port()]
-    async with (
-        nginx(root / "nginx", ports),
-        proxied(root / "ws", ports) as (url, headers),
-        plain(ports) as peer,
-    ):
-        ours: list[Load] = []
-        theirs: list[Load] = []
-        for _ in range(runs):
-            ours.append(await load(f"{url}/api/products/prod1", headers=headers))
-            theirs.append(await load(f"{peer}/api/products/prod1"))
-    ratios = [a.rate / b.rate for a, b in zip(ours, theirs, strict=True)]
-    return [
-        Figure(
-            "gateway, every feature on, wrk -c64",
-            "/s",
-            [x.rate for x in ours],
-            "",
-            {"bad": sum(x.bad for x in ours)},
-        ),
-        Figure(
-            "plain aiohttp proxy, wrk -c64",
-            "/s",
-            [x.rate for x in theirs],
-            "",
-            {"bad": sum(x.bad for x in theirs)},
-        ),
-        Figure("gateway ÷ plain aiohttp proxy", "×", ratios),
-        Figure("gateway p99 at -c64", "ms", [x.p99 for x in ours]),
-    ]
-
-
-@asynccontextmanager
-async def proxied(workspace: Path, ports: list[int]) -> AsyncIterator[tuple[str, dict[str, str]]]:
-    """Our gateway before upstreams that registered themselves, with a token that it accepts."""
-    settings = demo_settings()
-    services = {n: msgspec.structs.replace(s, replicas=0) for n, s in settings.services.items()}
-    limits = msgspec.structs.replace(settings.limits, limit=1_000_000_000)
-    workspace.mkdir(parents=True)
-    (workspace / "workspace.json").write_bytes(
-        msgspec.json.encode(msgspec.structs.replace(settings, services=services, limits=limits))
-    )
-    async with running_system(workspace) as system:
-        for number, port in enumerate(ports):
-            await system.control.register(
-                "order",
-                f"nginx-{number}",
-                Registration(host="127.0.0.1", port=port, ttl=3600, health_path="/"),
-            )
-            await system.until_healthy(f"nginx-{number}")
-        yield system.ready.gateway, {"Authorization": f"Bearer {token_for(system)}"}
-
-
-def token_for(system: RunningSystem) -> str:
-    secret = (Path(system.ready.workspace) / "jwt-secret").read_text()
-    now = int(time.time())
-    claims = {
-        "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 3600, "sub": "usr_demo", "id": "usr_demo",
-        "role": "customer", "email": "demo@faultdeck.local", "name": "Demo",
-    }  # fmt: skip
-    return jwt.encode(claims, secret, algorithm=ALGORITHM)
-
-
-@asynccontextmanager
-async def plain(ports: list[int]) -> AsyncIterator[str]:
-    own = free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(PEER), str(own), *(f"http://127.0.0.1:{port}" for port in ports)
-    )
-    try:
-        await until_open(own)
-        yield f"http://127.0.0.1:{own}"
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

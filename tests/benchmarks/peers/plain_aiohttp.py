@@ -11,6 +11,7 @@ import uvloop
 from aiohttp import ClientSession, TCPConnector, web
 
 UPSTREAMS = itertools.cycle(sys.argv[2:])
+OWN = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 SESSION = web.AppKey("session", ClientSession)
 
 
@@ -24,7 +25,8 @@ async def forward(request: web.Request) -> web.StreamResponse:
     async with request.app[SESSION].request(
         request.method, next(UPSTREAMS) + request.path_qs.removeprefix("/api"), headers=request.headers
     ) as answer:
-        return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
+        headers = {name: value for name, value in answer.headers.items() if name.lower() not in OWN}
+        return web.Response(status=answer.status, body=await answer.read(), headers=headers)
 
 
 if __name__ == "__main__":
