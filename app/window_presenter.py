@@ -12,7 +12,6 @@ from app.frame.status_words import ago, pill_of
 from app.frame.timeline import LINES
 from app.main_window import MainWindow
 from app.qt.throttle import Throttle
-from embedded_services.common.clock import Clock, SystemClock
 from embedded_services.contracts.instances import Change
 
 _AGE_MS = 1000
@@ -22,15 +21,14 @@ _CHAINED = 400
 class WindowPresenter(QObject):
     """Lives as long as the window."""
 
-    def __init__(self, window: MainWindow, session: Session, clock: Clock | None = None) -> None:
+    def __init__(self, window: MainWindow, session: Session) -> None:
         super().__init__(window)
         self._window, self._session = window, session
-        self._clock = clock or SystemClock()
         self._frame = Throttle(window, self._show)
         self._journal = Throttle(window, self._show_journal)
         self._aging = QTimer(self)
         self._aging.setInterval(_AGE_MS)
-        self._aging.timeout.connect(self._frame.poke)
+        self._aging.timeout.connect(session.feed.grow_older)
         feed, backend = session.feed, session.backend
         leave = [
             backend.listen(self._on_backend),
@@ -56,12 +54,12 @@ class WindowPresenter(QObject):
 
     def _show(self) -> None:
         window, feed, backend = self._window, self._session.feed, self._session.backend.state
-        now = self._clock.now()
-        window.top_bar.set_pill(pill_of(backend, feed.link, feed.system, now))
+        window.top_bar.set_pill(pill_of(backend, feed.link, feed.system))
         if feed.system is not None:
             window.top_bar.set_name(feed.system.name)
         self._show_switch()
-        self._show_contact(now)
+        self._show_contact()
+        self._age()
         self._show_state()
         processes = list(feed.rows(PROCESSES).values())
         window.system_page.show_system(feed.system, processes, is_live=feed.link.is_live)
@@ -80,19 +78,27 @@ class WindowPresenter(QObject):
             locked=locked,
         )
 
-    def _show_contact(self, now: float) -> None:
+    def _show_contact(self) -> None:
         """Lost contact says so, and for how long; not while that is what a start or a stop brings with it."""
         link, phase = self._session.feed.link, self._session.backend.state.phase
         lost = phase is Phase.RUNNING and not link.is_live and link.last_reading is not None
-        if lost and link.last_reading is not None:
-            age = ago(now - link.last_reading)
+        if lost:
             text = tr(
-                "No contact with the control plane: {why}. Values are {age} old.", why=link.reason, age=age
+                "No contact with the control plane: {why}. Values are {age} old.",
+                why=link.reason,
+                age=ago(link.age_s),
             )
             self._window.top_bar.set_message(text)
-            self._aging.start()
         else:
             self._window.top_bar.set_message("")
+
+    def _age(self) -> None:
+        """Let what was last read grow older while nothing newer comes."""
+        link = self._session.feed.link
+        is_aging = not link.is_live and link.last_reading is not None
+        if is_aging and not self._aging.isActive():
+            self._aging.start()
+        elif not is_aging:
             self._aging.stop()
 
     def _show_state(self) -> None:

@@ -23,7 +23,7 @@ import msgspec
 
 from app.core.link import Link
 from app.core.listeners import Listeners
-from embedded_services.client.stream_client import Connection, News, StreamClient
+from embedded_services.client.stream_client import Connection, News, StreamClient, StreamOptions
 from embedded_services.common.clock import Clock, SystemClock
 from embedded_services.contracts.gateway import (
     Decision,
@@ -83,6 +83,10 @@ STATES: Final[tuple[Topic[Any], ...]] = (
 )
 EVENTS: Final[tuple[Topic[Any], ...]] = (JOURNAL, REQUESTS, LOGS, PICKS, DECISIONS)
 KEPT_EVENTS: Final = 5_000
+FOLLOWING: Final = StreamOptions(silence_s=1.0)
+"""A frozen control plane shows within a second. News comes several times a second (the health checks alone), so that
+pings are rare; one that is not answered within 0.3 s after 0.7 s without news is what it takes to lose contact.
+"""
 
 
 class Tail(Generic[T]):
@@ -153,7 +157,7 @@ class Feed:
         return leave_all
 
     def listen_link(self, call: Callable[[], None]) -> Callable[[], None]:
-        """Call `call` when contact is lost or found; returns what ends that."""
+        """Call `call` when contact is lost or found, and as what is shown meanwhile ages; returns what ends that."""
         return self._link_listeners.join(call)
 
     # --- following ------------------------------------------------------------------------------------------------
@@ -164,7 +168,7 @@ class Feed:
             tail.restart()
         stream = StreamClient(
             control_url, token, [topic.name for topic in (*STATES, *EVENTS)],
-            on_connection=self.connection_changed, clock=self._clock,
+            on_connection=self.connection_changed, options=FOLLOWING, clock=self._clock,
         )  # fmt: skip
         try:
             async with stream:
@@ -231,7 +235,14 @@ class Feed:
                 log.warning("%s %s from the control plane cannot be read: %s", topic, key, error)
         return typed
 
+    def grow_older(self) -> None:
+        """Time has passed. To be called each second while there is no contact."""
+        self._set_link(self.link)
+
     def _set_link(self, link: Link) -> None:
+        is_old = not link.is_live and link.last_reading is not None
+        age_s = max(0, int(self._clock.now() - link.last_reading)) if is_old and link.last_reading else 0
+        link = replace(link, age_s=age_s)
         if link != self.link:
             self.link = link
             self._link_listeners.tell()

@@ -1,4 +1,4 @@
-"""What the top bar says of the system as a whole: `(backend, link, system, now) → pill and buttons`. Pure.
+"""What the top bar says of the system as a whole: `(backend, link, system) → pill and buttons`. Pure.
 
 The order matters: what the window itself does (starting, stopping) comes first, then whether it can see the system at
 all, then what the system says of itself. Nothing is called healthy that is not known to be, now.
@@ -22,7 +22,7 @@ class Pill:
     why: str = ""
 
 
-def pill_of(backend: BackendState, link: Link, system: System | None, now: float) -> Pill:
+def pill_of(backend: BackendState, link: Link, system: System | None) -> Pill:
     figure = f"{system.healthy}/{system.total}" if system else ""
     match backend.phase:
         case Phase.STOPPED:
@@ -34,12 +34,12 @@ def pill_of(backend: BackendState, link: Link, system: System | None, now: float
         case Phase.STARTING if not link.is_live:
             return Pill("starting", tr("starting"), why=str(backend.message or ""))
         case _:
-            return _seen(link, system, now, figure)
+            return _seen(link, system, figure)
 
 
-def _seen(link: Link, system: System | None, now: float, figure: str) -> Pill:
+def _seen(link: Link, system: System | None, figure: str) -> Pill:
     if not link.is_live or system is None:
-        age = ago(now - link.last_reading) if link.last_reading else ""
+        age = ago(link.age_s) if link.last_reading and not link.is_live else ""
         return Pill("unknown", tr("no contact"), age, link.reason)
     match system.status:
         case SystemStatus.HEALTHY:

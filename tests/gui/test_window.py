@@ -94,7 +94,7 @@ async def test_without_contact_nothing_looks_healthy(workspace: Path, settings: 
         window, pid = application.window, control_pid(application)
         os.kill(pid, signal.SIGSTOP)
         try:
-            await eventually(lambda: window.top_bar.pill.status == "unknown", 10)
+            await eventually(lambda: window.top_bar.pill.status == "unknown", 2.0)
             assert any("No contact with the control plane" in text for text in texts(window.top_bar))
             image = window.grab().toImage()
             green = theme().color("ok")

@@ -130,7 +130,7 @@ class ServicesPresenter(QObject):
             instances=feed.rows(INSTANCES),
             processes=feed.rows(PROCESSES),
             now=read_at,
-            age_s=None if link.is_live else now - read_at,
+            age_s=None if link.is_live else link.age_s,
         )
 
     def _show_journal(self) -> None:

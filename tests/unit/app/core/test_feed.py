@@ -124,6 +124,15 @@ class TestLink:
         assert (feed.link.last_reading, feed.link.reason) == (105.0, "the control plane fell silent")
         assert list(feed.rows(INSTANCES)) == ["user-1"], "what was known stays, as old"
         assert told == [True, False]
+        assert feed.link.age_s == 2
+        clock.at = 109.9
+        feed.grow_older()
+        assert feed.link.age_s == 4
+        assert told == [True, False, False], "whoever shows the age is told"
+        feed.grow_older()
+        assert len(told) == 3
+        feed.connection_changed(Connection(True, 110.0))
+        assert feed.link.age_s == 0
 
     def test_a_stopped_system_is_forgotten(self) -> None:
         feed = Feed()
