@@ -9,13 +9,15 @@ from PySide6.QtGui import QFont, QFontMetricsF, QMouseEvent, QPainter, QPaintEve
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.language import tr
-from app.frame.chains import Chain
+from app.core.reasons import in_short
+from app.core.statuses import status_word
+from app.frame.chains import Chain, Step
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 from app.widgets.label import Label
 from app.widgets.shapes import draw_status
-from embedded_services.contracts.instances import Change, Status
+from embedded_services.contracts.instances import Status
 
 LINES: Final = 3
 _LINE: Final = 24
@@ -92,16 +94,14 @@ class _Lines(QWidget):
         at = time.strftime("%H:%M:%S", time.localtime(chain.at))
         left = line.left() + _text(painter, line, line.left(), at, colors.font("body"), "text_muted") + 16
         left += _text(painter, line, left, _subject(chain), colors.font("strong"), "text") + 12
-        for number, change in enumerate(chain.changes):
+        for number, step in enumerate(chain.steps):
             if number:
                 arrow = QRectF(left, line.center().y() - 7, 14, 14)
                 draw_icon(painter, arrow, "arrow-right", colors.color("text_muted"))
                 left += 26
-            draw_status(painter, QRectF(left, line.center().y() - 5, 10, 10), change.after or "stopped")
+            draw_status(painter, QRectF(left, line.center().y() - 5, 10, 10), _lamp(step))
             left += 18
-            left += (
-                _text(painter, line, left, _step(chain, change), colors.font("body"), "text_secondary") + 12
-            )
+            left += _text(painter, line, left, _said(chain, step), colors.font("body"), "text_secondary") + 12
             if left > line.right():
                 break
 
@@ -110,12 +110,24 @@ def _subject(chain: Chain) -> str:
     return chain.instances[0] if len(chain.instances) == 1 else tr("start of the system")
 
 
-def _step(chain: Chain, change: Change) -> str:
-    word = change.after.value if change.after else tr("gone")
+def _lamp(step: Step) -> str:
+    """A status that stays is not shown twice: what came of it is that the instance left the rotation, or did not."""
+    if step.is_more:
+        return "healthy" if step.change.in_rotation else "unhealthy"
+    return step.change.after or "stopped"
+
+
+def _said(chain: Chain, step: Step) -> str:
+    change = step.change
+    status = change.after.value if change.after else ""
+    word = status_word(status).lower() if status else tr("gone")
     if len(chain.instances) == 1:
-        if change.reason.startswith(word):
-            return change.reason
-        return f"{word}: {change.reason}" if change.reason else word
+        if step.times > 1:
+            word = tr("{word} {n} times", word=word, n=step.times)
+        if step.is_more:
+            word = tr("in rotation") if change.in_rotation else tr("out of rotation")
+        why = in_short(status, change.reason)
+        return f"{word}: {why}" if why else word
     if change.after is Status.HEALTHY:
         took = f"{chain.until - chain.at:.1f}"
         return tr("{n} of {total} healthy in {s} s", n=len(chain.ended), total=len(chain.instances), s=took)
@@ -123,7 +135,7 @@ def _step(chain: Chain, change: Change) -> str:
 
 
 def _words(chain: Chain) -> str:
-    return f"{_subject(chain)}: " + ", ".join(_step(chain, change) for change in chain.changes)
+    return f"{_subject(chain)}: " + ", ".join(_said(chain, step) for step in chain.steps)
 
 
 def _text(painter: QPainter, line: QRectF, left: float, text: str, font: QFont, tone: Tone) -> float:

@@ -8,10 +8,10 @@ from PySide6.QtWidgets import QWidget
 
 from app.core import figures
 from app.core.language import tr
+from app.core.statuses import status_word
 from app.panels.services.instance_actions import ActionKey, cure, possible, says, words
 from app.panels.services.journal_model import JournalRow
 from app.panels.services.services_rows import InstanceRow, check_words
-from app.panels.services.status_words import status_word
 from app.panels.services.story import Story
 from app.qt.tokens import Tone
 from app.widgets.button import Button, IconButton, Kind

@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject
 
 from app.core import figures
 from app.core.language import tr
+from app.core.statuses import status_word
 from app.panels.services.services_model import tone_of
-from app.panels.services.status_words import status_word
 from app.qt.columns import Column, Span
 from app.qt.row_table_model import RowTableModel
 from embedded_services.contracts.instances import Change

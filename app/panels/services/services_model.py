@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject
 
 from app.core import figures
 from app.core.language import tr
+from app.core.statuses import status_word
 from app.panels.services.instance_actions import is_action, words
 from app.panels.services.services_rows import InstanceRow, ServiceRow
-from app.panels.services.status_words import status_word
 from app.qt.columns import Column, Span
 from app.qt.row_tree_model import RowTreeModel
 from app.qt.tokens import Tone, load_tokens

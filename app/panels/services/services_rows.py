@@ -9,8 +9,10 @@ from typing import Final, get_args
 
 from app.core import figures
 from app.core.language import tr
+from app.core.reasons import in_short
+from app.core.statuses import status_word
 from app.panels.services.readings import Readings
-from app.panels.services.status_words import status_word, strategy_word
+from app.panels.services.strategy_words import strategy_word
 from embedded_services.contracts.instances import Instance, LastCheck
 from embedded_services.contracts.settings import Replicas
 from embedded_services.contracts.system import Process, Service
@@ -192,16 +194,11 @@ def _why(instance: Instance, total: int, rotating: int, sources: Sources) -> str
         return tr("last reading {ago}", ago=figures.ago(sources.age_s))
     check = instance.last_check
     if instance.status != "healthy" or check is None or not check.ok:
-        return _without(instance.status.value, instance.reason)
+        return in_short(instance.status.value, instance.reason)
     if rotating == 1 and instance.in_rotation and total > 1:
         return tr("takes all {service} traffic", service=instance.service)
     age = sources.now - check.at
     return tr("checked {ago}", ago=figures.ago(age if age >= FRESH_S else 0.0))
-
-
-def _without(status: str, reason: str) -> str:
-    """The reason without the status that already stands before it: `frozen; 3 checks …` → `3 checks …`."""
-    return reason[len(status) :].lstrip(" ;:,") if reason.startswith(status) else reason
 
 
 def _service_row(

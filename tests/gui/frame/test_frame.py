@@ -8,7 +8,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.frame.chains import Chain
+from app.frame.chains import Chain, Step
 from app.frame.command_palette import CommandPalette, matching
 from app.frame.inspector import Inspector
 from app.frame.rail import Rail, RailButton
@@ -139,14 +139,14 @@ def test_a_click_in_the_timeline_asks_for_its_instance(qtbot: QtBot) -> None:
         seq=1, at=0.0, instance="payment-2", service="payment", incarnation=1, before=Status.HEALTHY,
         after=Status.FROZEN, in_rotation=False, cause="action", reason="frozen by you",
     )  # fmt: skip
-    timeline.show_chains([Chain(["payment-2"], [change], 0.0, 0.0)], 1)
+    timeline.show_chains([Chain(["payment-2"], [Step(change)], 0.0, 0.0)], 1)
     asked: list[str] = []
     timeline.instance_requested.connect(asked.append)
     lines = timeline.findChildren(QWidget)[-1]
     qtbot.mouseClick(lines, LEFT, pos=QPoint(50, 10))
     qtbot.mouseClick(lines, LEFT, pos=QPoint(50, 40))
     assert asked == ["payment-2"]
-    assert lines.accessibleName() == "payment-2: frozen by you"
+    assert lines.accessibleName() == "payment-2: frozen: by you"
 
 
 def test_the_top_bar_starts_stops_and_says_why_it_cannot(qtbot: QtBot) -> None:

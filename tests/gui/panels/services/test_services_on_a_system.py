@@ -88,7 +88,7 @@ async def test_a_frozen_instance_is_found_out_and_thawed(stage: Stage, tmp_path:
         await eventually(lambda: status(panel, "order-1").startswith("Frozen · by you"))
         pid = live.row("order-1").pid
         assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
-        await eventually(lambda: "checks in a row failed" in status(panel, "order-1"))
+        await eventually(lambda: "no reply to" in status(panel, "order-1"))
         assert status(panel, "order") == "1 of 2 in rotation"
         assert status(panel, "order-2") == "Healthy · takes all order traffic"
         cure = button(panel, "order-1", "cure")

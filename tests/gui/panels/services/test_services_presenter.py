@@ -70,7 +70,7 @@ class TestWhatIsShown:
     ) -> None:
         port.tell_instances(frozen("payment-2"))
         port.tell_changes(change(1, "payment-2", Status.HEALTHY, Status.FROZEN, reason="frozen by you"))
-        await eventually(lambda: status(panel, "payment-2").startswith("Frozen · 3 checks in a row failed"))
+        await eventually(lambda: status(panel, "payment-2").startswith("Frozen · no reply to 3 checks"))
         assert status(panel, "payment") == "1 of 2 in rotation"
         assert status(panel, "payment-1") == "Healthy · takes all payment traffic"
         await eventually(lambda: journal(panel) == ["payment-2 healthy  →  frozen frozen by you"])
