@@ -15,6 +15,7 @@ import msgspec
 
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorEnvelope
+from embedded_services.contracts.gateway import LimitClient
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitPatch, LimitSettings
 from embedded_services.contracts.logs import LogEntry
@@ -120,6 +121,22 @@ class ControlClient:
 
     async def patch_limits(self, patch: LimitPatch) -> LimitSettings:
         return await self._call("PATCH", "/v1/limits", LimitSettings, body=patch)
+
+    async def limit_clients(
+        self, *, cursor: str = "", limit: int = 100, q: str = "", limited: bool = False
+    ) -> Page[LimitClient]:
+        """What counts against each client, the one seen last first. `q` is a text that the key contains; `limited` wants
+        only those at their limit."""
+        narrowed = {"q": q, "limited": "true" if limited else ""}
+        return await self._page("/v1/limits/clients", Page[LimitClient], cursor, limit, narrowed)
+
+    async def reset_limit_client(self, key: str) -> None:
+        """Its count starts afresh."""
+        await self._call("DELETE", f"/v1/limits/clients/{_part(key)}", type(None))
+
+    async def reset_limit_clients(self) -> None:
+        """Everybody's count starts afresh."""
+        await self._call("DELETE", "/v1/limits/clients", type(None))
 
     async def requests(self, *, cursor: str = "", limit: int = 100) -> Page[RequestRecord]:
         """Requests through the gateway, newest first."""

@@ -172,13 +172,14 @@ class Decision(Message, frozen=True):
 
 
 class LimitClient(Message, frozen=True):
-    """What is remembered of one client. `reset_at` is when its allowance grows next."""
+    """What is remembered of one client. `reset_at` is when its allowance grows next, null while nothing counts against it;
+    `allowed` and `limited` are totals, which a reset leaves as they are."""
 
     key: str
     count: int
     limit: int
     remaining: int
-    reset_at: Timestamp
+    reset_at: Timestamp | None
     last_at: Timestamp
     last429_at: Timestamp | None
     allowed: int

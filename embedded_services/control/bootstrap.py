@@ -35,6 +35,7 @@ from embedded_services.control.gateway_book import GatewayBook
 from embedded_services.control.hub import Hub, Rows
 from embedded_services.control.launcher import Launcher
 from embedded_services.control.leftovers import end_leftovers, identify
+from embedded_services.control.limit_clients import LimitClients
 from embedded_services.control.log_files import LogFiles
 from embedded_services.control.options import Options
 from embedded_services.control.records import Recorder
@@ -191,6 +192,7 @@ class ControlPlane:
                 requests=self.recorder.ring,
                 logs=self._logs.ring,
                 usage=self._usage,
+                limit_clients=LimitClients(self._agents),
             )
         )
         self.instances.subscribe(self._instance_changed)

@@ -1,6 +1,6 @@
-"""The gateway's rate limit: what makes a client, and what it is told.
+"""The gateway's rate limit: what makes a client, what it is told, and what became of its requests.
 
-Pure but for the limiter's own memory. The fields follow the IETF draft (`RateLimit-Policy`, `RateLimit`); the body of a
+Pure but for its own memory. The fields follow the IETF draft (`RateLimit-Policy`, `RateLimit`); the body of a
 429 is the guide's, in our envelope.
 """
 
@@ -11,6 +11,7 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.limits import LimitSettings
 from embedded_services.gateway.exchange import Identity
 from embedded_services.gateway.http import Headers
+from embedded_services.limits.clients import Clients
 from embedded_services.limits.limiter import Limiter
 from embedded_services.limits.verdict import Verdict
 from embedded_services.upstream.messages import Pairs
@@ -20,9 +21,13 @@ _MAX_KEY: Final = 200
 
 
 class RateLimit:
+    """`changes` counts what may have changed counts besides requests and time: edits and resets."""
+
     def __init__(self, settings: LimitSettings, now: float) -> None:
-        self._settings = settings
+        self.settings = settings
         self.limiter = Limiter(settings, now)
+        self.clients = Clients()
+        self.changes = 0
         self._policy = _policy(settings)
         self._kind, self._field = _key(settings)
 
@@ -33,26 +38,43 @@ class RateLimit:
 
     def apply(self, settings: LimitSettings, now: float) -> None:
         """Put other settings in force. Counts still apply unless clients are told apart in another way."""
-        if settings == self._settings:
+        if settings == self.settings:
             return
-        if settings.key != self._settings.key:
-            self.limiter = Limiter(settings, now)
-        else:
-            self.limiter.apply(settings, now)
-        self._settings = settings
+        if settings.key != self.settings.key:
+            self.limiter.clear()
+            self.clients.forget_all()
+        self.limiter.apply(settings, now)
+        self.settings = settings
+        self.changes += 1
         self._policy = _policy(settings)
         self._kind, self._field = _key(settings)
 
     def key(self, client: str, headers: Headers, identity: Identity | None) -> str:
         """What the request counts for; whoever does not show what clients are told apart by counts by address."""
         if self._kind == "user" and identity is not None:
-            return f"user {identity.user}"
+            return f"user {identity.user[:_MAX_KEY]}"
         if self._kind == "header" and (value := headers.get(self._field)):
             return f"header {value[:_MAX_KEY].decode('latin-1')}"
         return client
 
     def take(self, key: str, now: float) -> Verdict:
-        return self.limiter.take(key, now)
+        """Decide one request, and count it."""
+        verdict = self.limiter.take(key, now)
+        self.clients.count(key, verdict.allowed, now)
+        return verdict
+
+    def reset(self, key: str) -> bool:
+        """This client's count starts afresh; what it did before stays in its totals. False for one that is not known."""
+        self.changes += 1
+        return self.limiter.reset(key) or key in self.clients
+
+    def reset_all(self) -> None:
+        self.changes += 1
+        self.limiter.clear()
+
+    def tidy(self, now: float) -> None:
+        """Give back the memory of clients that are forgotten, a little at a time; to be called about once a second."""
+        self.limiter.tidy(now)
 
     def fields(self, verdict: Verdict) -> Pairs:
         """What every answer says of the client's allowance."""

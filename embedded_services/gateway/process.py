@@ -19,6 +19,7 @@ from embedded_services.contracts.agent import Policies
 from embedded_services.gateway import health, metrics
 from embedded_services.gateway.auth import Authenticator
 from embedded_services.gateway.http import Response
+from embedded_services.gateway.limit_report import LimitReport
 from embedded_services.gateway.pipeline import Gateway
 from embedded_services.gateway.request_log import RequestLog
 from embedded_services.gateway.server import GatewayServer
@@ -33,7 +34,7 @@ async def _tidy(gateway: Gateway, clock: Clock) -> None:
     """Give back the memory of clients that are forgotten, a little at a time, also when nobody asks for anything."""
     while True:
         await clock.sleep(1.0)
-        gateway.rate_limit.limiter.tidy()
+        gateway.rate_limit.tidy(clock.monotonic())
 
 
 @asynccontextmanager
@@ -77,6 +78,11 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
         context.link.on_policies(apply)
         context.link.on_linked(upstream.book.tell_again)
         context.link.report(lambda: telemetry.beat(clock.monotonic()))
+        limits = LimitReport(gateway.rate_limit, clock)
+        context.link.on_linked(limits.tell_again)
+        context.link.report(limits.beat)
+        context.link.on_command("limit-clients", limits.page)
+        context.link.on_command("reset-limits", limits.reset)
         tasks.spawn(request_log.run(), "request log")
         tasks.spawn(_tidy(gateway, clock), "tidy")
         try:

@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from embedded_services.limits.verdict import Rule, Usage, Verdict
+from embedded_services.limits.verdict import Rule, Standing, Usage, Verdict
 
 Window: TypeAlias = tuple[int, int]
 """When it opened (µs), and how many requests it admitted."""
@@ -23,6 +23,11 @@ class FixedWindow:
         opened, count = memory
         age = now_us - opened
         return Usage(count if age < rule.window_us else 0, age)
+
+    def standing(self, memory: Window, rule: Rule, now_us: int) -> Standing:
+        opened, count = memory
+        left_us = opened + rule.window_us - now_us
+        return Standing(count, left_us / 1_000_000) if left_us > 0 else Standing(0, 0.0)
 
     def adopt(self, usage: Usage, rule: Rule, now_us: int) -> Window:  # noqa: ARG002 - as every algorithm
         return now_us - usage.age_us, usage.requests

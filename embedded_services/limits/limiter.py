@@ -13,7 +13,7 @@ from embedded_services.limits.fixed_window import FixedWindow
 from embedded_services.limits.generations import Generations
 from embedded_services.limits.sliding_window import SlidingWindow
 from embedded_services.limits.token_bucket import TokenBucket
-from embedded_services.limits.verdict import Algorithm, Rule, Usage, Verdict
+from embedded_services.limits.verdict import Algorithm, Rule, Standing, Usage, Verdict
 
 ALGORITHMS: Final[dict[wire.Algorithm, Algorithm[Any]]] = {
     wire.Algorithm.FIXED_WINDOW: FixedWindow(),
@@ -44,15 +44,22 @@ class _Book:
         book, depth = before, 1
         while book.before is not None:
             if depth == _MAX_ANCESTORS:
-                book.before = None
+                self._bury(book)
                 break
             book, depth = book.before, depth + 1
+
+    def _bury(self, book: "_Book") -> None:
+        """Forget those before `book`; what they held is freed bit by bit."""
+        before, book.before = book.before, None
+        while before is not None:
+            self.memories.bury(before.memories)
+            before = before.before
 
     def remembered(self, key: str, now_us: int) -> Any | None:
         memory = self.memories.get(key)
         if memory is None and self.before is not None:
             if now_us >= self.before_until:
-                self.before = None
+                self._bury(self)
             elif (usage := self.before.usage(key, now_us)).requests:
                 memory = self.algorithm.adopt(usage, self.rule, now_us)
                 self.memories.put(key, memory, now_us)
@@ -61,6 +68,18 @@ class _Book:
     def usage(self, key: str, now_us: int) -> Usage:
         memory = self.remembered(key, now_us)
         return Usage(0, 0) if memory is None else self.algorithm.usage(memory, self.rule, now_us)
+
+    def forget(self, key: str) -> bool:
+        """Also what the algorithms before counted; says whether anything was remembered."""
+        books, book = [self], self.before
+        while book is not None:
+            books.append(book)
+            book = book.before
+        return sum(one.memories.remove(key) for one in books) > 0
+
+    def clear(self) -> None:
+        self.memories.clear()
+        self._bury(self)
 
 
 class Limiter:
@@ -84,9 +103,20 @@ class Limiter:
             book.memories.put(key, memory, now_us)
         return verdict
 
-    def count(self, key: str, now: float) -> int:
-        """How many requests of this client count now."""
-        return self._book.usage(key, _us(now)).requests
+    def standing(self, key: str, now: float) -> Standing:
+        """What counts against this client now, and when less does. Costs it nothing."""
+        now_us = _us(now)
+        book = self._book
+        memory = book.remembered(key, now_us)
+        return Standing(0, 0.0) if memory is None else book.algorithm.standing(memory, book.rule, now_us)
+
+    def reset(self, key: str) -> bool:
+        """This client's count starts afresh; says whether anything was remembered of it."""
+        return self._book.forget(key)
+
+    def clear(self) -> None:
+        """Everybody's count starts afresh."""
+        self._book.clear()
 
     def apply(self, settings: LimitSettings, now: float) -> None:
         """Put other settings in force, keeping the counts that still apply."""
@@ -95,17 +125,21 @@ class Limiter:
         if settings.algorithm is not self._book.name:
             book = _Book(settings.algorithm, rule, now_us, self._capacity)
             book.follow(self._book, now_us)
+            book.memories.forgotten = self.forgotten
             self._book = book
             return
         if rule.window_us != self._book.rule.window_us:
             self._book.memories.set_lifetime(rule.window_us, now_us)
         self._book.rule = rule
 
-    def tidy(self, count: int = 1000) -> None:
-        """Free memory of what is forgotten, a bounded step; to be called now and then when there is no traffic."""
+    def tidy(self, now: float, count: int = 5000) -> None:
+        """Forget what no longer counts and free its memory, a bounded step; to be called about once a second, so that
+        this happens without traffic too."""
+        self._book.memories.turn(_us(now))
         self._book.memories.reap(count)
 
     def __len__(self) -> int:
+        """How many clients are remembered."""
         return len(self._book.memories)
 
 

@@ -7,7 +7,7 @@ an edit of the window the debt is carried to the new scale, rounded up.
 
 from typing import TypeAlias
 
-from embedded_services.limits.verdict import Rule, Usage, Verdict
+from embedded_services.limits.verdict import Rule, Standing, Usage, Verdict
 
 Bucket: TypeAlias = tuple[int, int, int]
 """When it was reckoned (µs), the debt then, and its scale."""
@@ -28,6 +28,14 @@ class TokenBucket:
 
     def usage(self, memory: Bucket, rule: Rule, now_us: int) -> Usage:
         return Usage(-(-_debt(memory, rule, now_us) // rule.window_us), 0)
+
+    def standing(self, memory: Bucket, rule: Rule, now_us: int) -> Standing:
+        debt, scale = _debt(memory, rule, now_us), rule.window_us
+        if not debt:
+            return Standing(0, 0.0)
+        missing = -(-debt // scale)
+        least = min(missing, rule.limit) - 1  # tokens that are missing once there is one more than now
+        return Standing(missing, -(-(debt - least * scale) // rule.limit) / 1_000_000)
 
     def adopt(self, usage: Usage, rule: Rule, now_us: int) -> Bucket:
         return now_us, usage.requests * rule.window_us, rule.window_us

@@ -30,6 +30,13 @@ class Usage(NamedTuple):
     age_us: int
 
 
+class Standing(NamedTuple):
+    """`requests` count against a client now; it may make one more `reset_s` from now than now (0: none counts)."""
+
+    requests: int
+    reset_s: float
+
+
 M = TypeVar("M")
 
 
@@ -42,6 +49,10 @@ class Algorithm(Protocol[M]):
 
     def usage(self, memory: M, rule: Rule, now_us: int) -> Usage:
         """What counts now."""
+        ...
+
+    def standing(self, memory: M, rule: Rule, now_us: int) -> Standing:
+        """What a look at the client would show; takes nothing."""
         ...
 
     def adopt(self, usage: Usage, rule: Rule, now_us: int) -> M:

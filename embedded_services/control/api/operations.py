@@ -7,8 +7,9 @@ import msgspec
 
 from embedded_services.common.ring import Ring
 from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.gateway import LimitClient
 from embedded_services.contracts.instances import Change, Instance
-from embedded_services.contracts.limits import LimitPatch, LimitSettings
+from embedded_services.contracts.limits import LimitClientsQuery, LimitPatch, LimitSettings
 from embedded_services.contracts.logs import LEVELS, LogEntry, LogQuery
 from embedded_services.contracts.settings import ServicePatch, SettingsState
 from embedded_services.contracts.system import (
@@ -25,6 +26,7 @@ from embedded_services.contracts.wire import Page
 from embedded_services.control.actions import NAMES, Actions
 from embedded_services.control.api.paging import newest_first, page_of
 from embedded_services.control.api.table import ActionOptions, Call, Operation, PageQuery
+from embedded_services.control.limit_clients import LimitClients
 from embedded_services.control.settings_store import SettingsStore
 from embedded_services.control.usage import UsageMeter
 from embedded_services.control.views import Views
@@ -47,6 +49,7 @@ class Handlers:
     requests: Ring[RequestRecord]
     logs: Ring[LogEntry]
     usage: UsageMeter
+    limit_clients: LimitClients
 
     async def system(self, _: Call) -> System:
         return self.views.system(await self._processes())
@@ -128,6 +131,15 @@ class Handlers:
 
     async def patch_limits(self, call: Call) -> LimitSettings:
         return self.settings.patch({"limits": _given(call.body)}).settings.limits
+
+    async def list_limit_clients(self, call: Call) -> Page[LimitClient]:
+        return await self.limit_clients.page(call.query)
+
+    async def reset_limit_client(self, call: Call) -> None:
+        await self.limit_clients.reset(call.path["key"])
+
+    async def reset_limit_clients(self, _: Call) -> None:
+        await self.limit_clients.reset_all()
 
 
 def operations(do: Handlers) -> list[Operation]:
@@ -275,6 +287,33 @@ def operations(do: Handlers) -> list[Operation]:
             handler=do.patch_limits,
             response=LimitSettings,
             body=LimitPatch,
+        ),
+        Operation(
+            method="GET",
+            path="/v1/limits/clients",
+            summary="What counts against each client that was seen lately, newest first",
+            handler=do.list_limit_clients,
+            response=Page[LimitClient],
+            query=LimitClientsQuery,
+            errors=("SERVICE_UNAVAILABLE",),
+        ),
+        Operation(
+            method="DELETE",
+            path="/v1/limits/clients",
+            summary="Let every client's count start afresh",
+            handler=do.reset_limit_clients,
+            response=None,
+            status=204,
+            errors=("SERVICE_UNAVAILABLE",),
+        ),
+        Operation(
+            method="DELETE",
+            path="/v1/limits/clients/{key}",
+            summary="Let one client's count start afresh; the key is percent-encoded",
+            handler=do.reset_limit_client,
+            response=None,
+            status=204,
+            errors=("NOT_FOUND", "SERVICE_UNAVAILABLE"),
         ),
     ]
 

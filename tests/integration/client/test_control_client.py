@@ -118,6 +118,20 @@ CALLS: list[tuple[str, Callable[[ControlClient], Awaitable[Any]], Any, Any]] = [
     ("GET /v1/processes?limit=100", lambda c: c.processes(), {"items": []}, None),
     ("GET /v1/limits", lambda c: c.limits(), LIMITS, None),
     ("PATCH /v1/limits", lambda c: c.patch_limits(LimitPatch(limit=5)), LIMITS, {"limit": 5}),
+    ("GET /v1/limits/clients?limit=100", lambda c: c.limit_clients(), {"items": []}, None),
+    (
+        "GET /v1/limits/clients?limit=5&cursor=42&q=user%20a&limited=true",
+        lambda c: c.limit_clients(cursor="42", limit=5, q="user a", limited=True),
+        {"items": []},
+        None,
+    ),
+    (
+        "DELETE /v1/limits/clients/header%20a%2Fb%20%25%3F",
+        lambda c: c.reset_limit_client("header a/b %?"),
+        None,
+        None,
+    ),
+    ("DELETE /v1/limits/clients", lambda c: c.reset_limit_clients(), None, None),
 ]
 
 

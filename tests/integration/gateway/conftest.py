@@ -61,16 +61,21 @@ class Link(AgentLink):
     peers: list[Callable[[Peers], None]]
     policies: list[Callable[[Policies], None]]
     reporters: list[Reporter]
+    commands: dict[str, Callable[[Any], Awaitable[Any]]]
 
     def __init__(self, context: ChildContext) -> None:
         super().__init__(context.spec, context.clock)
         self.peers, self.policies, self.reporters = [], [], []
+        self.commands = {}
 
     def on_peers(self, call: Callable[[Peers], None]) -> None:
         self.peers.append(call)
 
     def on_policies(self, call: Callable[[Policies], None]) -> None:
         self.policies.append(call)
+
+    def on_command(self, name: str, call: Callable[[Any], Awaitable[Any]]) -> None:
+        self.commands[name] = call
 
     def report(self, reporter: Reporter) -> None:
         self.reporters.append(reporter)
@@ -105,8 +110,16 @@ class Running:
             tell(Policies(revision=self.revision, settings=new))
 
     def beat(self) -> Beat | None:
-        (reporter,) = self.link.reporters
-        return reporter()
+        """What is told of requests and calls."""
+        return self.link.reporters[0]()
+
+    def limit_beat(self) -> Beat | None:
+        """What is told of the rate limit."""
+        beats = [beat for report in self.link.reporters[1:] if (beat := report()) and beat.limits is not None]
+        return beats[0] if beats else None
+
+    async def command(self, name: str, argument: Any = None) -> Any:
+        return await self.link.commands[name](argument)
 
     async def ask(self, method: str, target: str, body: bytes = b"", /, **headers: str) -> RawResponse:
         """One request on a connection of its own."""

@@ -92,3 +92,37 @@ async def test_a_refused_request_reaches_nobody_and_is_recorded(start: Start) ->
     assert beat is not None
     assert [(record.status, record.instance) for record in beat.requests] == [(200, "user-1"), (429, None)]
     assert json.loads(json.dumps(beat.requests_seq)) == 2
+
+
+async def test_the_answer_after_an_edit_tells_of_the_new_rule(start: Start) -> None:
+    gateway = await start(user=[RawUpstream()], settings=settings(limits=LimitSettings(limit=100)))
+    assert (await gateway.get("/api/users")).headers["ratelimit"].startswith('"default";r=99;')
+    gateway.apply(settings(limits=LimitSettings(limit=10, window_s=30)))
+    response = await gateway.get("/api/users")
+    assert response.headers["ratelimit-policy"] == '"default";q=10;w=30'
+    assert response.headers["ratelimit"].startswith('"default";r=8;')
+
+
+async def test_what_counts_is_told_and_listed_and_one_client_is_let_off(start: Start) -> None:
+    gateway = await start(
+        user=[RawUpstream()], settings=settings(limits=LimitSettings(limit=2, key="header:X-Key"))
+    )
+    assert (await statuses(gateway, 5, 1, **bearer(), X_Key="a b/c")).count(429) == 3
+    beat = gateway.limit_beat()
+    assert beat is not None
+    assert beat.limits is not None
+    assert (beat.limits.allowed, beat.limits.limited, beat.limits.clients) == (2, 3, 1)
+    assert beat.limit_clients is not None
+    (row,) = beat.limit_clients
+    assert (row.key, row.count, row.remaining, row.allowed, row.limited) == ("header a b/c", 2, 0, 2, 3)
+    assert await gateway.command("reset-limits", "header a b/c") is True
+    assert (await statuses(gateway, 3, 1, **bearer(), X_Key="a b/c")).count(200) == 2
+    (row,) = (await gateway.command("limit-clients", {})).items
+    assert (row.count, row.allowed, row.limited) == (2, 4, 4)
+
+
+async def test_of_a_thousand_of_one_connection_the_limit_passes_also_after_a_reset(start: Start) -> None:
+    gateway = await start(user=[RawUpstream()], settings=settings(limits=LimitSettings(limit=100)))
+    for _ in range(2):
+        assert (await statuses(gateway, 200, 10, **bearer())).count(200) == 100
+        assert await gateway.command("reset-limits") is True

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_services.limits.fixed_window import FixedWindow
-from embedded_services.limits.sliding_window import PARTS, SlidingWindow
+from embedded_services.limits.sliding_window import ENTRY, PARTS, SlidingWindow
 from embedded_services.limits.token_bucket import TokenBucket
 from embedded_services.limits.verdict import Algorithm, Rule, Verdict
 
@@ -70,8 +70,8 @@ def test_sliding_window_remembers_a_bounded_log_whatever_the_limit(limit: int, w
     for wait in waits:
         now += wait
         log, _ = SlidingWindow().take(log, rule, now)
-        assert len(log.entries) <= PARTS + 1
-        assert log.total == sum(entry.requests for entry in log.entries)
+        assert len(log) <= 1 + ENTRY * (PARTS + 1)
+        assert log[0] == sum(log[ENTRY::ENTRY])
 
 
 @given(rules, gaps)
@@ -98,6 +98,27 @@ def test_waiting_until_the_reset_is_enough_and_less_is_not(rule: Rule, waits: li
                 due = now + round(verdict.reset_s * SECOND)
                 assert not algorithm.take(memory, rule, due - 1)[1].allowed
                 assert algorithm.take(memory, rule, due)[1].allowed
+
+
+@given(rules, rules, gaps, st.integers(0, 4 * SECOND))
+def test_a_look_shows_what_counts_and_when_that_grows_less(
+    old: Rule, rule: Rule, waits: list[int], later: int
+) -> None:
+    """Also after an edit, that may have lowered the limit below what had been admitted."""
+    algorithms: tuple[Algorithm[Any], ...] = (FixedWindow(), SlidingWindow(), TokenBucket())
+    for algorithm in algorithms:
+        memory, now = None, later
+        for wait in waits:
+            now += wait
+            memory, _ = algorithm.take(memory, old, now)
+        seen = algorithm.standing(memory, rule, now)
+        assert seen.requests == algorithm.usage(memory, rule, now).requests
+        assert (seen.reset_s > 0) == (seen.requests > 0)
+        if seen.requests:
+            due = now + round(seen.reset_s * SECOND)
+            allowance = max(0, rule.limit - seen.requests)
+            assert max(0, rule.limit - algorithm.standing(memory, rule, due - 1).requests) == allowance
+            assert rule.limit - algorithm.standing(memory, rule, due).requests > allowance
 
 
 @pytest.mark.parametrize("algorithm", [FixedWindow(), SlidingWindow(), TokenBucket()])

@@ -30,8 +30,8 @@ def test_a_client_that_waited_a_window_starts_afresh(algorithm: Algorithm) -> No
     limiter = Limiter(settings(algorithm), 0)
     assert admitted(limiter, 20, 1.0) == 10
     assert admitted(limiter, 20, 61.0) == 10
-    assert limiter.count("a", 61.0) == 10
-    assert limiter.count("a", 122.0) == 0
+    assert limiter.standing("a", 61.0).requests == 10
+    assert limiter.standing("a", 122.0) == (0, 0)
 
 
 @pytest.mark.parametrize("algorithm", EVERY)
@@ -105,6 +105,52 @@ def test_a_flood_of_clients_takes_a_bounded_amount_of_memory() -> None:
     limiter = Limiter(settings(), 0, capacity=1000)
     for number in range(20_000):
         limiter.take(f"client-{number}", 1.0)
-    limiter.tidy()
-    assert len(limiter) <= 4000
+    limiter.tidy(1.0)
+    assert len(limiter) <= 2000
     assert limiter.forgotten > 15_000
+
+
+@pytest.mark.parametrize("algorithm", EVERY)
+def test_a_look_takes_nothing_and_says_when_the_allowance_grows(algorithm: Algorithm) -> None:
+    limiter = Limiter(settings(algorithm), 0)
+    assert admitted(limiter, 10, 1.0) == 10
+    for _ in range(20):
+        seen = limiter.standing("a", 1.0)
+    assert seen.requests == 10
+    assert not limiter.take("a", 1.0 + seen.reset_s - 0.001).allowed
+    assert limiter.take("a", 1.0 + seen.reset_s).allowed
+    assert limiter.standing("stranger", 1.0) == (0, 0)
+
+
+@pytest.mark.parametrize("algorithm", EVERY)
+def test_one_client_or_all_are_given_their_allowance_back(algorithm: Algorithm) -> None:
+    limiter = Limiter(settings(algorithm), 0)
+    assert [admitted(limiter, 20, 1.0, key) for key in "ab"] == [10, 10]
+    assert limiter.reset("a")
+    assert not limiter.reset("stranger")
+    assert [admitted(limiter, 20, 1.0, key) for key in "ab"] == [10, 0]
+    limiter.clear()
+    assert len(limiter) == 0
+    assert [admitted(limiter, 20, 1.0, key) for key in "ab"] == [10, 10]
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES)
+def test_a_reset_reaches_what_the_algorithm_before_counted(old: Algorithm, new: Algorithm) -> None:
+    for everybody in (False, True):
+        limiter = Limiter(settings(old), 0)
+        assert admitted(limiter, 20, 1.0) == 10
+        limiter.apply(settings(new), 1.0)
+        if everybody:
+            limiter.clear()
+        else:
+            assert limiter.reset("a")
+        assert admitted(limiter, 20, 1.0) == 10
+
+
+def test_clients_that_nobody_hears_of_any_more_are_forgotten_without_traffic() -> None:
+    limiter = Limiter(settings(), 0)
+    for number in range(3000):
+        limiter.take(f"client-{number}", 1.0)
+    for second in range(2, 122):
+        limiter.tidy(float(second))
+    assert len(limiter) == 0

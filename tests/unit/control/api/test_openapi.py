@@ -15,7 +15,7 @@ NOTHING = cast("Any", None)
 TABLE = operations(
     Handlers(
         views=NOTHING, actions=NOTHING, settings=NOTHING, external=NOTHING, instances=NOTHING, journal=NOTHING,
-        requests=NOTHING, logs=NOTHING, usage=NOTHING,
+        requests=NOTHING, logs=NOTHING, usage=NOTHING, limit_clients=NOTHING,
     )
 )  # fmt: skip
 DOCUMENT: dict[str, Any] = json.loads(msgspec.json.encode(document(TABLE, "http://127.0.0.1:1")))
