@@ -82,5 +82,5 @@ async def _nginx(folder: Path, workers: int | str, http: str, ports: Sequence[in
     config.write_text(_BASE.format(user=user, folder=folder, workers=workers, http=http))
     async with running("nginx", "-e", f"{folder}/error.log", "-c", str(config)) as process:
         for port in ports:
-            await until_open(port)
+            await until_open(port, process)
         yield process.pid

@@ -61,10 +61,12 @@ async def output_of(*command: str) -> str:
     return out
 
 
-async def until_open(port: int, within_s: float = 10.0) -> None:
-    """Wait until somebody listens on the loopback port."""
+async def until_open(port: int, process: Process, within_s: float = 10.0) -> None:
+    """Wait until the process listens on the loopback port. Raises RuntimeError when it ends instead."""
     async with asyncio.timeout(within_s):
         while True:
+            if process.returncode is not None:
+                raise RuntimeError(f"process {process.pid} ended with status {process.returncode}")
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except ConnectionRefusedError:

@@ -22,6 +22,14 @@ from tests.benchmarks.processes import free_port, output_of, running, until_open
 
 PEERS: Final = Path(__file__).parent / "peers"
 
+OURS: Final = "Faultdeck"
+EXPRESS: Final = "Express, the guide's"
+KEEP_ALIVE: Final = "Express, keep-alive"
+FASTIFY: Final = "Fastify"
+CADDY: Final = "Caddy"
+NGINX: Final = "nginx"
+PLAIN: Final = "plain aiohttp proxy"
+
 _CADDYFILE: Final = """
 {{
   admin off
@@ -88,15 +96,15 @@ async def caddy(folder: Path, upstreams: Sequence[int]) -> AsyncIterator[Proxy]:
     home = {name: str(folder) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
     command = ("caddy", "run", "--config", str(config), "--adapter", "caddyfile")
     async with running(*command, environment=home, quiet=True) as process:
-        await until_open(port)
-        yield Proxy("Caddy", f"http://127.0.0.1:{port}", process.pid)
+        await until_open(port, process)
+        yield Proxy(CADDY, f"http://127.0.0.1:{port}", process.pid)
 
 
 @asynccontextmanager
 async def nginx_as_proxy(folder: Path, upstreams: Sequence[int]) -> AsyncIterator[Proxy]:
     port = free_port()
     async with nginx_proxy(folder, port, upstreams) as pid:
-        yield Proxy("nginx", f"http://127.0.0.1:{port}", pid)
+        yield Proxy(NGINX, f"http://127.0.0.1:{port}", pid)
 
 
 @asynccontextmanager
@@ -104,8 +112,8 @@ async def plain_aiohttp(upstreams: Sequence[int]) -> AsyncIterator[Proxy]:
     port = free_port()
     program = PEERS / "plain_aiohttp.py"
     async with running(sys.executable, str(program), str(port), *_urls(upstreams)) as process:
-        await until_open(port)
-        yield Proxy("plain aiohttp proxy", f"http://127.0.0.1:{port}", process.pid)
+        await until_open(port, process)
+        yield Proxy(PLAIN, f"http://127.0.0.1:{port}", process.pid)
 
 
 @asynccontextmanager
@@ -124,7 +132,7 @@ async def node_gateway(
         "node", str(program), str(port), *_urls(upstreams),
         environment={"NODE_ENV": "production", "JWT_SECRET": secret, **(environment or {})},
     ) as process:  # fmt: skip
-        await until_open(port)
+        await until_open(port, process)
         yield Proxy(name, f"http://127.0.0.1:{port}", process.pid, headers, asks_for_token=True)
 
 
