@@ -3,8 +3,12 @@
 Plain is what nobody could read in another way: HTTP/1.1 with a known method and an origin-form target, every line ended
 by CRLF, one Host, and no body or one of a small announced length. At anything else the reader stops, for good:
 `strange` is set, and `rest` is what a more patient server has to read from the start.
+
+Clients mostly send the same fields with every request of a connection. So the fields of the last request are kept, and
+when the same bytes follow another request line, they are not read again.
 """
 
+import re
 from typing import Final
 
 import httptools
@@ -18,9 +22,12 @@ SMALL: Final = 64 * 1024
 """Bytes of a body that is waited for whole."""
 MAX_FIELDS: Final = 128
 """As many as aiohttp puts up with."""
+KEPT: Final = 4096
+"""Bytes of fields that are kept for the next request."""
 
 _METHODS: Final = {method.encode(): method for method in METHODS}
-_HEAD_END: Final = b"\r\n\r\n"
+_REQUEST_LINE: Final = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.1\r\n")
+_FIELDS_END: Final = b"\r\n\r\n"
 
 
 def _options(connection: bytes) -> frozenset[bytes]:
@@ -30,14 +37,28 @@ def _options(connection: bytes) -> frozenset[bytes]:
 _connection: Final = Memo(_options)
 
 
+class _Fields:
+    """The fields of a head, read: what they say of the message besides what they are."""
+
+    __slots__ = ("block", "headers", "keep_alive", "length", "upgrade")
+
+    def __init__(self, block: bytes, headers: Headers) -> None:
+        """`block` is where they were read, with the line that ends it."""
+        self.block = block
+        self.headers = headers
+        self.length = int(headers.get(b"content-length") or 0)
+        options = headers.get(b"connection")
+        self.keep_alive = options is None or b"close" not in _connection[options]
+        self.upgrade: bytes | None = None
+
+
 class RequestReader:
     __slots__ = (
+        "_awaited",
         "_data",
-        "_length",
+        "_fields",
         "_pairs",
         "_parser",
-        "_request",
-        "_url",
         "client",
         "head_limit",
         "keep_alive",
@@ -48,10 +69,9 @@ class RequestReader:
         """`client` is the address at the other end; `head_limit` is bytes."""
         self._parser = httptools.HttpRequestParser(self)
         self._data = b""
-        self._url = b""
         self._pairs: Pairs = []
-        self._request: Request | None = None
-        self._length = 0
+        self._fields = _Fields(b"", Headers(()))
+        self._awaited = 0
         self.client = client
         self.head_limit = head_limit
         self.keep_alive = True
@@ -71,111 +91,96 @@ class RequestReader:
     @property
     def awaits_body(self) -> bool:
         """Whether a head has been read whose body is not all there."""
-        return self._request is not None
+        return self._awaited > 0
 
     def feed(self, data: bytes) -> None:
         self._data = self._data + data if self._data else data
 
     def next(self) -> Request | None:
         """The next request, if it is all there. None also when it is strange."""
-        request = self._request
-        if request is not None:
-            return self._with_body(request, self._data.find(_HEAD_END) + 4)
-        if self.strange or not self._data:
-            return None
         data = self._data
-        end = data.find(_HEAD_END) + 4
+        if not data or len(data) < self._awaited or self.strange:
+            return None
+        end = data.find(_FIELDS_END) + 4
         if end < 4:
             self.strange = len(data) > self.head_limit or not _may_become_a_head(data)
             return None
-        head = data if end == len(data) else data[:end]
-        if end > self.head_limit or (request := self._read(head)) is None:
+        line = _REQUEST_LINE.match(data)
+        if line is None or end > self.head_limit or (method := _METHODS.get(line[1])) is None:
             self.strange = True
             return None
-        if self._length:
-            return self._with_body(request, end)
-        self._data = b"" if end == len(data) else data[end:]
-        return request
-
-    def _with_body(self, request: Request, start: int) -> Request | None:
-        end = start + self._length
-        if len(self._data) < end:
-            self._request = request
+        fields = self._fields
+        if data[line.end() : end] != fields.block and (fields := self._read(data, line.end(), end)) is None:
+            self.strange = True
             return None
-        body = self._data[start:end]
-        self._parser.feed_data(body)
-        request.body = WholeBody(body)
-        self._data = self._data[end:]
-        self._request = None
+        after = end + fields.length
+        if len(data) < after:
+            self._awaited = after
+            return None
+        self._awaited = 0
+        self._data = data[after:]
+        self.keep_alive = fields.keep_alive
+        target = line[2].decode("ascii")
+        path, _, query = target.partition("?")
+        request = Request(method, target, path, query, fields.headers, self.client)
+        if fields.length:
+            request.body = WholeBody(data[end:after])
+        if fields.upgrade is not None:
+            request.upgrade = fields.upgrade
         return request
 
-    def _read(self, head: bytes) -> Request | None:
-        """The request of a head, yet without its body; None if it is strange. The parser tells lines and fields apart;
-        that there is nothing which it only puts up with is seen here."""
+    def _read(self, data: bytes, start: int, end: int) -> _Fields | None:
+        """The fields of a head; None if they are strange. The parser tells them apart; that there is nothing which it
+        only puts up with is seen here."""
         pairs: Pairs = []
         self._pairs = pairs
+        block = data[start:end]
         upgrade = False
         try:
-            self._parser.feed_data(head)
+            self._parser.feed_data(b"GET / HTTP/1.1\r\n" + block)
         except httptools.HttpParserUpgrade:
             upgrade = True
         except httptools.HttpParserError:
             return None
-        method = _METHODS.get(self._parser.get_method())
-        url = self._url
-        lines = len(pairs) + 2
+        lines = len(pairs) + 1
         if (
-            method is None
-            or lines > MAX_FIELDS
-            or not head.startswith(b"%b %b HTTP/1.1\r\n" % (method.encode(), url))
-            or url[:1] != b"/"
-            or not url.isascii()
-            or head.count(b"\n") != lines
-            or head.count(b"\r") != lines
-            or b" \r" in head
-            or b"\t\r" in head
+            lines > MAX_FIELDS
+            or block.count(b"\n") != lines
+            or block.count(b"\r") != lines
+            or b" \r" in block
+            or b"\t\r" in block
         ):
             return None
         headers = Headers(pairs)
-        if not self._is_plain(headers):
+        if not _is_plain(headers):
             return None
-        target = url.decode("ascii")
-        path, _, query = target.partition("?")
-        request = Request(method, target, path, query, headers, self.client)
+        fields = _Fields(block, headers)
+        if fields.length > SMALL or (upgrade and fields.length):
+            return None
         if upgrade:
-            if method != "GET" or self._length:
-                return None
-            request.upgrade = headers.get(b"upgrade")
-        return request
-
-    def _is_plain(self, headers: Headers) -> bool:
-        """Looks at the fields, and keeps what they say of the body and of the connection."""
-        get = headers.get
-        if get(b"transfer-encoding") is not None or get(b"expect") is not None:
-            return False
-        if headers.repeats:
-            if framing_fault(headers) is not None or len(headers.all(b"connection")) > 1:
-                return False
-        elif (host := get(b"host")) is None or not is_host[host]:
-            return False
-        length = get(b"content-length")
-        if length is None:
-            self._length = 0
-        elif not length.isdigit() or len(length) > 5 or (number := int(length)) > SMALL:
-            return False
-        else:
-            self._length = number
-        options = get(b"connection")
-        self.keep_alive = options is None or b"close" not in _connection[options]
-        return True
+            fields.upgrade = headers.get(b"upgrade")
+        if fields.length or upgrade or not fields.keep_alive:
+            self._parser = httptools.HttpRequestParser(self)  # it would read on in what follows
+        if end - start <= KEPT:
+            self._fields = fields
+        return fields
 
     # --- called by the parser ---
 
-    def on_url(self, url: bytes) -> None:
-        self._url = url
-
     def on_header(self, name: bytes, value: bytes) -> None:
         self._pairs.append((name, value))
+
+
+def _is_plain(headers: Headers) -> bool:
+    get = headers.get
+    if get(b"transfer-encoding") is not None or get(b"expect") is not None:
+        return False
+    if headers.repeats:
+        return framing_fault(headers) is None and len(headers.all(b"connection")) < 2
+    host, length = get(b"host"), get(b"content-length")
+    if host is None or not is_host[host]:
+        return False
+    return length is None or (length.isdigit() and len(length) <= 6)
 
 
 def _may_become_a_head(data: bytes) -> bool:
