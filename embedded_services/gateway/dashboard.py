@@ -14,9 +14,15 @@ from urllib.parse import quote
 import msgspec
 
 from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.gateway import Attempt
 from embedded_services.contracts.settings import DashboardPart
+from embedded_services.gateway.exchange import Exchange
+from embedded_services.gateway.headers import TRACEPARENT
+from embedded_services.gateway.story import Calling
+from embedded_services.telemetry.spans import new_span_id
 from embedded_services.upstream.client import UpstreamClient
-from embedded_services.upstream.messages import Pairs, UpstreamRequest
+from embedded_services.upstream.failures import UpstreamError
+from embedded_services.upstream.messages import Pairs, UpstreamRequest, UpstreamResponse
 
 PATH: Final = "/api/dashboard"
 PART_S: Final = 5.0
@@ -30,11 +36,17 @@ class _Unavailable(Exception):  # noqa: N818 - an outcome, told in the answer
 
 
 async def dashboard(
-    parts: Mapping[str, DashboardPart], upstream: UpstreamClient, user: str, headers: Pairs, now: float
+    parts: Mapping[str, DashboardPart],
+    upstream: UpstreamClient,
+    exchange: Exchange,
+    user: str,
+    headers: Pairs,
 ) -> tuple[bytes, str]:
     """The dashboard of `user` as JSON, and why any part of it is missing; `headers` tell the services who asks. Raises
     ApiError AGGREGATION_FAILED."""
-    results = await asyncio.gather(*(_ask(part, upstream, user, headers) for part in parts.values()))
+    results = await asyncio.gather(
+        *(_ask(name, part, upstream, exchange, user, headers) for name, part in parts.items())
+    )
     values = dict(zip(parts, results, strict=True))
     missing = {name: str(value) for name, value in values.items() if isinstance(value, _Unavailable)}
     why = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
@@ -44,7 +56,7 @@ async def dashboard(
     answer: dict[str, Any] = {
         name: None if isinstance(value, _Unavailable) else value for name, value in values.items()
     }
-    answer["timestamp"] = timestamp(now)
+    answer["timestamp"] = timestamp(exchange.at)
     answer["partial"] = bool(missing)
     answer["unavailable"] = list(dict.fromkeys(parts[name].service for name in missing))
     return msgspec.json.encode(answer), why
@@ -55,12 +67,15 @@ def timestamp(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def _ask(part: DashboardPart, upstream: UpstreamClient, user: str, headers: Pairs) -> Any:
+async def _ask(
+    name: str, part: DashboardPart, upstream: UpstreamClient, exchange: Exchange, user: str, headers: Pairs
+) -> Any:
     """The part's value, or `_Unavailable`."""
     path = part.path.replace("{userId}", quote(user, safe=""))
+    request = UpstreamRequest("GET", path.encode(), headers, explain=exchange.sampled)
     try:
         async with asyncio.timeout(PART_S):
-            response = await upstream.call(part.service, UpstreamRequest("GET", path.encode(), headers))
+            response = await _call(name, part.service, upstream, exchange, request)
             body = await response.read(_MAX_PART)
         if response.status != 200:
             return _Unavailable(f"{response.instance} answered {response.status}")
@@ -69,6 +84,31 @@ async def _ask(part: DashboardPart, upstream: UpstreamClient, user: str, headers
         return _Unavailable(f"{part.service} took longer than {PART_S:g} s")
     except (ApiError, msgspec.DecodeError, ValueError, RecursionError) as error:
         return _Unavailable(str(error))
+
+
+async def _call(
+    name: str, service: str, upstream: UpstreamClient, exchange: Exchange, request: UpstreamRequest
+) -> UpstreamResponse:
+    """The call for a part. In a sampled request it is a span of its own, below which the service puts its."""
+    story = exchange.story
+    if story is None:
+        return await upstream.call(service, request)
+    span = new_span_id()
+    mine = exchange.trace._replace(span_id=span).traceparent
+    others = [pair for pair in request.headers if pair[0] != TRACEPARENT]
+    request.headers = [*others, (TRACEPARENT, mine)]
+    began = story.now()
+    attempts: tuple[Attempt, ...] = ()
+    try:
+        response = await upstream.call(service, request)
+        attempts = response.attempts
+    except UpstreamError as error:
+        attempts = error.attempts
+        raise
+    finally:
+        call = Calling(service, began, attempts, span, f"part {name}", story.now() - began)
+        exchange.calls = (*exchange.calls, call)
+    return response
 
 
 def _select(body: bytes, field: str | None) -> Any:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from embedded_services.gateway.http import Request
+from embedded_services.gateway.story import Calling, Story
 from embedded_services.upstream.messages import Pairs
 
 
@@ -14,6 +15,8 @@ class Trace(NamedTuple):
     span_id: str
     flags: str = "01"
     state: bytes | None = None
+    parent: str | None = None
+    """The client's span, if it has one."""
 
     @property
     def traceparent(self) -> bytes:
@@ -41,7 +44,9 @@ class Identity:
 class Exchange:
     """`started` is the monotonic clock's, `at` the wall clock's. `fields` are added to the answer, whatever it is.
 
-    `note` says in a few words what a status alone does not tell. `sampled`: it is recorded with every detail.
+    `note` says in a few words what a status alone does not tell. `sampled`: it is recorded with every detail,
+    for which it has a `story`. `calls` are those to services that are worth telling: all of a sampled request, otherwise
+    those that did not go through at once.
     """
 
     request: Request
@@ -57,3 +62,5 @@ class Exchange:
     tries: int = 0
     note: str = ""
     sampled: bool = False
+    story: Story | None = None
+    calls: tuple[Calling, ...] = ()

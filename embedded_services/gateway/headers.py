@@ -58,6 +58,7 @@ _DROPPED_DOWNSTREAM: Final = _HOP_BY_HOP | _FRAMING | _OURS_DOWNSTREAM
 _IDENTITY: Final = re.compile(rb"x[-_]*user")
 _TRACEPARENT: Final = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+TRACEPARENT: Final = b"traceparent"
 _VIA: Final = (b"Via", b"1.1 faultdeck")
 
 
@@ -67,16 +68,18 @@ def inbound_request_id(headers: Headers) -> str | None:
     return value.decode() if value is not None and _REQUEST_ID.fullmatch(value) else None
 
 
-def continue_trace(headers: Headers, new_trace_id: str, span_id: str) -> Trace:
-    """The client's trace with a new span, or a new trace if the client sent none that is valid."""
+def continue_trace(headers: Headers, new_trace_id: str, span_id: str, *, sampled: bool) -> Trace:
+    """The client's trace with a new span, or a new trace if the client sent none that is valid. Whether it is recorded is
+    our decision, whatever the client wishes."""
+    flags = "01" if sampled else "00"
     value = headers.get(b"traceparent")
     if value is None or (found := _TRACEPARENT.fullmatch(value)) is None:
-        return Trace(new_trace_id, span_id)
-    version, trace_id, parent, flags, rest = found.groups()
+        return Trace(new_trace_id, span_id, flags)
+    version, trace_id, parent, _, rest = found.groups()
     if (version == b"00" and rest) or not trace_id.strip(b"0") or not parent.strip(b"0"):
-        return Trace(new_trace_id, span_id)
+        return Trace(new_trace_id, span_id, flags)
     state = b",".join(headers.all(b"tracestate")) or None
-    return Trace(trace_id.decode(), span_id, flags.decode(), state)
+    return Trace(trace_id.decode(), span_id, flags, state, parent.decode())
 
 
 def _passes_upstream(name: bytes) -> bool:
@@ -111,7 +114,7 @@ def upstream_headers(exchange: Exchange, headers: Headers) -> Pairs:
         (b"X-Forwarded-Proto", b"http"),
         (b"X-Forwarded-Prefix", API.encode()),
         (b"X-Gateway-Time", b"%d" % (exchange.at * 1000)),
-        (b"traceparent", exchange.trace.traceparent),
+        (TRACEPARENT, exchange.trace.traceparent),
         _VIA,
     )
     if (host := request.headers.get(b"host")) is not None:

@@ -1,85 +1,231 @@
-"""`/metrics`: the counters in Prometheus' text format (0.0.4). Pure."""
+"""`/metrics`: all that the gateway counts, in Prometheus' text format. Pure.
 
-from collections.abc import Iterable
+Names follow Prometheus' conventions: base units, `_total` for what only grows, one family for one thing. Those of the
+process are the ones that its client libraries use.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from embedded_services.common.version import __version__
+from embedded_services.contracts.gateway import BreakerState, Target, Upstream
+from embedded_services.gateway.limiting import RateLimit
 from embedded_services.gateway.telemetry import Telemetry
-from embedded_services.limits.limiter import Limiter
+from embedded_services.telemetry.exposition import CONTENT_TYPE, Exposition, Labels
+from embedded_services.telemetry.process_figures import ProcessFigures
+from embedded_services.telemetry.series import BOUNDS_S
 from embedded_services.upstream.stats import CallBook
 
-CONTENT_TYPE: Final = (b"Content-Type", b"text/plain; version=0.0.4; charset=utf-8")
+__all__ = ["CONTENT_TYPE", "Measured", "render"]
 
-Labels = dict[str, str]
-Samples = Iterable[tuple[Labels, float]]
+_PREFIX: Final = "faultdeck_gateway_"
+
+Samples = list[tuple[Labels, float]]
 
 
-def render(telemetry: Telemetry, book: CallBook, limiter: Limiter) -> bytes:
-    """One text with every counter there is."""
-    instances = book.all()
-    blocks = [
-        _block(
-            "faultdeck_gateway_requests_total",
-            "counter",
-            "Requests answered, by route and class of status.",
+@dataclass(frozen=True)
+class Measured:
+    """Everything there is to tell. `upstreams` are as the balancer sees them now."""
+
+    telemetry: Telemetry
+    book: CallBook
+    upstreams: Sequence[Upstream]
+    rate_limit: RateLimit
+    process: ProcessFigures
+
+
+def render(measured: Measured) -> bytes:
+    text = Exposition()
+    _requests(text, measured.telemetry)
+    _telemetry(text, measured.telemetry)
+    _instances(text, measured.book)
+    _upstreams(text, measured.upstreams)
+    _limits(text, measured.rate_limit)
+    _process(text, measured.process)
+    return text.text
+
+
+def _requests(text: Exposition, telemetry: Telemetry) -> None:
+    series = telemetry.meters.series()
+    by_status: dict[tuple[str, int], int] = {}
+    for one in series:
+        for status, count in one.statuses.items():
+            by_status[one.route, status] = by_status.get((one.route, status), 0) + count
+    text.counter(
+        f"{_PREFIX}requests_total",
+        "Requests answered, by route and status; 499 is a client that left before there was an answer.",
+        [
+            ({"route": route, "code": str(status)}, count)
+            for (route, status), count in sorted(by_status.items())
+        ],
+    )
+    text.histogram(
+        f"{_PREFIX}request_duration_seconds",
+        "What clients waited, by route, service and the instance that answered.",
+        BOUNDS_S,
+        [
             (
-                ({"route": route, "status": f"{kind}xx"}, count)
-                for (route, kind), count in sorted(telemetry.answers.items())
-            ),
-        ),
-        _block(
-            "faultdeck_gateway_request_seconds_total",
-            "counter",
-            "Time that clients waited, by route.",
-            (({"route": route}, seconds) for route, seconds in sorted(telemetry.seconds.items())),
-        ),
-        _block(
-            "faultdeck_gateway_in_flight_requests",
-            "gauge",
-            "Requests being answered.",
-            [({}, telemetry.in_flight)],
-        ),
-        _block(
-            "faultdeck_gateway_rate_limit_forgotten_clients_total",
-            "counter",
-            "Clients whose count was forgotten early for want of room.",
-            [({}, limiter.forgotten)],
-        ),
-        _block(
-            "faultdeck_gateway_upstream_requests_total",
-            "counter",
-            "Calls to an instance, retries included.",
-            (({"instance": stats.id}, stats.requests) for stats in instances),
-        ),
-        _block(
-            "faultdeck_gateway_upstream_failures_total",
-            "counter",
-            "Calls to an instance that got no whole answer, or one of 500 and above.",
-            (({"instance": stats.id}, stats.failures) for stats in instances),
-        ),
-        _block(
-            "faultdeck_gateway_upstream_in_flight_requests",
-            "gauge",
-            "Calls to an instance under way.",
-            (({"instance": stats.id}, stats.in_flight) for stats in instances),
-        ),
-    ]
-    return "".join(blocks).encode()
+                {"route": one.route, "service": one.service, "instance": one.instance},
+                one.below_bounds(),
+                one.seconds,
+            )
+            for one in series
+        ],
+    )
+    text.gauge(f"{_PREFIX}requests_in_flight", "Requests being answered.", [({}, telemetry.in_flight)])
+    text.gauge(
+        f"{_PREFIX}connections", "Connections of clients that are open.", [({}, telemetry.connections())]
+    )
+    text.gauge(
+        f"{_PREFIX}settings_revision", "The revision of the settings in force.", [({}, telemetry.revision)]
+    )
 
 
-def _block(name: str, kind: str, help_text: str, samples: Samples) -> str:
-    lines = [f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n"]
-    lines += [f"{name}{_labels(labels)} {_number(value)}\n" for labels, value in samples]
-    return "".join(lines)
+def _telemetry(text: Exposition, telemetry: Telemetry) -> None:
+    text.counter(
+        f"{_PREFIX}requests_sampled_total",
+        "Requests recorded with every detail.",
+        [({}, telemetry.sampled)],
+    )
+    text.counter(
+        f"{_PREFIX}request_records_total",
+        "Requests that were recorded, and those that were only counted.",
+        [({"state": "kept"}, telemetry.kept), ({"state": "not-kept"}, telemetry.seq - telemetry.kept)],
+    )
+    text.counter(
+        f"{_PREFIX}spans_dropped_total",
+        "Spans for which there was no room.",
+        [({}, telemetry.spans_dropped)],
+    )
+    text.counter(
+        f"{_PREFIX}picks_recorded_total", "Choices of an instance recorded.", [({}, telemetry.picks_seq)]
+    )
 
 
-def _labels(labels: Labels) -> str:
-    inside = ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
-    return f"{{{inside}}}" if inside else ""
+def _instances(text: Exposition, book: CallBook) -> None:
+    instances = [({"instance": stats.id}, stats) for stats in book.all()]
+    text.counter(
+        f"{_PREFIX}upstream_tries_total",
+        "Tries on an instance, repetitions included.",
+        [(labels, stats.requests) for labels, stats in instances],
+    )
+    text.counter(
+        f"{_PREFIX}upstream_failures_total",
+        "Tries on an instance that got no whole answer, or one of 500 and above.",
+        [(labels, stats.failures) for labels, stats in instances],
+    )
+    text.gauge(
+        f"{_PREFIX}upstream_tries_in_flight",
+        "Tries on an instance under way.",
+        [(labels, stats.in_flight) for labels, stats in instances],
+    )
 
 
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+def _upstreams(text: Exposition, upstreams: Sequence[Upstream]) -> None:
+    def counter(name: str, help_text: str, values: Samples) -> None:
+        text.counter(f"{_PREFIX}upstream_{name}_total", help_text, values)
+
+    def gauge(name: str, help_text: str, values: Samples) -> None:
+        text.gauge(f"{_PREFIX}upstream_{name}", help_text, values)
+
+    rows = [({"service": row.service}, row) for row in upstreams]
+    targets = list(_targets(upstreams))
+    counter("calls", "Calls to a service.", [(labels, row.calls) for labels, row in rows])
+    counter(
+        "call_failures",
+        "Calls to a service without a good answer, all tries together.",
+        [(labels, row.failures) for labels, row in rows],
+    )
+    counter("retries", "Tries that repeated another one.", [(labels, row.retries) for labels, row in rows])
+    counter(
+        "hedges",
+        "Tries sent because another one took long.",
+        [(labels, row.hedges) for labels, row in rows],
+    )
+    counter("hedges_won", "Hedges that answered first.", [(labels, row.hedges_won) for labels, row in rows])
+    counter(
+        "retry_budget_refused",
+        "Repetitions for which the budget had nothing left.",
+        [(labels, row.budget.refused) for labels, row in rows],
+    )
+    counter(
+        "rejected",
+        "Calls that no instance was asked for, by reason.",
+        [
+            ({**labels, "reason": reason}, count)
+            for labels, row in rows
+            for reason, count in sorted(row.rejected.items())
+        ],
+    )
+    gauge("queue_depth", "Calls that wait for an instance.", [(labels, row.queued) for labels, row in rows])
+    gauge(
+        "panic",
+        "1 while all instances are used because too few are eligible.",
+        [(labels, int(row.panic)) for labels, row in rows],
+    )
+    gauge(
+        "strategy",
+        "1 for the balancing strategy in force.",
+        [({**labels, "strategy": row.strategy.value}, 1) for labels, row in rows],
+    )
+    counter("picks", "Choices of an instance.", [(labels, target.picks) for labels, target in targets])
+    counter(
+        "ejections",
+        "Times an instance was ejected.",
+        [(labels, target.ejections) for labels, target in targets],
+    )
+    gauge(
+        "eligible",
+        "1 for an instance that may be picked.",
+        [(labels, int(target.eligible)) for labels, target in targets],
+    )
+    gauge(
+        "breaker_state",
+        "1 for the state that an instance's breaker is in.",
+        [
+            ({**labels, "state": state.value}, int(target.breaker.state is state))
+            for labels, target in targets
+            for state in BreakerState
+        ],
+    )
 
 
-def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.6f}"
+def _targets(upstreams: Sequence[Upstream]) -> Iterator[tuple[Labels, Target]]:
+    for row in upstreams:
+        for target in row.targets:
+            yield {"service": row.service, "instance": target.id}, target
+
+
+def _limits(text: Exposition, rate_limit: RateLimit) -> None:
+    clients, limiter = rate_limit.clients, rate_limit.limiter
+    text.counter(
+        f"{_PREFIX}rate_limit_requests_total",
+        "Requests that the rate limit let through, and those that it answered with 429.",
+        [({"state": "allowed"}, clients.allowed), ({"state": "limited"}, clients.limited)],
+    )
+    text.gauge(f"{_PREFIX}rate_limit_clients", "Clients whose count is held.", [({}, len(limiter))])
+    text.counter(
+        f"{_PREFIX}rate_limit_forgotten_clients_total",
+        "Clients whose count was forgotten early for want of room.",
+        [({}, limiter.forgotten)],
+    )
+
+
+def _process(text: Exposition, process: ProcessFigures) -> None:
+    text.gauge("faultdeck_build_info", "The version that runs.", [({"version": __version__}, 1)])
+    text.counter(
+        "process_cpu_seconds_total",
+        "Total user and system CPU time spent in seconds.",
+        [({}, process.cpu_s)],
+    )
+    text.gauge(
+        "process_resident_memory_bytes", "Resident memory size in bytes.", [({}, process.resident_bytes)]
+    )
+    text.gauge(
+        "process_start_time_seconds",
+        "Start time of the process since unix epoch in seconds.",
+        [({}, process.started_at)],
+    )
+    if process.open_files is not None:
+        text.gauge("process_open_fds", "Number of open file descriptors.", [({}, process.open_files)])

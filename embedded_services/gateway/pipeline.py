@@ -91,8 +91,13 @@ class Gateway:
         request = exchange.request
         if request.method == "OPTIONS":
             return Response(200, list(cors.PREFLIGHT))
+        story = exchange.story
         if request.path not in EXEMPT:
-            self._limit(exchange)
+            if story is None:
+                self._limit(exchange)
+            else:
+                with story.step("limit"):
+                    self._limit(exchange)
         if not is_plain(request.path) or not _is_visible(request.query):
             raise ApiError("VALIDATION_FAILED", "The path is not one that every server reads in the same way")
         if (local := self._locals.get(request.path)) is not None:
@@ -101,7 +106,11 @@ class Gateway:
             return local()
         route = self._routes.match(request.path)
         if route is None or not route.public:
-            self._authenticate(exchange)
+            if story is None:
+                self._authenticate(exchange)
+            else:
+                with story.step("token"):
+                    self._authenticate(exchange)
         if request.path == dashboard.PATH:
             return await self._dashboard(exchange)
         if route is None:
@@ -136,19 +145,24 @@ class Gateway:
             raise ApiError("UNAUTHORIZED", "Access token required")
         headers = upstream_headers(exchange, Headers([(b"Accept", b"application/json")]))
         body, exchange.note = await dashboard.dashboard(
-            self.settings.dashboard, self._upstream, identity.user, headers, exchange.at
+            self.settings.dashboard, self._upstream, exchange, identity.user, headers
         )
         return Response(200, [JSON], body)
 
     def _begin(self, request: Request) -> Exchange:
         self._telemetry.begin()
         digits = self._ids.hex(64)
+        started = self._clock.monotonic()
+        story = self._telemetry.sample(request.path, started)
+        sampled = story is not None
         return Exchange(
             request,
             inbound_request_id(request.headers) or digits[48:],
             self._clock.now(),
-            self._clock.monotonic(),
-            continue_trace(request.headers, digits[:32], digits[32:48]),
+            started,
+            continue_trace(request.headers, digits[:32], digits[32:48], sampled=sampled),
+            sampled=sampled,
+            story=story,
         )
 
     def _dress(self, exchange: Exchange, response: Response) -> Response:

@@ -24,17 +24,25 @@ from embedded_services.gateway.pipeline import Gateway
 from embedded_services.gateway.request_log import RequestLog
 from embedded_services.gateway.server import GatewayServer
 from embedded_services.gateway.telemetry import Telemetry
+from embedded_services.telemetry.process_figures import own_figures
 from embedded_services.upstream.client import UpstreamClient
 
 _FILES: Final = 16_384
 _BACKLOG: Final = 2048
 
 
-async def _tidy(gateway: Gateway, clock: Clock) -> None:
-    """Give back the memory of clients that are forgotten, a little at a time, also when nobody asks for anything."""
+async def _tidy(gateway: Gateway, telemetry: Telemetry, clock: Clock) -> None:
+    """Give back the memory of clients that are forgotten, a little at a time, also when nobody asks for anything; and take
+    in what was counted, also when no control plane listens."""
     while True:
         await clock.sleep(1.0)
+        telemetry.tick(clock.monotonic())
         gateway.rate_limit.tidy(clock.monotonic())
+
+
+def _metrics(gateway: Gateway, upstream: UpstreamClient, telemetry: Telemetry) -> Response:
+    measured = metrics.Measured(telemetry, upstream.book, [], gateway.rate_limit, own_figures())
+    return Response(200, [metrics.CONTENT_TYPE], metrics.render(measured))
 
 
 @asynccontextmanager
@@ -52,7 +60,7 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
     spec, clock = context.spec, context.clock
     request_log = RequestLog(context.workspace / "logs" / "requests.log", clock)
     async with Tasks("gateway") as tasks, UpstreamClient(spec.settings, clock) as upstream:
-        telemetry = Telemetry(upstream.book, request_log)
+        telemetry = Telemetry(spec.settings, spec.settings_revision, upstream.book, request_log, clock)
         gateway = Gateway(
             spec.settings,
             upstream,
@@ -62,21 +70,18 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
             {
                 "/health": partial(health.health, clock),
                 "/ready": lambda: health.ready(gateway.settings, upstream),
-                "/metrics": lambda: Response(
-                    200,
-                    [metrics.CONTENT_TYPE],
-                    metrics.render(telemetry, upstream.book, gateway.rate_limit.limiter),
-                ),
+                "/metrics": lambda: _metrics(gateway, upstream, telemetry),
             },
         )
 
         def apply(policies: Policies) -> None:
             upstream.update_settings(policies.settings)
             gateway.apply(policies.settings)
+            telemetry.apply(policies.settings, policies.revision)
 
         context.link.on_peers(upstream.update_peers)
         context.link.on_policies(apply)
-        context.link.on_linked(upstream.book.tell_again)
+        context.link.on_linked(telemetry.tell_again)
         context.link.report(lambda: telemetry.beat(clock.monotonic()))
         limits = LimitReport(gateway.rate_limit, clock)
         context.link.on_linked(limits.tell_again)
@@ -84,9 +89,10 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
         context.link.on_command("limit-clients", limits.page)
         context.link.on_command("reset-limits", limits.reset)
         tasks.spawn(request_log.run(), "request log")
-        tasks.spawn(_tidy(gateway, clock), "tidy")
+        tasks.spawn(_tidy(gateway, telemetry, clock), "tidy")
         try:
             async with GatewayServer(gateway, clock) as server:
+                telemetry.connections = lambda: server.connections
                 listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
                 try:
                     yield

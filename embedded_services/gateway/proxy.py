@@ -12,7 +12,9 @@ from embedded_services.gateway.exchange import Exchange
 from embedded_services.gateway.headers import downstream_headers, upstream_headers
 from embedded_services.gateway.http import NO_BODY, Body, Response
 from embedded_services.gateway.routes import API
+from embedded_services.gateway.story import Calling
 from embedded_services.upstream.client import UpstreamClient
+from embedded_services.upstream.failures import UpstreamError
 from embedded_services.upstream.messages import NOTHING, UpstreamRequest
 
 SMALL: Final = 64 * 1024
@@ -27,19 +29,27 @@ async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> R
     target = request.target[len(API) :].encode()
     headers = upstream_headers(exchange, request.headers)
     key = upstream.affinity_of(service)
-    response = await upstream.call(
-        service,
-        UpstreamRequest(
-            request.method,
-            target,
-            headers,
-            body,
-            length,
-            has_key,
-            exchange.sampled,
-            affinity(exchange, key) if key is not None else None,
-        ),
-    )
+    story = exchange.story
+    began = exchange.started if story is None else story.now()
+    try:
+        response = await upstream.call(
+            service,
+            UpstreamRequest(
+                request.method,
+                target,
+                headers,
+                body,
+                length,
+                has_key,
+                exchange.sampled,
+                affinity(exchange, key) if key is not None else None,
+            ),
+        )
+    except UpstreamError as error:
+        exchange.calls = (Calling(service, began, error.attempts),)
+        raise
+    if response.attempts:
+        exchange.calls = (Calling(service, began, response.attempts),)
     exchange.instance, exchange.tries = response.instance, response.tries
     if response.failed:
         exchange.note = "; ".join(f"{failed.instance} {failed.reason}" for failed in response.failed)

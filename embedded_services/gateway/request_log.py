@@ -1,6 +1,7 @@
-"""`requests.log`: one JSON line a request, written in batches by a thread, never by who serves the request.
+"""`requests.log`: a JSON line for each request that is recorded, written in batches by a thread, never by who serves.
 
-Lines wait in a bounded buffer; when the disk does not keep up they are dropped, counted, and the file says how many.
+Lines wait in a bounded buffer; when the disk does not keep up they are dropped, counted, and the file says how many, as
+it does of the requests that went well and were too many to write down (`notKept`).
 A file that reaches `max_bytes` is moved to `requests.log.1` once, so the log takes at most twice that.
 """
 
@@ -32,6 +33,7 @@ class RequestLog:
         self._lines: list[bytes] = []
         self._some = asyncio.Event()
         self._dropped = 0
+        self._not_kept = 0
         self._failing = False
 
     def add(self, line: bytes) -> None:
@@ -41,6 +43,11 @@ class RequestLog:
             self._lines.append(line)
         else:
             self._dropped += 1
+
+    def pass_over(self, count: int) -> None:
+        """So many requests are not written down."""
+        self._not_kept += count
+        self._some.set()
 
     async def run(self) -> None:
         """Write what comes, until cancelled; `flush` afterwards writes the rest. Sleeps while nothing comes."""
@@ -52,18 +59,20 @@ class RequestLog:
 
     async def flush(self) -> None:
         """Write all lines that wait. A disk that fails is reported once, and the lines count as dropped."""
-        lines, dropped = self._lines, self._dropped
-        if not lines and not dropped:
+        lines, dropped, not_kept = self._lines, self._dropped, self._not_kept
+        missing = {name: count for name, count in (("dropped", dropped), ("notKept", not_kept)) if count}
+        if not lines and not missing:
             return
-        self._lines, self._dropped = [], 0
+        self._lines, self._dropped, self._not_kept = [], 0, 0
         text = b"".join(line + b"\n" for line in lines)
-        if dropped:
-            text += msgspec.json.encode({"at": self._clock.now(), "dropped": dropped}) + b"\n"
+        if missing:
+            text += msgspec.json.encode({"at": self._clock.now(), **missing}) + b"\n"
         try:
             await asyncio.to_thread(self._write, text)
             self._failing = False
         except OSError as error:
             self._dropped += len(lines) + dropped
+            self._not_kept += not_kept
             if not self._failing:
                 log.warning("cannot write %s: %s", self._path, error)
             self._failing = True

@@ -36,6 +36,11 @@ class GatewayServer:
             return self._aiohttp()
         return EdgeConnection(self._gateway, self._tasks, self._writes, self._edge, self._aiohttp)
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._edge) + len(self._aiohttp.connections)
+
     async def __aenter__(self) -> Self:
         self._tasks.spawn(self._watch(), "watch")
         return self

@@ -1,43 +1,85 @@
-"""What the gateway tells of its requests: a record of each, counters, and the beat that carries them up.
+"""What the gateway tells of its requests, and the beat that carries it up.
 
-The hot path only counts and appends. Everything is bounded, and what is not kept is counted: `seq` counts all requests
-ever, so that the difference to the records that arrive can be shown. Probes of the gateway itself (`/health` and the
-like) are counted in its metrics only: they come every second, and would bury what people ask for.
+Every request is counted. Which of them are recorded is decided here, once: those that are sampled, with every detail; those
+that failed or were tried again; and a few of the others. Everything is bounded, and what is not kept is counted: `seq`
+counts all requests ever, so that the difference to the records that arrive can be shown.
+
+Measured (2 cores, CPython 3.11): 0.5 µs a request that is only counted, half of it off the request's own path; 8 µs one
+that is recorded and logged.
 """
 
-import re
-from collections import Counter, defaultdict, deque
-from typing import Final
+from collections import deque
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import msgspec
 
+from embedded_services.common.clock import Clock
 from embedded_services.contracts.agent import Beat
+from embedded_services.contracts.gateway import Decision, GatewayTotals, Pick
+from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.system import RequestRecord
 from embedded_services.gateway.exchange import Exchange
 from embedded_services.gateway.limiting import EXEMPT
+from embedded_services.gateway.meters import Meters
 from embedded_services.gateway.request_log import RequestLog
+from embedded_services.gateway.request_record import record_of
+from embedded_services.gateway.story import Story
+from embedded_services.gateway.tracing import PROCESS, picks_of, spans_of
+from embedded_services.telemetry.sampler import Sampler
+from embedded_services.telemetry.spans import SpanBook
 from embedded_services.upstream.stats import CallBook
 
-RECORDS_A_BEAT: Final = 200
-_MAX_QUERY: Final = 200
-_MAX_PATH: Final = 500
-_SECRET: Final = re.compile(
-    r"(?i)((?:^|&)[^=&]*(?:token|secret|passw|api-?key|auth|signature|code)[^=&]*=)[^&]*"
-)
+T = TypeVar("T")
+
+RECORDS_A_BEAT: Final = 500
+PICKS_A_BEAT: Final = 500
+DECISIONS_A_BEAT: Final = 200
+SPANS_A_BEAT: Final = 4_000
+PLAIN_PER_S: Final = 200
+"""Requests recorded a second that were not sampled and went well."""
+FAILED_PER_S: Final = 1_000
+TOTALS_EVERY_S: Final = 0.5
 
 
 class Telemetry:
-    def __init__(self, book: CallBook, request_log: RequestLog) -> None:
+    def __init__(
+        self, settings: Settings, revision: int, book: CallBook, request_log: RequestLog, clock: Clock
+    ) -> None:
         self._book = book
         self._log = request_log
+        self._clock = clock
         self._records: deque[RequestRecord] = deque(maxlen=RECORDS_A_BEAT)
-        self._told = 0
-        self.seq = 0
+        self._picks: deque[Pick] = deque(maxlen=PICKS_A_BEAT)
+        self._decisions: deque[Decision] = deque(maxlen=DECISIONS_A_BEAT)
+        self._spans = SpanBook(PROCESS, clock, SPANS_A_BEAT)
+        self._sampler = Sampler(settings.gateway.traces_per_s)
+        self._plain = Sampler(PLAIN_PER_S)
+        self._failed = Sampler(FAILED_PER_S)
+        self._passed_over = self._told_seq = self._told_decisions = 0
+        self._told_totals: GatewayTotals | None = None
+        self._totals_due = 0.0
+        self.meters = Meters(settings)
+        self.revision = revision
+        """Of the settings in force."""
+        self.connections: Callable[[], int] = lambda: 0
+        self.seq = self.sampled = self.kept = 0
+        self.picks_seq = self.decisions_seq = self.spans_dropped = 0
         self.in_flight = 0
-        self.answers: Counter[tuple[str, int]] = Counter()
-        """By route and class of status (2 for 2xx); 4 is also what a client left before it was answered."""
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        """Time spent, by route."""
+        self.apply(settings, revision)
+
+    def apply(self, settings: Settings, revision: int) -> None:
+        """Other settings are in force."""
+        self._sampler.apply(settings.gateway.traces_per_s)
+        self._strategies = {name: service.strategy for name, service in settings.services.items()}
+        self.meters.apply(settings)
+        self.revision = revision
+
+    def sample(self, path: str, now: float) -> Story | None:
+        """Whether a request is to be recorded with every detail: where that goes, then."""
+        if path in EXEMPT or not self._sampler.take(now):
+            return None
+        return Story(self._clock)
 
     def begin(self) -> None:
         self.in_flight += 1
@@ -45,53 +87,108 @@ class Telemetry:
     def end(self, exchange: Exchange, status: int, took_s: float, note: str) -> None:
         """The request is done with. `status` is 499 when the client left before there was an answer."""
         self.in_flight -= 1
-        route = exchange.route or "none"
-        self.answers[route, status // 100] += 1
-        self.seconds[route] += took_s
-        if route in EXEMPT:
+        self.meters.add(exchange.route, exchange.service, exchange.instance, status, took_s)
+        if exchange.route in EXEMPT:
             return
         self.seq += 1
-        record = RequestRecord(
-            id=exchange.id,
-            at=exchange.at,
-            method=exchange.request.method,
-            path=loggable(exchange.request.path, exchange.request.query),
-            status=status,
-            took_ms=round(took_s * 1000, 3),
-            route=exchange.route,
-            service=exchange.service,
-            instance=exchange.instance,
-            tries=exchange.tries,
-            user=exchange.identity.user if exchange.identity is not None else None,
-            client=exchange.request.client,
-            trace=exchange.trace.trace_id,
-            note=note or exchange.note,
-        )
+        if exchange.sampled:
+            self._tell_all(exchange, status, took_s, note or exchange.note)
+        else:
+            unusual = status >= 500 or exchange.tries > 1 or note
+            if not (self._failed if unusual else self._plain).take(exchange.started + took_s):
+                return
+        self.kept += 1
+        record = record_of(exchange, status, took_s, note)
         self._records.append(record)
         self._log.add(msgspec.json.encode(record))
 
+    def decide(self, decision: Decision) -> None:
+        """Something turned in how the gateway works."""
+        self.decisions_seq += 1
+        self._decisions.append(decision)
+
+    def tick(self, now: float) -> bool:
+        """To be called about once a second, also when nobody listens. `now` is the monotonic clock's; whether a second has
+        ended since the last time."""
+        passed_over = self.seq - self.kept
+        if passed_over != self._passed_over:
+            self._log.pass_over(passed_over - self._passed_over)
+            self._passed_over = passed_over
+        return self.meters.digest(now)
+
     def beat(self, now: float) -> Beat | None:
         """What is new since the last beat; None if nothing is. `now` is the monotonic clock's."""
+        self.tick(now)
         calls = self._book.deltas(now)
-        if not calls and self.seq == self._told:
+        totals = self._totals(now)
+        spans, dropped = self._spans.take()
+        if not (
+            calls
+            or totals
+            or spans
+            or dropped
+            or self.seq != self._told_seq
+            or self.decisions_seq != self._told_decisions
+        ):
             return None
-        records = list(self._records)
-        self._records.clear()
-        self._told = self.seq
-        return Beat(calls=calls, requests=records, requests_seq=self.seq)
+        self.spans_dropped += dropped
+        self._told_seq, self._told_decisions = self.seq, self.decisions_seq
+        return Beat(
+            calls=calls,
+            requests=_taken(self._records),
+            requests_seq=self.seq,
+            spans=spans,
+            spans_dropped=dropped,
+            gateway=totals,
+            picks=_taken(self._picks),
+            picks_seq=self.picks_seq,
+            decisions=_taken(self._decisions),
+            decisions_seq=self.decisions_seq,
+        )
+
+    def tell_again(self) -> None:
+        """Tell all that is told when it changes with the next beat: what was told before may be lost."""
+        self._book.tell_again()
+        self._told_totals = None
+        self._totals_due = 0.0
+
+    def _tell_all(self, exchange: Exchange, status: int, took_s: float, note: str) -> None:
+        self.sampled += 1
+        for span in spans_of(exchange, status, took_s, note):
+            self._spans.add(span)
+        picks = picks_of(exchange, self._strategies)
+        self.picks_seq += len(picks)
+        self._picks.extend(picks)
+
+    def _totals(self, now: float) -> GatewayTotals | None:
+        """None if it is too early, or nothing has changed."""
+        if now < self._totals_due:
+            return None
+        connections, recent, told = self.connections(), self.meters.recent, self._told_totals
+        if told is not None and (
+            told.requests == self.seq
+            and told.rate == recent.rate
+            and told.in_flight == self.in_flight
+            and told.connections == connections
+            and told.settings_revision == self.revision
+        ):
+            return None
+        self._totals_due = now + TOTALS_EVERY_S
+        self._told_totals = GatewayTotals(
+            requests=self.seq,
+            rate=recent.rate,
+            error_rate=recent.failed / recent.requests if recent.requests else 0.0,
+            in_flight=self.in_flight,
+            connections=connections,
+            latency_ms=self.meters.latency,
+            sampled=self.sampled,
+            settings_revision=self.revision,
+            routes=self.meters.routes(),
+        )
+        return self._told_totals
 
 
-def loggable(path: str, query: str) -> str:
-    """The path as it may be shown and stored: of bounded length, and without what looks like a secret."""
-    shown = path if len(path) <= _MAX_PATH else f"{path[:_MAX_PATH]}…"
-    if not (path.isascii() and query.isascii()):
-        shown, query = _readable(shown), _readable(query)
-    if not query:
-        return shown
-    query = _SECRET.sub(r"\1…", query)
-    return f"{shown}?{query}" if len(query) <= _MAX_QUERY else f"{shown}?{query[:_MAX_QUERY]}…"
-
-
-def _readable(text: str) -> str:
-    """Without the stand-ins for bytes that were no text."""
-    return text.encode("utf-8", "replace").decode()
+def _taken(waiting: deque[T]) -> list[T]:
+    taken = list(waiting)
+    waiting.clear()
+    return taken

@@ -17,11 +17,14 @@ class Sampler:
         self.apply(per_s)
 
     def apply(self, per_s: float) -> None:
-        """Another rate from now on; what was taken still counts."""
+        """Another rate from now on; what was taken still counts, unless nothing was let through until now."""
         self.per_s = per_s
-        self._every = 1 / per_s if per_s > 0 else math.inf
+        if per_s <= 0:
+            self._every = self._due = math.inf
+            return
+        self._every = 1 / per_s
         if math.isinf(self._due):
-            self._due = -math.inf if per_s > 0 else math.inf
+            self._due = -math.inf
 
     def take(self, now: float) -> bool:
         """`now` is the monotonic clock's."""

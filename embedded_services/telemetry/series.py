@@ -7,7 +7,7 @@ window, and the oldest leaves that.
 
 from collections import Counter, deque
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from hdrh.histogram import HdrHistogram
 
@@ -26,6 +26,10 @@ class Recent(NamedTuple):
     requests: int
     failed: int
     counts: Counter[int]
+
+    @classmethod
+    def nothing(cls) -> Self:
+        return cls(0, 0, Counter())
 
     @property
     def rate(self) -> float:
@@ -59,8 +63,8 @@ class Series:
         self.instance = instance
         self.statuses: Counter[int] = Counter()
         self.seconds = 0.0
-        self.recent = Recent(0, 0, Counter())
-        self._now = Recent(0, 0, Counter())
+        self.recent = Recent.nothing()
+        self._now = Recent.nothing()
         self._closed: deque[Recent] = deque()
         self._histogram = HdrHistogram(1, LONGEST_US, 2)
         self._unsettled: Counter[int] = Counter()
@@ -80,7 +84,7 @@ class Series:
         second, window = self._now, self.recent
         if not (second.requests or window.requests):
             return
-        self._now = Recent(0, 0, Counter())
+        self._now = Recent.nothing()
         self._settle()
         self._closed.append(second)
         window.counts.update(second.counts)

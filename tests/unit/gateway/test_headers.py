@@ -128,7 +128,9 @@ def test_repeated_fields_stay_apart_and_in_order() -> None:
 
 
 def trace_of(*values: bytes) -> Trace:
-    return continue_trace(Headers([(b"Traceparent", value) for value in values]), TRACE_ID, SPAN_ID)
+    return continue_trace(
+        Headers([(b"Traceparent", value) for value in values]), TRACE_ID, SPAN_ID, sampled=True
+    )
 
 
 def test_a_valid_trace_is_continued_with_a_new_span() -> None:
@@ -139,7 +141,17 @@ def test_a_valid_trace_is_continued_with_a_new_span() -> None:
             (b"tracestate", b"b=2"),
         ]
     )
-    assert continue_trace(headers, TRACE_ID, SPAN_ID) == Trace("1" * 32, SPAN_ID, "00", b"a=1,b=2")
+    assert continue_trace(headers, TRACE_ID, SPAN_ID, sampled=False) == Trace(
+        "1" * 32, SPAN_ID, "00", b"a=1,b=2", "2" * 16
+    )
+
+
+@pytest.mark.parametrize("wished", [b"00", b"01", b"ff"])
+def test_whether_a_trace_is_recorded_is_the_gateway_s_decision(wished: bytes) -> None:
+    headers = Headers([(b"traceparent", b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-" + wished)])
+    for sampled, flags in ((True, b"01"), (False, b"00")):
+        trace = continue_trace(headers, TRACE_ID, SPAN_ID, sampled=sampled)
+        assert trace.traceparent == b"00-" + b"1" * 32 + b"-" + SPAN_ID.encode() + b"-" + flags
 
 
 def test_a_later_version_of_the_format_may_carry_more() -> None:
