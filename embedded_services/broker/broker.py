@@ -1,0 +1,168 @@
+"""The broker: its connections, and the turn in which all of them advance together.
+
+A turn is one round of the event loop: what came is taken in, messages are pushed to consumers, everything is committed
+at once, and only then anything is written. So one disk flush serves every client that was heard in the round.
+"""
+
+import asyncio
+import logging
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from embedded_services.broker.connection import Connection
+from embedded_services.broker.handshake import Login
+from embedded_services.broker.store import Store, StoreError
+from embedded_services.broker.vhost import VirtualHost
+from embedded_services.common.clock import Clock
+
+RETRY_COMMIT_S: Final = 0.5
+LOOK_S: Final = 0.25
+MIN_DISK: Final = 50 * 1024 * 1024
+"""Free bytes below which publishers are held back."""
+MAX_MEMORY: Final = 256 * 1024 * 1024
+"""Bytes of messages in memory beyond which publishers are held back."""
+CLOSE_S: Final = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Broker:
+    """`connection.Host`. Opening raises StoreError."""
+
+    def __init__(
+        self,
+        path: Path,
+        login: Login,
+        clock: Clock,
+        *,
+        max_memory: int = MAX_MEMORY,
+        min_disk: int = MIN_DISK,
+    ) -> None:
+        self.login = login
+        self._path = path
+        self._clock = clock
+        self._max_memory = max_memory
+        self._min_disk = min_disk
+        self._store = Store(path)
+        self.vhost = VirtualHost(self._store, clock.now, self.turn)
+        self.connections: dict[Connection, None] = {}
+        self.alarm = ""
+        self._with_output: dict[Connection, None] = {}
+        self._in_turn = False
+        self._broken = ""
+        self._wake: asyncio.TimerHandle | None = None
+        self._wake_at = 0.0
+
+    @asynccontextmanager
+    async def serving(self, sock: socket.socket) -> AsyncIterator[None]:
+        """Accept clients; leaving says goodbye to them, commits and closes the file."""
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._look()
+        listener = await loop.create_server(self._connect, sock=sock, backlog=1024)
+        self.turn()
+        try:
+            yield
+        finally:
+            listener.close()
+            await self._say_goodbye()
+            self._next_look.cancel()
+            if self._wake is not None:
+                self._wake.cancel()
+            self._store.close()
+
+    def _connect(self) -> Connection:
+        connection = Connection(self, self._loop, self._clock.now())
+        self.connections[connection] = None
+        return connection
+
+    async def _say_goodbye(self) -> None:
+        for connection in list(self.connections):
+            connection.force_close("broker forced connection closure with reason 'shutdown'")
+        self._end_turn()
+        deadline = self._loop.time() + CLOSE_S
+        while self.connections and self._loop.time() < deadline:
+            await self._clock.sleep(0.01)
+        for connection in list(self.connections):
+            connection.drop()
+        self._end_turn()
+
+    # --- the turn ---
+
+    def turn(self) -> None:
+        if not self._in_turn:
+            self._in_turn = True
+            self._loop.call_soon(self._end_turn)
+
+    def has_output(self, connection: Connection) -> None:
+        self._with_output[connection] = None
+        self.turn()
+
+    def left(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
+        self._with_output.pop(connection, None)
+        self.turn()
+
+    def _end_turn(self) -> None:
+        self._in_turn = False
+        self.vhost.pump()
+        try:
+            self._store.commit()
+        except StoreError as error:
+            # Nobody is told anything that is not on disk: all output waits, and publishers are held back.
+            if not self._broken:
+                log.error("cannot write %s: %s", self._path, error)
+            self._broken = str(error)
+            self._look_for_alarm()
+            self._loop.call_later(RETRY_COMMIT_S, self.turn)
+            return
+        if self._broken:
+            log.warning("%s can be written again", self._path)
+            self._broken = ""
+        connections, self._with_output = self._with_output, {}
+        for connection in connections:
+            connection.flush()
+        self._set_wake()
+
+    def _set_wake(self) -> None:
+        """One timer for all queues whose messages, or which themselves, grow old."""
+        at = self.vhost.next_wake()
+        if at is None or (self._wake is not None and at == self._wake_at):
+            return
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake_at = at
+        self._wake = self._loop.call_later(max(0.0, at - self._clock.now()), self._time_passed)
+
+    def _time_passed(self) -> None:
+        self._wake = None
+        self.vhost.wake()
+        self.turn()
+
+    # --- alarms ---
+
+    def _look(self) -> None:
+        self._look_for_alarm()
+        self._next_look = self._loop.call_later(LOOK_S, self._look)
+
+    def _look_for_alarm(self) -> None:
+        """Hold publishers back while memory or disk is short, and let them go on when it is not."""
+        if self._broken or shutil.disk_usage(self._path.parent).free < self._min_disk:
+            alarm = "low on disk"
+        else:
+            # Once held back, they wait until there is room to speak of.
+            most = self._max_memory * 0.9 if self.alarm else self._max_memory
+            alarm = "low on memory" if self.vhost.bytes_in_memory() > most else ""
+        if alarm == self.alarm:
+            return
+        log.warning("publishers are held back: %s", alarm) if alarm else log.warning("publishers may go on")
+        self.alarm = alarm
+        for connection in list(self.connections):
+            if alarm:
+                connection.hold(alarm)
+            else:
+                connection.release()
