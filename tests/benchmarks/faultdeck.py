@@ -38,12 +38,13 @@ SETTINGS = Settings(
 
 @dataclass(frozen=True)
 class Faultdeck:
-    """`secret` signs tokens that the gateway accepts; `pid` is the gateway's."""
+    """`secret` signs tokens that the gateway accepts; `gateway` is its pid, and `root` the parent of all processes."""
 
     url: str
     control: ControlClient
     secret: str
-    pid: int
+    root: int
+    gateway: int
 
     def token(self) -> str:
         now = int(time.time())
@@ -71,7 +72,7 @@ async def faultdeck(workspace: Path, ports: Sequence[int]) -> AsyncIterator[Faul
             gateway = next(process for process in processes if process.name == "gateway")
             assert gateway.pid is not None
             secret = (workspace / "jwt-secret").read_text()
-            yield Faultdeck(ready.gateway, control, secret, gateway.pid)
+            yield Faultdeck(ready.gateway, control, secret, started.process.pid, gateway.pid)
         started.process.terminate()
         assert await started.exit_code(within_s=STOP_S) == 0, started.errors()
     finally:

@@ -34,14 +34,17 @@ class Figure:
     @property
     def verdict(self) -> str:
         """`met` or `missed`; empty without a bar."""
+        kept = self._keep(self.value)
+        return "" if kept is None else "met" if kept else "missed"
+
+    def _keep(self, value: float) -> bool | None:
         bar = re.match(r"([≥≤<>]?)\s*([\d.]+)", self.bar)
-        if bar is None:
-            return ""
-        return "met" if _COMPARE[bar[1]](self.value, float(bar[2])) else "missed"
+        return None if bar is None else _COMPARE[bar[1]](value, float(bar[2]))
 
     def line(self) -> str:
         spread = f" ({_short(min(self.readings))} … {_short(max(self.readings))}, n={len(self.readings)})"
-        bar = f"   bar: {self.bar}: {self.verdict or '?'}" if self.bar else ""
+        kept = sum(self._keep(value) is True for value in self.readings)
+        bar = f"   bar: {self.bar}: {self.verdict} ({kept} of {len(self.readings)})" if self.bar else ""
         notes = "".join(f"   {name}: {value}" for name, value in self.notes.items())
         return f"{self.name:<58} {_short(self.value):>9} {self.unit}{spread}{bar}{notes}"
 

@@ -52,7 +52,7 @@ async def measure(*, quick: bool) -> list[Figure | Missing]:
         await stack.enter_async_context(nginx(root / "upstreams", ports))
         system = await stack.enter_async_context(faultdeck(root / "workspace", ports))
         headers = {"Authorization": f"Bearer {system.token()}"}
-        ours = Proxy(OURS, system.url, system.pid, headers, asks_for_token=True)
+        ours = Proxy(OURS, system.url, system.root, headers, asks_for_token=True)
         await seen_to_work(ours, ports)
         peers, missing = await _peers(stack, root, ports, system.secret, headers)
         direct = Proxy("nothing between", f"http://127.0.0.1:{ports[0]}", 0)

@@ -6,17 +6,21 @@ rate limit, which comes first, and refused before it goes upstream.
 
 import asyncio
 import json
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
+
 from tests.benchmarks.processes import output_of
 
 CONNECTIONS: Final = 8
 BATCH: Final = 32
 """Requests that a connection sends before it waits for their answers."""
+NAME: Final = "client-%d"
 REFUSED: Final = b"HTTP/1.1 401 "
 
 
@@ -34,6 +38,15 @@ async def come(url: str, *, clients: int, within_s: float) -> Counted:
     return Counted(**json.loads(await output_of(sys.executable, "-m", __name__, asked)))
 
 
+async def count_of_first(url: str, limit: int) -> int:
+    """How often the first of the clients has come, this time too, by what the rate limit says is left of `limit`."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(url, headers={"X-Client": NAME % 0})
+    left = re.search(r"r=(\d+)", answer.headers["RateLimit"])
+    assert left is not None
+    return limit - int(left[1])
+
+
 async def _come(host: str, port: int, path: str, numbers: range, until: float) -> int:
     reader, writer = await asyncio.open_connection(host, port)
     came = 0
@@ -42,8 +55,7 @@ async def _come(host: str, port: int, path: str, numbers: range, until: float) -
             break
         batch = range(first, min(first + BATCH, numbers.stop))
         writer.writelines(
-            b"GET %b HTTP/1.1\r\nHost: %b\r\nX-Client: client-%d\r\n\r\n"
-            % (path.encode(), host.encode(), number)
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Client: {NAME % number}\r\n\r\n".encode()
             for number in batch
         )
         await _answers(reader, len(batch))

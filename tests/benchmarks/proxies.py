@@ -57,6 +57,7 @@ class Proxy:
     pid: int
     headers: Mapping[str, str] = field(default_factory=dict)
     asks_for_token: bool = False
+    version: str = ""
 
     def path(self, last: str = "prod1") -> str:
         return f"{self.url}/api/products/{last}"
@@ -97,7 +98,8 @@ async def caddy(folder: Path, upstreams: Sequence[int]) -> AsyncIterator[Proxy]:
     command = ("caddy", "run", "--config", str(config), "--adapter", "caddyfile")
     async with running(*command, environment=home, quiet=True) as process:
         await until_open(port, process)
-        yield Proxy(CADDY, f"http://127.0.0.1:{port}", process.pid)
+        version = (await output_of("caddy", "version")).split()[0]
+        yield Proxy(CADDY, f"http://127.0.0.1:{port}", process.pid, version=version)
 
 
 @asynccontextmanager
@@ -133,7 +135,20 @@ async def node_gateway(
         environment={"NODE_ENV": "production", "JWT_SECRET": secret, **(environment or {})},
     ) as process:  # fmt: skip
         await until_open(port, process)
-        yield Proxy(name, f"http://127.0.0.1:{port}", process.pid, headers, asks_for_token=True)
+        yield Proxy(
+            name,
+            f"http://127.0.0.1:{port}",
+            process.pid,
+            headers,
+            asks_for_token=True,
+            version=await _version(PEERS / peer),
+        )
+
+
+async def _version(peer: Path) -> str:
+    needed = json.loads((peer / "package.json").read_bytes())["dependencies"]
+    node = (await output_of("node", "--version")).strip()
+    return ", ".join([f"node {node}", *(f"{name} {version}" for name, version in needed.items())])
 
 
 async def _installed(peer: Path) -> Path:

@@ -15,18 +15,20 @@ CONNECTIONS: Final = 64
 
 @dataclass(frozen=True)
 class Pace:
-    """How often and how long (seconds); `side` is for what is not the main figure."""
+    """How often and how long (seconds); `side` is for what is not the main figure. A tail is measured a second at a time,
+    and often: a moment's noise spoils one reading, not most."""
 
     rounds: int
     seconds: int
     side_rounds: int
     side_seconds: int
+    tail_rounds: int
     clients: int
     clients_s: float
 
 
-FULL: Final = Pace(5, 3, 3, 2, 1_000_000, 60.0)
-QUICK: Final = Pace(2, 1, 1, 1, 50_000, 10.0)
+FULL: Final = Pace(5, 3, 3, 2, 10, 1_000_000, 60.0)
+QUICK: Final = Pace(2, 1, 1, 1, 3, 50_000, 10.0)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What each feature of the gateway costs: its CPU a request with all of them on, and how much less it is without one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tests.benchmarks.faultdeck import SERVICE
@@ -40,6 +40,7 @@ FEATURES: Final = (
 async def costs(scene: Scene) -> list[Figure]:
     """CPU of the gateway a request, and how much less it is without a feature."""
     control = scene.faultdeck.control
+    gateway = replace(scene.ours, pid=scene.faultdeck.gateway)
 
     async def without(given: Without) -> Reading:
         if given.patch:
@@ -47,7 +48,7 @@ async def costs(scene: Scene) -> list[Figure]:
         try:
             path = f"{scene.ours.url}/api/open/prod1" if given.public else scene.ours.path()
             headers = {} if given.public else scene.ours.headers
-            return await read(scene.ours, path, headers, CONNECTIONS, scene.pace.side_seconds)
+            return await read(gateway, path, headers, CONNECTIONS, scene.pace.side_seconds)
         finally:
             if given.undo:
                 await control.patch_settings(given.undo)

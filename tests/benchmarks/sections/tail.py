@@ -16,11 +16,9 @@ async def tail(scene: Scene) -> list[Figure]:
     proxies = [*scene.and_peers(CADDY), scene.direct]
 
     async def offer(proxy: Proxy) -> offered.Offered:
-        return await offered.offer(
-            proxy.path(), proxy.headers, rate=RATE, seconds=float(scene.pace.side_seconds)
-        )
+        return await offered.offer(proxy.path(), proxy.headers, rate=RATE, seconds=1.0)
 
-    readings = await interleaved(proxies, scene.pace.rounds, offer)
+    readings = await interleaved(proxies, scene.pace.tail_rounds, offer)
     figures = [
         Figure(
             f"{proxy.name}, p99 at {RATE}/s",

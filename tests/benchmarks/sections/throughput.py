@@ -20,7 +20,8 @@ async def throughput(scene: Scene) -> list[Figure]:
         await load(proxy.path(), connections=CONNECTIONS, seconds=1, headers=dict(proxy.headers))
     readings = await interleaved(proxies, scene.pace.rounds, loaded(scene.pace.seconds))
     figures = [
-        _rate(f"{proxy.name}, -c{CONNECTIONS}", took) for proxy, took in zip(proxies, readings, strict=True)
+        _rate(f"{proxy.name}, -c{CONNECTIONS}", took, version=proxy.version)
+        for proxy, took in zip(proxies, readings, strict=True)
     ]
     rates = [[reading.load.rate for reading in took] for took in readings]
     return figures + [
@@ -64,10 +65,12 @@ def _compared(
     ]
 
 
-def _rate(name: str, took: Sequence[Reading], size: int = 0) -> Figure:
+def _rate(name: str, took: Sequence[Reading], size: int = 0, version: str = "") -> Figure:
     rates = [reading.load.rate for reading in took]
     notes: dict[str, Any] = {"MB/s": short([rate * size / 1e6 for rate in rates])} if size else {}
     notes["CPU µs a request"] = short([reading.cpu_us for reading in took])
     notes["p99 ms"] = short([reading.load.p99 for reading in took])
     notes["bad"] = sum(reading.load.bad for reading in took)
+    if version:
+        notes["version"] = version
     return Figure(name, "/s", rates, notes=notes)

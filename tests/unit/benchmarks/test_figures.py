@@ -25,7 +25,7 @@ def test_verdict_is_of_the_median(bar: str, readings: list[float], verdict: str)
 
 def test_line_shows_figure_spread_bar_verdict_and_notes() -> None:
     line = Figure("rate", "/s", [9000.4, 10000.0, 12000.0], "≥ 1", {"bad": 0}).line()
-    assert " ".join(line.split()) == "rate 10,000 /s (9,000 … 12,000, n=3) bar: ≥ 1: met bad: 0"
+    assert " ".join(line.split()) == "rate 10,000 /s (9,000 … 12,000, n=3) bar: ≥ 1: met (3 of 3) bad: 0"
 
 
 def test_what_is_missing_is_told_with_what_to_do() -> None:
