@@ -7,6 +7,9 @@ that they stay the same while the set grows.
 from app.core.session import Port
 from app.core.settings import WindowSettings
 from app.main_window import MainWindow
+from app.panels.gateway.gateway_models import GatewayModels
+from app.panels.gateway.gateway_panel import GatewayPanel
+from app.panels.gateway.gateway_presenter import GatewayPresenter
 from app.panels.logs.logs_model import LogsModel
 from app.panels.logs.logs_panel import LogsPanel
 from app.panels.logs.logs_presenter import LogsPresenter
@@ -21,6 +24,7 @@ from app.panels.services.services_presenter import ServicesPresenter
 
 def add_panels(window: MainWindow, port: Port, settings: WindowSettings) -> None:
     window.add_panel(_services(port), "services", "Ctrl+2")
+    window.add_panel(_gateway(port), "gateway", "Ctrl+3")
     window.add_panel(_requests(port, settings), "requests", "Ctrl+9")
     window.add_panel(_logs(port), "logs", "Ctrl+0")
 
@@ -31,6 +35,14 @@ def _services(port: Port) -> ServicesPanel:
     model.setParent(panel)
     journal.setParent(panel)
     ServicesPresenter(panel, model, journal, port)
+    return panel
+
+
+def _gateway(port: Port) -> GatewayPanel:
+    models = GatewayModels()
+    panel = GatewayPanel(models)
+    models.set_parent(panel)
+    GatewayPresenter(panel, models, port)
     return panel
 
 

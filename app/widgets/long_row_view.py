@@ -4,7 +4,7 @@
 
 With `tail=True` it follows: the newest row, at the end, stays in sight until the user scrolls up, selects with the
 keyboard or calls `set_following(False)`; scrolling to the end follows again. While it does not follow, what is on the
-screen stays where it is, whatever comes and goes above and below.
+screen stays where it is, whatever comes and goes above and below. `head=True` is the same with the newest row at the top.
 
     view = LongRowView(model.columns, name=tr("Log"), tail=True, tint=lambda row: "bad_tint" if row.failed else None)
     view.following_changed.connect(self._resume.setHidden)
@@ -48,13 +48,15 @@ class LongRowView(QTableView):
         *,
         name: str,
         tail: bool = False,
+        head: bool = False,
         tint: Tint | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._columns = tuple(columns)
-        self._is_tail = tail
-        self.is_following = tail
+        self._is_head = head
+        self._is_tail = tail or head
+        self.is_following = self._is_tail
         self.is_stale = False
         self.tint = tint
         self.hovered_row = -1
@@ -151,8 +153,12 @@ class LongRowView(QTableView):
         self._top = None
 
     def _to_end(self) -> None:
+        """Where the newest row is."""
         with self._placed():
-            self.scrollToBottom()
+            if self._is_head:
+                self.scrollToTop()
+            else:
+                self.scrollToBottom()
 
     @contextmanager
     def _placed(self) -> Iterator[None]:
@@ -170,7 +176,7 @@ class LongRowView(QTableView):
         by_user, self._user_scrolls = self._user_scrolls, False
         if self._placing or not self._is_tail:
             return
-        at_end = value >= self.verticalScrollBar().maximum()
+        at_end = value <= 0 if self._is_head else value >= self.verticalScrollBar().maximum()
         if not at_end or by_user:
             self.set_following(at_end)
 
@@ -198,10 +204,11 @@ class LongRowView(QTableView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         rows = self.model().rowCount() if self.model() is not None else 0
-        if event.key() == Qt.Key.Key_Home and rows:
-            self.select_index(self.model().index(0, 0))
-        elif event.key() == Qt.Key.Key_End and rows:
-            self.setCurrentIndex(self.model().index(rows - 1, 0))
+        oldest, newest = (rows - 1, 0) if self._is_head else (0, rows - 1)
+        if event.key() == (Qt.Key.Key_End if self._is_head else Qt.Key.Key_Home) and rows:
+            self.select_index(self.model().index(oldest, 0))
+        elif event.key() == (Qt.Key.Key_Home if self._is_head else Qt.Key.Key_End) and rows:
+            self.setCurrentIndex(self.model().index(newest, 0))
             self.set_following(True)
         else:
             super().keyPressEvent(event)

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 
 _PAD = 10
+_PAD_COMPACT = 7
 _INSET = 2
 
 
@@ -18,11 +19,22 @@ class SegmentedToggle(QWidget):
 
     choice_requested = Signal(str)
 
-    def __init__(self, name: str, choices: Mapping[str, str], parent: QWidget | None = None) -> None:
-        """`choices` maps keys to words; the first is chosen."""
+    def __init__(
+        self,
+        name: str,
+        choices: Mapping[str, str],
+        parent: QWidget | None = None,
+        *,
+        tips: Mapping[str, str] | None = None,
+        compact: bool = False,
+    ) -> None:
+        """`choices` maps keys to words; the first is chosen. `tips` says more of a choice; `compact` is for many."""
         super().__init__(parent)
         self._name = name
         self._choices = dict(choices)
+        self._tips = dict(tips or {})
+        self._pad = _PAD_COMPACT if compact else _PAD
+        self._is_busy = False
         self._choice = next(iter(choices))
         self._hovered: str | None = None
         self.setMouseTracking(True)
@@ -48,6 +60,16 @@ class SegmentedToggle(QWidget):
             self.updateGeometry()
             self.update()
 
+    def set_busy(self, busy: bool) -> None:
+        """What is chosen was asked for and does not hold yet: its edge is dashed."""
+        if busy != self._is_busy:
+            self._is_busy = busy
+            self.update()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._is_busy
+
     def _say(self) -> None:
         self.setAccessibleName(f"{self._name}: {self._choices[self._choice]}")
 
@@ -61,7 +83,7 @@ class SegmentedToggle(QWidget):
 
     def _widths(self) -> list[tuple[str, float]]:
         metrics = QFontMetrics(theme().font("strong"))
-        return [(key, metrics.horizontalAdvance(word) + 2 * _PAD) for key, word in self._choices.items()]
+        return [(key, metrics.horizontalAdvance(word) + 2 * self._pad) for key, word in self._choices.items()]
 
     def _places(self) -> list[tuple[str, QRectF]]:
         places = []
@@ -75,6 +97,13 @@ class SegmentedToggle(QWidget):
         return next((key for key, place in self._places() if place.contains(event.position())), None)
 
     # --- events ---------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        if self._tips and isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
+            under = next((key for key, place in self._places() if place.contains(event.pos())), "")
+            QToolTip.showText(event.globalPos(), self._tips.get(under, ""), self)
+            return True
+        return super().event(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self._hovered = self._at(event)
@@ -113,7 +142,8 @@ class SegmentedToggle(QWidget):
         for key, place in self._places():
             chosen = key == self._choice
             if chosen and self.isEnabled():
-                painter.setPen(colors.color("accent"))
+                style = Qt.PenStyle.DashLine if self._is_busy else Qt.PenStyle.SolidLine
+                painter.setPen(QPen(colors.color("accent"), 1, style))
                 painter.setBrush(colors.color("accent_tint"))
                 painter.drawRoundedRect(place.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
             painter.setFont(colors.font("strong" if chosen else "body"))

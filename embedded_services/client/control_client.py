@@ -29,6 +29,7 @@ from embedded_services.contracts.system import (
     Service,
     System,
 )
+from embedded_services.contracts.traces import Trace
 from embedded_services.contracts.wire import Page
 
 CONNECT_S: Final = 1.0
@@ -141,6 +142,10 @@ class ControlClient:
     async def requests(self, *, cursor: str = "", limit: int = 100) -> Page[RequestRecord]:
         """Requests through the gateway, newest first."""
         return await self._page("/v1/requests", Page[RequestRecord], cursor, limit)
+
+    async def trace(self, trace: str) -> Trace:
+        """The spans of a trace that are kept; NOT_FOUND where there are none."""
+        return await self._call("GET", f"/v1/traces/{_part(trace)}", Trace)
 
     async def logs(
         self, *, cursor: str = "", limit: int = 100, level: str = "", process: str = "", q: str = ""

@@ -1,0 +1,86 @@
+"""The newest requests through the gateway, which of them pass the filter, and an honest count of the rest. Pure."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from app.panels.gateway.tally import Tally
+from embedded_services.contracts.system import RequestRecord
+
+CAPACITY: Final = 10_000
+Kind = Literal["all", "retried", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """A record with its number in the stream."""
+
+    seq: int
+    record: RequestRecord
+
+    @property
+    def is_failed(self) -> bool:
+        return self.record.status >= 500
+
+    @property
+    def is_retried(self) -> bool:
+        return self.record.tries > 1 and self.record.service is not None
+
+    def contains(self, words: Sequence[str]) -> bool:
+        record = self.record
+        parts = (
+            record.path, str(record.status), record.trace, record.id, record.method, record.instance or "",
+            record.user or "", record.note,
+        )  # fmt: skip
+        text = "\n".join(parts).casefold()
+        return all(word in text for word in words)
+
+
+@dataclass(frozen=True)
+class RequestFilter:
+    """`text` is looked for in path, status, trace, method, instance, user and note, each word in any case."""
+
+    kind: Kind = "all"
+    text: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        return self != RequestFilter()
+
+    def passing(self, rows: Sequence[LoggedRequest]) -> list[LoggedRequest]:
+        words = self.text.casefold().split()
+        return [row for row in rows if self._is_kind(row) and (not words or row.contains(words))]
+
+    def _is_kind(self, row: LoggedRequest) -> bool:
+        return self.kind == "all" or (row.is_failed if self.kind == "failed" else row.is_retried)
+
+
+class RequestBook:
+    """At most `capacity` rows, oldest first; `tally` tells how many there were that were not recorded."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.rows: deque[LoggedRequest] = deque(maxlen=capacity)
+        self.tally = Tally()
+
+    def take(self, rows: Sequence[LoggedRequest], total: int) -> list[LoggedRequest]:
+        """The new ones among `rows`, which are in order; `total` counts all requests there were."""
+        newest = self.newest
+        fresh = [row for row in rows if row.seq > newest]
+        self.tally.see(len(fresh), total)
+        self.rows.extend(fresh)
+        return fresh
+
+    def clear(self) -> None:
+        self.rows.clear()
+        self.tally = Tally()
+
+    @property
+    def newest(self) -> int:
+        """The highest number held; 0 for none."""
+        return self.rows[-1].seq if self.rows else 0
+
+    @property
+    def oldest(self) -> int:
+        """The lowest number held; 0 for none."""
+        return self.rows[0].seq if self.rows else 0
