@@ -6,6 +6,7 @@ leaves cancels what is done for it.
 """
 
 import asyncio
+import contextlib
 from itertools import chain
 from typing import Final, cast
 
@@ -74,6 +75,12 @@ class AiohttpServer(web.Server):
             error = malformed(text.splitlines()[0] if text else "unreadable")
         return self._answer(raw, self._refuse_unread(raw, error), last=True)
 
+    def refuse_late(self, raw: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a client whose head does not come to its end."""
+        seconds = self._gateway.settings.gateway.header_timeout_s
+        error = ApiError("REQUEST_TIMEOUT", f"The head of a request may take {seconds:g} s")
+        return self._answer(raw, self._refuse_unread(raw, error), last=True)
+
     def _refuse_unread(self, raw: web.BaseRequest, error: ApiError) -> Response:
         return self._gateway.refuse(Request("", "", "", "", Headers(()), raw.remote or ""), error)
 
@@ -87,10 +94,13 @@ class AiohttpConnection(web.RequestHandler):
     def __init__(self, server: AiohttpServer, **options: object) -> None:
         super().__init__(server, **options)  # type: ignore[arg-type]  # handed on as they are
         self._server = server
-        self._asked = 0
         self._head_begun = False
+        self._late = False
+        self._lingers: asyncio.Future[None] | None = None
 
     def data_received(self, data: bytes) -> None:
+        if self._lingers is not None:
+            return
         before = self._request_count
         super().data_received(data)
         if self._request_count != before:
@@ -106,9 +116,27 @@ class AiohttpConnection(web.RequestHandler):
             return Stage.SERVED, self._request_count
         return Stage.HEAD if self._head_begun else Stage.IDLE, self._request_count
 
-    def expire(self, _: Stage) -> None:
-        if self.transport is not None:
+    def expire(self, stage: Stage) -> None:
+        if stage is Stage.HEAD:
+            self._late = True
+            super().data_received(b"\0")  # no head has it, so that this one ends here, in `handle_error`
+        elif self.transport is not None:
             self.transport.abort()
+
+    async def linger(self) -> None:
+        """Say that nothing more will come, and drop what the client still sends: closed under it, the connection would be
+        reset, and the answer lost on its way."""
+        if self.transport is not None and self.transport.can_write_eof():
+            self._lingers = self._loop.create_future()
+            self.transport.write_eof()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_S):
+                    await self._lingers
+
+    def close(self) -> None:
+        super().close()
+        if self._lingers is not None and not self._lingers.done():
+            self._lingers.set_result(None)
 
     def handle_error(
         self,
@@ -118,7 +146,11 @@ class AiohttpConnection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if status == 400:
-            return self._server.refuse_malformed(request, exc)
+            return (
+                self._server.refuse_late(request)
+                if self._late
+                else self._server.refuse_malformed(request, exc)
+            )
         return super().handle_error(request, status, exc, message)
 
     def _waits(self) -> bool:
@@ -129,12 +161,13 @@ class Answer:
     """What aiohttp's protocol asks of a response: `prepare`, `write_eof` and `keep_alive`, and no more. A
     `response_writer.Recipient` too."""
 
-    __slots__ = ("_raw", "_response", "_writes", "head_only", "is_11", "keep_alive")
+    __slots__ = ("_last", "_raw", "_response", "_writes", "head_only", "is_11", "keep_alive")
 
     def __init__(
         self, raw: web.BaseRequest, response: Response, writes: WriteBatch, *, last: bool = False
     ) -> None:
-        """`last`: the connection ends after this answer, whatever the client asked for."""
+        """`last`: the connection ends after this answer, whatever the client asked for, and may be sending."""
+        self._last = last
         self._writes = writes
         self._raw = raw
         self._response = response
@@ -158,6 +191,8 @@ class Answer:
 
     async def write_eof(self, _: bytes = b"") -> None:
         await deliver(self._response, self, self._writes)
+        if self._last:
+            await cast("AiohttpConnection", self._raw.protocol).linger()
 
 
 class IncomingBody:

@@ -12,8 +12,8 @@ from typing import Final, cast
 
 from embedded_services.common.tasks import Tasks
 from embedded_services.common.write_batch import WriteBatch
-from embedded_services.contracts.errors import ApiError
-from embedded_services.gateway.http import Headers, Request
+from embedded_services.gateway.aiohttp_server import AiohttpConnection
+from embedded_services.gateway.http import Request
 from embedded_services.gateway.patience import Seen, Stage
 from embedded_services.gateway.pipeline import Gateway
 from embedded_services.gateway.request_reader import RequestReader
@@ -34,7 +34,7 @@ class EdgeConnection(asyncio.Protocol):
         tasks: Tasks,
         writes: WriteBatch,
         connections: set["EdgeConnection"],
-        other_server: Callable[[], asyncio.Protocol],
+        other_server: Callable[[], AiohttpConnection],
     ) -> None:
         """`connections` is where the connection is listed while it lasts; `other_server` makes the protocol that
         takes over."""
@@ -69,7 +69,7 @@ class EdgeConnection(asyncio.Protocol):
                 if not self.keep_alive:
                     break
             else:
-                await self._part()
+                self._hand_over()
         except ConnectionError:
             pass  # it is recorded with the request; the end of the connection is all there is left to say
         if self.transport is not None:
@@ -79,7 +79,7 @@ class EdgeConnection(asyncio.Protocol):
         """The next request; None when there is none that could be served here."""
         reader = self._reader
         while (request := reader.next()) is None:
-            if reader.strange or self._late or self._stopping:
+            if reader.strange or self._late:
                 return None
             if self._reading_paused:
                 self._resume_reading()
@@ -87,17 +87,6 @@ class EdgeConnection(asyncio.Protocol):
             await self._waiter
             self._waiter = None
         return request
-
-    async def _part(self) -> None:
-        """End the service here: the client is too late, or is handed over."""
-        if self._late and not self._reader.awaits_body:
-            request = Request("", "", "", "", Headers(()), self._reader.client)
-            seconds = self._gateway.settings.gateway.header_timeout_s
-            error = ApiError("REQUEST_TIMEOUT", f"The head of a request may take {seconds:g} s")
-            self.keep_alive = False
-            await deliver(self._gateway.refuse(request, error), self, self._writes)
-        elif not self._stopping or self._reader.strange:
-            self._hand_over()
 
     def _hand_over(self) -> None:
         transport = self.transport
@@ -115,11 +104,14 @@ class EdgeConnection(asyncio.Protocol):
             self._reading_paused = False
             transport.resume_reading()
         successor.data_received(self._reader.rest)
+        if self._late and not self._reader.awaits_body:
+            successor.expire(Stage.HEAD)
 
     def stop(self) -> None:
         """Finish the request that is under way, and take no other."""
         self._stopping = True
-        self._wake()
+        if self._waiter is not None and self.transport is not None:
+            self.transport.close()
 
     # --- a `response_writer.Recipient` ---
 

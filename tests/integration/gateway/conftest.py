@@ -139,14 +139,26 @@ Start = Callable[..., Awaitable[Running]]
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
+def fast_path() -> bool:
+    """Whether plain requests are served without aiohttp; `BOTH_PATHS` runs a module's tests with and without."""
+    return True
+
+
+BOTH_PATHS = pytest.mark.parametrize("fast_path", [True, False], ids=["edge", "aiohttp"])
+
+
+@pytest.fixture
+async def start(tmp_path: Path, fast_path: bool) -> AsyncIterator[Start]:
     """`await start(user=[upstream, …], settings=…)` starts the upstreams and a gateway that has them in rotation."""
     async with AsyncExitStack() as stack:
 
         async def start_gateway(settings: Settings | None = None, **services: list[RawUpstream]) -> Running:
             for upstreams in services.values():
                 await stack.enter_async_context(running(*upstreams))
-            context = child_context(tmp_path, "gateway", settings=settings or _DEFAULT)
+            settings = settings or _DEFAULT
+            edge = msgspec.structs.replace(settings.gateway, fast_path=fast_path)
+            settings = msgspec.structs.replace(settings, gateway=edge)
+            context = child_context(tmp_path, "gateway", settings=settings)
             link = Link(context)
             port = await stack.enter_async_context(process.serve(replace(context, link=link)))
             gateway = Running(port, link, tmp_path)
@@ -171,4 +183,4 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 _DEFAULT = settings()
 
-__all__ = ["QUICK", "Running", "Start", "bearer", "request", "settings", "token"]
+__all__ = ["BOTH_PATHS", "QUICK", "Running", "Start", "bearer", "request", "settings", "token"]

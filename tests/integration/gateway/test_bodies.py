@@ -11,7 +11,9 @@ from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.settings import GatewaySettings
 from tests.helpers.raw_client import connected, request
 from tests.helpers.raw_upstream import Client, RawUpstream, eventually
-from tests.integration.gateway.conftest import Running, Start, bearer, settings, token
+from tests.integration.gateway.conftest import BOTH_PATHS, Running, Start, bearer, settings, token
+
+pytestmark = BOTH_PATHS
 
 MB = 1 << 20
 PIECE = bytes(range(256)) * 256

@@ -105,6 +105,7 @@ async def test_only_the_exact_public_paths_are_public(start: Start, path: str) -
         "/api/users/%00",
         "/./health",
         "/api/%2e%2e/health",
+        "/api/users#x",
     ],
 )
 async def test_a_path_that_could_be_read_in_two_ways_is_refused(start: Start, path: str) -> None:

@@ -1,85 +1,16 @@
-"""Bytes that are not quite HTTP, over real sockets, and the life of the listening process."""
+"""Heads, pipelines and connections over real sockets, on both paths."""
 
 import asyncio
-import errno
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from embedded_services.common.platform import listening_socket, raise_file_limit
-from embedded_services.common.tasks import Tasks
+from embedded_services.common.platform import raise_file_limit
 from embedded_services.contracts.settings import GatewaySettings
-from embedded_services.gateway import process
-from tests.helpers.child import child_context
-from tests.helpers.raw_client import connected, request
-from tests.helpers.raw_upstream import Client, RawUpstream, eventually, rotation
-from tests.integration.gateway.conftest import Link, Start, bearer, settings, token
+from tests.helpers.raw_client import request
+from tests.helpers.raw_upstream import Client, RawUpstream
+from tests.integration.gateway.conftest import BOTH_PATHS, Start, bearer, settings
 
-AUTH = b"Host: x\r\nAuthorization: Bearer " + token().encode() + b"\r\n"
-
-
-@pytest.mark.parametrize(
-    "wire",
-    [
-        b"garbage\r\n\r\n",
-        b"GE\xffT / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /api/\xff\xfe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        b"GET /api/users?\xc3\x28 HTTP/1.1\r\nConnection: close\r\n" + AUTH + b"\r\n",
-        b"GET /api/users HTTP/1.1\r\nHost: x\r\nX\xff: y\r\n\r\n",
-        b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n",
-        b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n",
-        b"GET /health HTTP/1.1\r\n\r\n",
-        b"GET /hea lth HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /health HTTP/1.1\nHost: x\n\n",
-        b"GET /health HTTP/1.1\r\nHost: x\r\nX: a\r\n folded\r\n\r\n",
-        b"GET /health HTTP/1.1\r\nHost: x\r\nBad Name: x\r\n\r\n",
-        b"GET /health HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n",
-        b"POST /api/users HTTP/1.1\r\n" + AUTH + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
-        b"POST /api/users HTTP/1.1\r\n" + AUTH + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
-        b"POST /api/users HTTP/1.1\r\n"
-        + AUTH
-        + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST /api/users HTTP/1.1\r\n" + AUTH + b"Content-Length: -1\r\n\r\n",
-        b"POST /api/users HTTP/1.1\r\n" + AUTH + b"Content-Length: +3\r\n\r\nabc",
-        b"POST /api/users HTTP/1.1\r\n" + AUTH + b"Transfer-Encoding: gzip\r\n\r\nabc",
-        b"POST /api/users HTTP/1.1\r\n" + AUTH + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
-        b"POST /api/users HTTP/1.1\r\n" + AUTH + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
-    ],
-)
-async def test_malformed_http_is_refused_in_the_envelope_and_the_connection_ends(
-    start: Start, wire: bytes
-) -> None:
-    upstream = RawUpstream()
-    gateway = await start(user=[upstream])
-    client = await gateway.connect()
-    await client.send(wire)
-    response = await client.read()
-    assert response.status == 400
-    assert response.error == "VALIDATION_FAILED"
-    assert response.json["error"]["requestId"] == response.headers["x-request-id"]
-    assert response.headers["connection"] == "close"
-    assert await client.is_closed()
-    assert not any(request.body for request in upstream.requests)
-    beat = gateway.beat()
-    assert beat is not None
-    assert [record.status for record in beat.requests] == [400]
-
-
-async def test_nothing_that_follows_malformed_http_is_taken_for_a_request(start: Start) -> None:
-    upstream = RawUpstream()
-    gateway = await start(user=[upstream])
-    client = await gateway.connect()
-    smuggled = b"GET /api/users/smuggled HTTP/1.1\r\n" + AUTH + b"\r\n"
-    await client.send(
-        b"POST /api/users HTTP/1.1\r\n"
-        + AUTH
-        + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-        + smuggled
-    )
-    assert (await client.read()).status == 400
-    assert await client.is_closed()
-    assert upstream.requests == []
+pytestmark = BOTH_PATHS
 
 
 @pytest.mark.parametrize(
@@ -151,66 +82,3 @@ async def test_hundreds_of_connections_are_served(start: Start) -> None:
 
     raise_file_limit(8192)
     assert await asyncio.gather(*(ask() for _ in range(500))) == [200] * 500
-
-
-async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
-    with listening_socket("127.0.0.1", 0) as taken:
-        taken.listen()
-        context = child_context(tmp_path, "gateway", port=taken.getsockname()[1])
-        with pytest.raises(OSError, match="in use") as raised:
-            async with process.serve(context):
-                pass
-    assert raised.value.errno == errno.EADDRINUSE
-
-
-async def test_stopping_finishes_what_is_under_way_and_closes_the_rest(tmp_path: Path, tasks: Tasks) -> None:
-    asked, go_on = asyncio.Event(), asyncio.Event()
-
-    async def waits(client: Client) -> None:
-        await client.read()
-        asked.set()
-        await go_on.wait()
-        await client.answer(b"finished")
-
-    upstream = RawUpstream(waits)
-    await upstream.start()
-    context = child_context(tmp_path, "gateway", settings=settings())
-    link = Link(context)
-    serving = process.serve(replace(context, link=link))
-    port = await serving.__aenter__()
-    for tell in link.peers:
-        tell(rotation(upstream))
-    async with connected(port) as idle, connected(port) as busy:
-        await busy.send(request("GET", "/api/users", **bearer()))
-        await asked.wait()
-        stopping = tasks.start(serving.__aexit__(None, None, None), "stop")
-        assert await idle.is_closed()
-        go_on.set()
-        assert (await busy.read()).body == b"finished"
-        await stopping
-    with pytest.raises(ConnectionRefusedError):
-        async with connected(port):
-            pass
-    await eventually(lambda: upstream.open == 0)
-    await upstream.kill()
-
-
-async def test_stopping_does_not_wait_for_ever(tmp_path: Path) -> None:
-    async def never_answers(client: Client) -> None:
-        await client.read()
-        await client.reader.read()
-
-    upstream = RawUpstream(never_answers)
-    await upstream.start()
-    context = child_context(tmp_path, "gateway", settings=settings())
-    link = Link(context)
-    loop = asyncio.get_running_loop()
-    async with process.serve(replace(context, link=link)) as port, connected(port) as client:
-        for tell in link.peers:
-            tell(rotation(upstream))
-        await client.send(request("GET", "/api/users", **bearer()))
-        await eventually(lambda: len(upstream.requests) == 1)
-        stopping = loop.time()
-    assert loop.time() - stopping < 1.2
-    await eventually(lambda: upstream.open == 0)
-    await upstream.kill()
