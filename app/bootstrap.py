@@ -13,16 +13,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import qasync
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QLocale, QRect, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from app.core import language
 from app.core.backend import Backend
 from app.core.child import Child
-from app.core.language import tr
+from app.core.language import CatalogueError, tr
 from app.core.messages import to_message
 from app.core.options import Options
-from app.core.settings import SettingsFile, from_text, to_text
+from app.core.settings import SettingsFile, WindowSettings, from_text, to_text
 from app.main_window import MainWindow
 from app.qt.signals import close_on_signals
 from app.qt.single_instance import FirstInstance
@@ -32,6 +33,7 @@ from embedded_services.common.resources import resource
 
 if TYPE_CHECKING:
     from app.core.session import Session
+    from app.window_presenter import WindowPresenter
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ LOADED_LATER: Final = ("httpx", "aiohttp", "app.core.session", "app.window_prese
 
 PAINT_S: Final = 0.3
 LOOK_S: Final = 0.002
+LATER_MS: Final = 100
 
 
 def run(options: Options, early: Child | None) -> int:
@@ -77,13 +80,16 @@ class Application:
         self._closing = asyncio.Event()
         self.closing_told: Callable[[], None] = lambda: None
         self.furnished = asyncio.Event()
+        broken = self._use_language()
         self.window = MainWindow(backend.workspace)
         self.window.close_requested.connect(self._closing.set)
         remembered = settings.settings
-        self.window.restore(from_text(remembered.geometry), from_text(remembered.split))
-        self.window.state.show_loading(tr("Starting the system"))
-        self.window.show_state(shown=True)
-        self._add_theme_actions()
+        self.window.wants_inspector = remembered.inspector_open
+        place = None if remembered.place is None else QRect(*remembered.place)
+        self.window.restore(from_text(remembered.geometry), from_text(remembered.split), place)
+        self._prepare()
+        if broken is not None:
+            self.window.show_error(to_message(broken))
         if settings.message is not None:
             self.window.show_error(settings.message)
 
@@ -127,8 +133,64 @@ class Application:
         remembered = self._settings.settings
         self.window.set_filter_texts(remembered.filters)
         self.window.show_panel(remembered.panel)
-        WindowPresenter(self.window, session)
+        self._presenter = WindowPresenter(self.window, session)
+        self._complete = partial(self._add_all, add_panels, WindowPresenter, session)
         return session
+
+    def _add_all(
+        self,
+        add_panels: "Callable[[MainWindow, Session, WindowSettings], None]",
+        presenter: "type[WindowPresenter]",
+        session: "Session",
+    ) -> None:
+        """Once more, in a window that was built anew."""
+        self._presenter.deleteLater()
+        self._prepare()
+        add_panels(self.window, session, self._settings.settings)
+        self._presenter = presenter(self.window, session)
+
+    def _prepare(self) -> None:
+        """What a window has before it has panels."""
+        self.window.state.show_loading(tr("Starting the system"))
+        self.window.show_state(shown=True)
+        self._add_theme_actions()
+        self._add_language_actions()
+
+    # --- language and theme ---------------------------------------------------------------------------------------
+
+    def _use_language(self) -> CatalogueError | None:
+        """Of the settings, or the system's; English where its catalogue is damaged."""
+        chosen = language.resolve(self._settings.settings.language, QLocale.system().uiLanguages())
+        try:
+            language.use(chosen)
+        except CatalogueError as error:
+            log.error("%s", error)
+            language.use(language.ENGLISH)
+            return error
+        return None
+
+    def _add_language_actions(self) -> None:
+        """Languages are named in themselves, so that everybody finds back."""
+        self.window.top_bar.menu.addSeparator()
+        names = {language.AS_SYSTEM: tr("Language: as the system")}
+        names |= {key: f"Language: {name}" for key, name in language.LANGUAGES.items()}
+        for key, name in names.items():
+            action = self.window.add_action(name, partial(self._choose_language, key), icon="language")
+            self.window.top_bar.menu.addAction(action)
+
+    def _choose_language(self, key: str) -> None:
+        """At once, but after the menu or the palette that this came from is done: they are built anew too."""
+        self._settings.settings.language = key
+        QTimer.singleShot(0, self.window, self._change_language)
+
+    def _change_language(self) -> None:
+        if not self.furnished.is_set():
+            QTimer.singleShot(LATER_MS, self.window, self._change_language)
+            return
+        broken = self._use_language()
+        self.window.rebuild(self._complete)
+        if broken is not None:
+            self.window.show_error(to_message(broken))
 
     def _add_theme_actions(self) -> None:
         """In the palette, and in the window's menu."""
@@ -144,6 +206,8 @@ class Application:
     def _remember(self) -> None:
         kept = self._settings.settings
         kept.geometry = to_text(bytes(self.window.saveGeometry().data()))
+        kept.place = (place := self.window.place).x(), place.y(), place.width(), place.height()
+        kept.inspector_open = self.window.wants_inspector
         kept.split = to_text(self.window.split_state())
         kept.panel = self.window.current_panel
         kept.filters = self.window.filter_texts()

@@ -1,15 +1,15 @@
 """The window: top bar, rail, panels, inspector and timeline, put together. A view: it shows and tells, and decides nothing.
 
 Below 1200 px the inspector folds to an edge tab, below 1000 the rail keeps its icons alone. What the user folded or
-opened stays so until the width crosses a bound.
+opened stays so until the width crosses a bound; whether the inspector is open where there is room for it is remembered.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QByteArray, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtCore import QByteArray, QRect, Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.language import tr
@@ -46,13 +46,19 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(720, 480)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.resize(1440, 900)
+        self._workspace = workspace
+        self.wants_inspector = True
+        self._build()
+
+    def _build(self) -> None:
+        """Everything in it, with no panel yet."""
         self._panels: dict[str, Panel] = {}
         self._pages: dict[str, InspectorPage] = {}  # what each panel last put into the inspector
         self._current = ""
         self._width_class = ""
-        self.top_bar = TopBar(workspace)
+        self.top_bar = TopBar(self._workspace)
         self.rail = Rail()
-        self.system_page = SystemPage(workspace, self._keys())
+        self.system_page = SystemPage(self._workspace, self._keys())
         self.inspector = Inspector(self.system_page)
         self.timeline = Timeline()
         self.state = StateView()
@@ -65,6 +71,31 @@ class MainWindow(QMainWindow):
         self.palette_view = CommandPalette(self, self.all_actions)
         self._connect()
         self._build_actions()
+
+    def rebuild(self, furnish: Callable[[], None]) -> None:
+        """Build everything anew, in the language that is used now; `furnish` adds the panels. What the user sees and
+        wrote stays: panel, selection, filters, drafts, widths. The window itself stays too, with its signals.
+        """
+        memories = {key: panel.memory() for key, panel in self._panels.items()}
+        texts, split, current = self.filter_texts(), self.split_state(), self._current
+        is_folded, has_timeline = self.inspector.is_folded, self.timeline.isVisibleTo(self)
+        for action in self.actions():
+            self.removeAction(action)
+            action.deleteLater()
+        for widget in (*self._panels.values(), self._center, self.toast, self.palette_view):
+            widget.hide()
+            widget.deleteLater()
+        self._build()
+        furnish()
+        self._follow_width(self.width())
+        self.inspector.set_folded(is_folded)
+        self._splitter.restoreState(QByteArray(split))
+        self.timeline.setVisible(has_timeline)
+        self.set_filter_texts(texts)
+        self.show_panel(current)
+        for key, memory in memories.items():
+            if key in self._panels:
+                self._panels[key].recall(memory)
 
     def _build_ui(self) -> None:
         self._splitter.addWidget(self._stack)
@@ -79,14 +110,14 @@ class MainWindow(QMainWindow):
         middle.setSpacing(0)
         middle.addWidget(self.rail)
         middle.addWidget(self._splitter, 1)
-        center = QWidget()
-        layout = QVBoxLayout(center)
+        self._center = QWidget()
+        layout = QVBoxLayout(self._center)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.top_bar)
         layout.addLayout(middle, 1)
         layout.addWidget(self.timeline)
-        self.setCentralWidget(center)
+        self.setCentralWidget(self._center)
 
     def _connect(self) -> None:
         self.top_bar.start_requested.connect(self.start_requested)
@@ -160,7 +191,7 @@ class MainWindow(QMainWindow):
             self._pages.pop(panel.key, None)
         else:
             self._pages[panel.key] = page
-        if panel.key == self._current:
+        if panel.key == self._current and not self.shows_state:
             self.inspector.show_page(page)
 
     def _on_navigation_requested(self, key: str, argument: object) -> None:
@@ -169,11 +200,15 @@ class MainWindow(QMainWindow):
             self._panels[key].open_at(argument)
 
     def show_state(self, *, shown: bool) -> None:
-        """Put the state view (filled by the caller) in the place of all panels, or take it away."""
+        """Put the state view (filled by the caller) in the place of all panels, or take it away. With the panels goes
+        what is selected in them: facts of what is no more are none.
+        """
         if shown:
             self._stack.setCurrentWidget(self.state)
-        elif self._current:
+            self.inspector.show_page(None)
+        elif self._current and self.shows_state:
             self._stack.setCurrentWidget(self._panels[self._current])
+            self.inspector.show_page(self._pages.get(self._current))
 
     @property
     def shows_state(self) -> bool:
@@ -217,10 +252,23 @@ class MainWindow(QMainWindow):
     def split_state(self) -> bytes:
         return bytes(self._splitter.saveState().data())
 
-    def restore(self, geometry: bytes, split: bytes) -> None:
-        """States that do not fit (of another screen, or damaged) are passed over by Qt."""
+    @property
+    def place(self) -> QRect:
+        """Where it is while it is neither maximized nor over the full screen, without its frame."""
+        is_large = self.isMaximized() or self.isFullScreen()
+        return self.normalGeometry() if is_large else self.geometry()
+
+    def restore(self, geometry: bytes, split: bytes, place: QRect | None = None) -> None:
+        """States that do not fit (of another screen, or damaged) are passed over by Qt. It also keeps room for a frame,
+        without which a window as large as the screen is: `place` is taken where it fits.
+        """
         if geometry:
             self.restoreGeometry(QByteArray(geometry))
+        is_large = self.isMaximized() or self.isFullScreen()
+        if place is not None and not is_large and place != self.geometry():
+            screens = (screen.availableGeometry() for screen in QGuiApplication.screens())
+            if place.isValid() and any(room.contains(place) for room in screens):
+                self.setGeometry(place)
         if split:
             self._splitter.restoreState(QByteArray(split))
 
@@ -228,13 +276,15 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        width = event.size().width()
+        self._follow_width(event.size().width())
+
+    def _follow_width(self, width: int) -> None:
         width_class = "narrow" if width < NARROW_BELOW else "folded" if width < FOLD_BELOW else "wide"
         if width_class != self._width_class:
             was, self._width_class = self._width_class, width_class
             self.rail.set_narrow(width_class == "narrow")
-            if (was in ("", "wide")) != (width_class == "wide") or width_class == "wide":
-                self.inspector.set_folded(width_class != "wide")
+            if was in ("", "wide") or width_class == "wide":
+                self.inspector.set_folded(width_class != "wide" or not self.wants_inspector)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         event.ignore()
@@ -245,6 +295,8 @@ class MainWindow(QMainWindow):
 
     def _on_inspector_folded(self, is_folded: bool) -> None:
         """A splitter gives room that became free to nobody by itself."""
+        if self._width_class == "wide":
+            self.wants_inspector = not is_folded
         width = self.inspector.maximumWidth() if is_folded else theme().size.inspector
         self._splitter.setSizes([max(1, sum(self._splitter.sizes()) - width), width])
 

@@ -19,7 +19,7 @@ _CHAINED = 400
 
 
 class WindowPresenter(QObject):
-    """Lives as long as the window."""
+    """Lives as long as the window has what it was built with."""
 
     def __init__(self, window: MainWindow, session: Session) -> None:
         super().__init__(window)
@@ -37,8 +37,8 @@ class WindowPresenter(QObject):
             feed.listen(self._journal.poke, JOURNAL),
         ]
         self.destroyed.connect(lambda: [end() for end in leave])
-        window.start_requested.connect(backend.start)
-        window.stop_requested.connect(backend.stop)
+        window.start_requested.connect(self._on_start_requested)
+        window.stop_requested.connect(self._on_stop_requested)
         window.timeline.instance_requested.connect(self._on_instance_requested)
         self._show()
         self._show_journal()
@@ -124,6 +124,12 @@ class WindowPresenter(QObject):
         self._window.timeline.show_chains(chains(recent, LINES), tail.total)
 
     # --- what the user wants --------------------------------------------------------------------------------------
+
+    def _on_start_requested(self) -> None:
+        self._session.backend.start()
+
+    def _on_stop_requested(self) -> None:
+        self._session.backend.stop()
 
     def _on_instance_requested(self, instance: str) -> None:
         self._window.panels["services"].open_at(instance)

@@ -2,11 +2,11 @@
 
 `tr("{n} of {total} in rotation", n=1, total=2)` looks the sentence up and fills it in. A sentence that a catalogue
 lacks appears in English; a translation with a placeholder that the sentence does not have is refused at load.
-Text is looked up when a widget is built, so a change of language builds the widgets anew.
+Text is looked up when a widget is built, so a change of language builds the widgets anew (`MainWindow.rebuild`).
 """
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +14,8 @@ import msgspec
 from embedded_services.common.resources import resource
 
 ENGLISH: Final = "en"
+CHINESE: Final = "zh_CN"
+AS_SYSTEM: Final = "system"
 LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "zh_CN": "简体中文"}
 
 _catalogue: dict[str, str] = {}  # as with a process's locale, there is one
@@ -21,6 +23,17 @@ _catalogue: dict[str, str] = {}  # as with a process's locale, there is one
 
 class CatalogueError(Exception):
     """A catalogue cannot be used; the message says which and why."""
+
+
+def resolve(choice: str, preferred: Sequence[str]) -> str:
+    """The language to use for the user's choice. `preferred` are those of the system, the dearest first (`zh-Hans-CN`);
+    a choice that does not exist (any more) is as none.
+    """
+    if choice in LANGUAGES:
+        return choice
+    known = {"en": ENGLISH, "zh": CHINESE}
+    spoken = (name.replace("_", "-").partition("-")[0].casefold() for name in preferred)
+    return next((known[name] for name in spoken if name in known), ENGLISH)
 
 
 def use(language: str) -> None:

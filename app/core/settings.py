@@ -46,15 +46,18 @@ class SavedRequest(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class WindowSettings(msgspec.Struct, kw_only=True, rename="camel"):
-    """`geometry` and `split` are Qt's own state, base64. `filters` are texts by the key of their field, `requests` the
+    """`geometry` and `split` are Qt's own state, base64; `place` is where the window was (left, top, width, height), which
+    Qt makes smaller where no window manager frames it. `inspector_open` is what the user chose while there was room for
+    it. `filters` are texts by the key of their field, `requests` the
     console's history, newest first.
     """
 
     version: int = 1
     geometry: str = ""
+    place: tuple[int, int, int, int] | None = None
     split: str = ""
     theme: Literal["system", "dark", "light"] = "system"
-    language: str = "en"
+    language: str = "system"
     panel: str = ""
     inspector_open: bool = True
     filters: Annotated[dict[str, str], Meta(max_length=MAX_FILTERS)] = msgspec.field(default_factory=dict)

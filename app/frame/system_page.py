@@ -49,7 +49,9 @@ class SystemPage(InspectorPage):
                     tone,
                 ),
                 Fact(tr("Gateway"), _address(system.gateway if system else None), tone, "mono"),
-                Fact(tr("Workspace"), str(self._workspace), tone, "mono", tooltip=str(self._workspace)),
+                Fact(
+                    tr("Workspace"), str(self._workspace), "text", "mono", str(self._workspace), is_path=True
+                ),
             ]
         )
         self._processes.show_processes(processes, is_live=is_live)

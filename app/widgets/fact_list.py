@@ -12,13 +12,14 @@ from app.widgets.label import ElidedLabel, Label
 
 @dataclass(frozen=True)
 class Fact:
-    """`value` is `–` where there is none, never `0` for unknown."""
+    """`value` is `–` where there is none, never `0` for unknown. That of a path is cut in its middle: it ends in a name."""
 
     name: str
     value: str
     tone: Tone = "text"
     face: Face = "small"
     tooltip: str = ""
+    is_path: bool = False
 
 
 class FactList(QWidget):
@@ -63,6 +64,7 @@ def _fill(name: Label, value: ElidedLabel, fact: Fact) -> None:
     name.setText(fact.name)
     value.set_face(fact.face)
     value.set_tone(fact.tone)
+    value.set_cut(Qt.TextElideMode.ElideMiddle if fact.is_path else Qt.TextElideMode.ElideRight)
     value.setText(fact.value)
     if fact.tooltip:
         value.setToolTip(fact.tooltip)

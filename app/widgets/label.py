@@ -81,7 +81,13 @@ class ElidedLabel(Label):
         self, text: str = "", face: Face = "body", tone: Tone = "text", parent: QWidget | None = None
     ) -> None:
         super().__init__(text, face, tone, parent=parent)
+        self._cut = Qt.TextElideMode.ElideRight
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def set_cut(self, where: Qt.TextElideMode) -> None:
+        """Where the ellipsis goes: at the end, unless what matters stands there."""
+        self._cut = where
+        self.update()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(self.fontMetrics().horizontalAdvance("…"), super().minimumSizeHint().height())
@@ -100,7 +106,7 @@ class ElidedLabel(Label):
         painter = QPainter(self)
         option = QStyleOption()
         option.initFrom(self)
-        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        shown = self.fontMetrics().elidedText(self.text(), self._cut, self.width())
         self.style().drawItemText(
             painter, self.contentsRect(), int(self.alignment()), option.palette,
             bool(option.state & QStyle.StateFlag.State_Enabled), shown, self.foregroundRole(),

@@ -113,5 +113,14 @@ class Panel(QWidget):
     def set_stale(self, stale: bool) -> None:
         """Contact with the control plane is lost (or back): override to mute values and turn lamps into rings."""
 
+    def memory(self) -> object:
+        """What the user would miss if the panel were built anew, as it is when the language changes; None for nothing.
+        The texts of named filter fields are kept anyway.
+        """
+        return None
+
+    def recall(self, memory: object) -> None:
+        """What `memory` of the panel before gave."""
+
     def open_at(self, argument: object) -> None:
         """Another panel asked for this one with `navigation_requested`: override to show what it meant."""

@@ -15,6 +15,7 @@ from app.bootstrap import Application
 from app.core.backend import Phase
 from app.core.feed import INSTANCES, PROCESSES, SYSTEM
 from app.core.settings import SettingsFile
+from app.panels.services.services_panel import ServicesPanel
 from app.qt.theme import theme
 from app.widgets.button import Button
 from embedded_services.common.clock import SystemClock
@@ -207,3 +208,40 @@ async def test_every_panel_is_reached_by_key_and_by_name(
         qtbot.keyClicks(field, "go logs")
         qtbot.keyClick(field, Qt.Key.Key_Return)
         assert window.current_panel == "logs"
+
+
+async def test_the_language_is_switched_in_the_open_window_and_nothing_is_lost(
+    workspace: Path, settings: SettingsFile
+) -> None:
+    async with opened(workspace, settings) as application:
+        await healthy(application)
+        window = application.window
+        window.show_panel("services")
+        window.panels["services"].open_at("order-1")
+        field = window.panels["logs"].findChild(QLineEdit, "filter")
+        assert isinstance(field, QLineEdit)
+        field.setText("checkout")
+        window.inspector.set_folded(True)
+        choose(application, "简体中文")
+        await eventually(lambda: window.panels["services"].title == "服务")
+        assert window.current_panel == "services"
+        assert window.inspector.is_folded
+        await eventually(lambda: application.window.top_bar.pill.accessibleName() == "健康 8/8")
+        services, logs = window.panels["services"], window.panels["logs"]
+        assert isinstance(services, ServicesPanel)
+        await eventually(lambda: services.memory() == "order-1")
+        assert window.filter_texts() == {"logs/filter": "checkout"}
+        assert logs.title == "日志"
+        assert switch(application).text() == "停止"
+        assert settings.settings.language == "zh_CN"
+
+        switch(application).click()
+        await eventually(lambda: window.state.title == "系统已停止")
+        choose(application, "English")
+        await eventually(lambda: window.state.title == "The system is stopped")
+
+
+def choose(application: Application, language: str) -> None:
+    """By its name in the palette."""
+    [action] = [one for one in application.window.all_actions() if language in one.text()]
+    action.trigger()

@@ -103,6 +103,13 @@ class LogsPanel(Panel):
     def set_stale(self, stale: bool) -> None:
         self.view.set_stale(stale)
 
+    def memory(self) -> object:
+        return self._bar.filter
+
+    def recall(self, memory: object) -> None:
+        if isinstance(memory, LogFilter):
+            self._set_filter(memory)
+
     # --- the filter -----------------------------------------------------------------------------------------------
 
     def _set_filter(self, wanted: LogFilter) -> None:

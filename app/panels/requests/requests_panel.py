@@ -1,7 +1,7 @@
 """The Requests panel: write a request, say who sends it, send it through the gateway, and read what came back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -19,12 +19,20 @@ from app.panels.requests.request_bar import RequestBar
 from app.panels.requests.request_editor import RequestEditor
 from app.panels.requests.requests_model import Exchange, RequestsModel
 from app.panels.requests.response_view import ResponseView
-from app.panels.requests.token_box import TokenBox
+from app.panels.requests.token_box import Held, TokenBox
 from app.widgets.button import Button, IconButton
 from app.widgets.panel import Panel
 
 _EDITOR_WIDTH = 408
 _HISTORY_HEIGHT = 216
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is written, and who is logged in."""
+
+    draft: Draft
+    held: Held | None
 
 
 class RequestsPanel(Panel):
@@ -129,6 +137,14 @@ class RequestsPanel(Panel):
         self.editor.set_text(draft.body, draft.headers)
         self.token.choose(draft.auth)
         self._base = self.draft
+
+    def memory(self) -> object:
+        return _Kept(self.draft, self.token.held)
+
+    def recall(self, memory: object) -> None:
+        if isinstance(memory, _Kept):
+            self.token.recall(memory.held)
+            self.set_draft(memory.draft)
 
     def show_problem(self, field: Field, text: str) -> None:
         if field == "target":

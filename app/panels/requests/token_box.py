@@ -32,11 +32,20 @@ class Holder:
     left_s: float | None
 
 
+@dataclass(frozen=True)
+class Held:
+    """What the keeper of the token holds: the token, and the keys to falsify it with."""
+
+    token: Token
+    keys: list[str]
+
+
 class TokenBox(QFrame):
     """`choice` is what the user chose, whether or not there is a token to choose."""
 
     login_requested = Signal(str)
     choice_changed = Signal(str)
+    recalled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +60,7 @@ class TokenBox(QFrame):
         self.claims = ClaimsView()
         self._own = False
         self._sent: Token | None = None
+        self.held: Held | None = None
         self._has_token = False
         self._build_ui()
         self._customer.clicked.connect(lambda: self.login_requested.emit("customer"))
@@ -90,6 +100,11 @@ class TokenBox(QFrame):
     @property
     def is_logged_in(self) -> bool:
         return self._has_token
+
+    def recall(self, held: Held | None) -> None:
+        """What the box had that was here before this one: whoever keeps the token takes it back."""
+        self.held = held
+        self.recalled.emit()
 
     def choose(self, kind: TokenKind) -> None:
         self._kind.set_choice(kind)

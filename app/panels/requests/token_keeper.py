@@ -14,7 +14,7 @@ from app.core.messages import NotConnectedError, UserFacingError, to_message
 from app.core.session import Port
 from app.panels.requests.draft import Draft, TokenKind, outgoing
 from app.panels.requests.meanings import error_of
-from app.panels.requests.token_box import Holder, TokenBox
+from app.panels.requests.token_box import Held, Holder, TokenBox
 from app.panels.requests.tokens import Token, read_token, sent_token
 from app.qt.tasks import Latest
 from embedded_services.client.signing import signing_keys
@@ -54,6 +54,7 @@ class TokenKeeper(QObject):
         self._ticking.timeout.connect(self._show_holder)
         box.login_requested.connect(self._on_login_requested)
         box.choice_changed.connect(self._show_token)
+        box.recalled.connect(self._on_recalled)
 
     @property
     def is_held(self) -> bool:
@@ -83,7 +84,17 @@ class TokenKeeper(QObject):
         self._keys = await asyncio.to_thread(signing_keys, self._port.workspace)
         self._answered(draft, reply, began)
         self._token = _issued(reply)
+        self._box.held = Held(self._token, self._keys)
         self._box.set_busy(role, busy=False)
+        self._show_held()
+
+    def _on_recalled(self) -> None:
+        """The box before this one knew who was logged in."""
+        if self._box.held is not None:
+            self._token, self._keys = self._box.held.token, self._box.held.keys
+            self._show_held()
+
+    def _show_held(self) -> None:
         self._ticking.start()
         self._show_holder()
         self._show_token()

@@ -165,6 +165,14 @@ class ServicesPanel(Panel):
         if index.isValid():
             self.tree.select_index(index)
 
+    def memory(self) -> object:
+        row = self.tree.selected_row()
+        return row.key[-1] if row is not None else self._to_select
+
+    def recall(self, memory: object) -> None:
+        if memory is not None:
+            self.open_at(memory)
+
     def _on_row_selected(self, row: TreeRow | None) -> None:
         self._show_selected()
         pages = {InstanceRow: self._instance_page, ServiceRow: self._service_page}

@@ -34,3 +34,22 @@ def test_a_catalogue_that_does_not_fit_is_refused(catalogue: Path, content: str)
     catalogue.write_text(content)
     with pytest.raises(CatalogueError):
         language.use("zh_CN")
+
+
+@pytest.mark.parametrize(
+    ("choice", "preferred", "used"),
+    [
+        ("system", ["zh-Hans-CN", "en-US"], "zh_CN"),
+        ("system", ["de_DE", "zh_TW"], "zh_CN"),
+        ("system", ["en-GB", "zh"], "en"),
+        ("system", ["C"], "en"),
+        ("system", [], "en"),
+        ("zh_CN", ["en"], "zh_CN"),
+        ("en", ["zh"], "en"),
+        ("xx", ["zh"], "zh_CN"),
+    ],
+)
+def test_the_system_decides_unless_a_language_was_chosen(
+    choice: str, preferred: list[str], used: str
+) -> None:
+    assert language.resolve(choice, preferred) == used
