@@ -70,7 +70,7 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self._data = b""
         self._pairs: Pairs = []
-        self._fields = _Fields(b"", Headers(()))
+        self._fields: _Fields | None = None
         self._awaited = 0
         self.client = client
         self.head_limit = head_limit
@@ -109,10 +109,12 @@ class RequestReader:
         if line is None or end > self.head_limit or (method := _METHODS.get(line[1])) is None:
             self.strange = True
             return None
-        fields = self._fields
-        if data[line.end() : end] != fields.block and (fields := self._read(data, line.end(), end)) is None:
-            self.strange = True
-            return None
+        fields: _Fields | None = self._fields
+        if fields is None or data[line.end() : end] != fields.block:
+            fields = self._read(data, line.end(), end)
+            if fields is None:
+                self.strange = True
+                return None
         after = end + fields.length
         if len(data) < after:
             self._awaited = after
