@@ -1,0 +1,42 @@
+"""What the bus calls things in the broker. Pure.
+
+Whoever knows these can follow an event with any AMQP tool: events go to the topic exchange `events` by their type; a
+service's events wait in `<service>.events`; one that failed waits in `<service>.events.retry.<ms>`, from where the broker
+gives it back; one that failed too often lies in `<service>.events.dead`.
+"""
+
+from typing import Final
+
+EXCHANGE: Final = "events"
+
+MAX_ATTEMPTS: Final = 5
+RETRY_AFTER_MS: Final = (500, 2_000, 8_000, 30_000)
+"""The wait before the second, third, … attempt."""
+
+TRACEPARENT: Final = "traceparent"
+ATTEMPTS: Final = "x-attempts"
+"""Attempts that failed. Counted by ourselves: a retry queue's expiry starts the broker's own count anew."""
+FAILURES: Final = "x-failures"
+"""JSON of the failed attempts, the oldest first."""
+FIRST_EXCHANGE: Final = "x-first-exchange"
+FIRST_KEY: Final = "x-first-routing-key"
+REASON: Final = "x-dead-reason"
+
+
+def queue_of(service: str) -> str:
+    return f"{service}.events"
+
+
+def retry_queue(queue: str, wait_ms: int) -> str:
+    return f"{queue}.retry.{wait_ms}"
+
+
+def dead_queue(queue: str) -> str:
+    return f"{queue}.dead"
+
+
+def wait_after(failed: int) -> int | None:
+    """Milliseconds to wait after so many failed attempts; None when there have been enough."""
+    if failed >= MAX_ATTEMPTS:
+        return None
+    return RETRY_AFTER_MS[min(failed, len(RETRY_AFTER_MS)) - 1]

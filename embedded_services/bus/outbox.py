@@ -1,0 +1,181 @@
+"""The outbox: events written in the transaction of the change that they tell of.
+
+Each instance relays the rows that it wrote itself, in their order. A row stays until the broker has confirmed the
+message; so an event may be told twice, but never not at all.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
+
+from embedded_services.bus.names import EXCHANGE
+from embedded_services.common.ids import new_id
+from embedded_services.contracts.events import Envelope
+
+BATCH: Final = 200
+
+current_trace: ContextVar[str] = ContextVar("current_trace", default="")
+"""The `traceparent` of what is being worked on: events written meanwhile belong to it."""
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def outbox_table(metadata: MetaData) -> Table:
+    """`exchange` is empty for a message to a queue. `not_before` is seconds since the epoch, null for at once."""
+    table = Table(
+        "outbox",
+        metadata,
+        Column("seq", Integer, primary_key=True),
+        Column("writer", String(60), nullable=False),
+        Column("message_id", String(100), nullable=False),
+        Column("exchange", String(255), nullable=False),
+        Column("routing_key", String(255), nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Column("traceparent", String(60), nullable=False),
+        Column("created_at", Float, nullable=False),
+        Column("not_before", Float),
+        sqlite_autoincrement=True,
+    )
+    Index("outbox_of_writer", table.c.writer, table.c.seq)
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message that waits to be relayed."""
+
+    seq: int
+    message_id: str
+    exchange: str
+    routing_key: str
+    body: bytes
+    traceparent: str
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """`due` can be relayed now; `next_at` is when the next delayed one can, seconds since the epoch."""
+
+    due: list[Parcel]
+    next_at: float | None
+
+
+class Outbox:
+    """The outbox of one instance of a service: `writer` is its slot, `source` the service's name."""
+
+    def __init__(self, table: Table, source: str, writer: str) -> None:
+        self._table = table
+        self._source = source
+        self.writer = writer
+        self._add = insert(table)
+        rows = table.c
+        mine = rows.writer == bindparam("writer")
+        is_due = rows.not_before.is_(None) | (rows.not_before <= bindparam("now"))
+        self._due = select(table).where(mine, is_due).order_by(rows.seq).limit(BATCH)
+        self._next = select(func.min(rows.not_before)).where(mine, rows.not_before > bindparam("now"))
+        self._remove = delete(table).where(rows.seq.in_(bindparam("seqs", expanding=True)))
+        self._writers = select(rows.writer, func.count(), func.min(rows.created_at)).group_by(rows.writer)
+
+    def publish(
+        self, connection: Connection, type_: str, data: Mapping[str, Any], now: float, *, delay_s: float = 0.0
+    ) -> str:
+        """Tell all who want to know, once this transaction is committed. Returns the message's id."""
+        return self._put(connection, EXCHANGE, type_, type_, data, now, delay_s)
+
+    def send(
+        self,
+        connection: Connection,
+        queue: str,
+        type_: str,
+        data: Mapping[str, Any],
+        now: float,
+        *,
+        delay_s: float = 0.0,
+    ) -> str:
+        """Tell one queue, whoever else may want to know."""
+        return self._put(connection, "", queue, type_, data, now, delay_s)
+
+    def _put(
+        self,
+        connection: Connection,
+        exchange: str,
+        routing_key: str,
+        type_: str,
+        data: Mapping[str, Any],
+        now: float,
+        delay_s: float,
+    ) -> str:
+        message_id = new_id("msg")
+        envelope = Envelope(
+            type=type_,
+            data=dict(data),
+            source=self._source,
+            timestamp=_iso(now),
+            message_id=message_id,
+        )
+        connection.execute(
+            self._add,
+            {
+                "writer": self.writer,
+                "message_id": message_id,
+                "exchange": exchange,
+                "routing_key": routing_key,
+                "body": _encode(envelope),
+                "traceparent": current_trace.get(),
+                "created_at": now,
+                "not_before": now + delay_s if delay_s > 0 else None,
+            },
+        )
+        return message_id
+
+    # --- for the relay ---
+
+    def waiting(self, connection: Connection, writer: str, now: float) -> Waiting:
+        """The oldest parcels of a writer, at most `BATCH`, in order."""
+        asked = {"writer": writer, "now": now}
+        due = [
+            Parcel(
+                row.seq,
+                row.message_id,
+                row.exchange,
+                row.routing_key,
+                row.body,
+                row.traceparent,
+                row.created_at,
+            )
+            for row in connection.execute(self._due, asked)
+        ]
+        return Waiting(due, connection.execute(self._next, asked).scalar_one())
+
+    def remove(self, connection: Connection, seqs: list[int]) -> None:
+        """They were confirmed."""
+        connection.execute(self._remove, {"seqs": seqs})
+
+    def writers(self, connection: Connection) -> dict[str, tuple[int, float]]:
+        """Who has parcels waiting: how many, and since when the oldest does."""
+        return {writer: (count, oldest) for writer, count, oldest in connection.execute(self._writers)}
+
+
+def _iso(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
