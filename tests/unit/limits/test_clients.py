@@ -40,10 +40,10 @@ def test_who_was_never_refused_has_no_time_of_it() -> None:
     clients = Clients()
     clients.count("a", True, 1.0)
     ((_, client),) = clients.newest(1)
-    assert client.limited_at is None
+    before = client.limited_at
     clients.count("a", False, 2.0)
     clients.count("a", True, 3.0)
-    assert (client.limited_at, client.seen_at) == (2.0, 3.0)
+    assert (before, client.limited_at, client.seen_at) == (None, 2.0, 3.0)
 
 
 def test_when_clients_are_told_apart_in_another_way_the_totals_go_on() -> None:
