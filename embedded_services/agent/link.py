@@ -4,6 +4,7 @@ The child never waits for the control plane. While the link is away the last sna
 reported only the newest is kept (counters are totals, so nothing is lost by that).
 """
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -37,6 +38,8 @@ class AgentLink:
         self._on_policies: list[Callable[[Policies], None]] = []
         self._commands: dict[str, Callable[[Any], Awaitable[Any]]] = {}
         self._reporters: list[Reporter] = []
+        self._occasional: list[Reporter] = []
+        self._woken = asyncio.Event()
         self._on_linked: list[Callable[[], None]] = []
 
     def on_linked(self, call: Callable[[], None]) -> None:
@@ -58,6 +61,12 @@ class AgentLink:
 
     def report(self, reporter: Reporter) -> None:
         self._reporters.append(reporter)
+
+    def report_when_woken(self, reporter: Reporter) -> Callable[[], None]:
+        """For whoever seldom has something to report: asked only after the returned function was called, in the event loop's
+        own thread, and as seldom as the others."""
+        self._occasional.append(reporter)
+        return self._woken.set
 
     async def run(self, port: int) -> None:
         """Stay linked until cancelled."""
@@ -84,8 +93,8 @@ class AgentLink:
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async with Tasks(f"{self._spec.id} link") as tasks:
-            if self._reporters:  # most children have nothing to report, and need not wake for it
-                tasks.spawn(self._beat(socket), "beat")
+            tasks.spawn(self._beat(socket), "beat")
+            tasks.spawn(self._beat_when_woken(socket), "beat when woken")
             async for frame in socket:
                 if frame.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
                     continue
@@ -105,12 +114,16 @@ class AgentLink:
                         tasks.spawn(self._obey(socket, message), message.name)
 
     async def _beat(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        while True:
+        while self._reporters:  # most children have nothing to report all the time, and need not wake for it
             await self._clock.sleep(BEAT_S)
-            for reporter in self._reporters:
-                beat = reporter()
-                if beat is not None:
-                    await socket.send_bytes(wire.encode(beat))
+            await _report(socket, self._reporters)
+
+    async def _beat_when_woken(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while True:
+            await self._woken.wait()
+            await self._clock.sleep(BEAT_S)
+            self._woken.clear()
+            await _report(socket, self._occasional)
 
     async def _obey(self, socket: aiohttp.ClientWebSocketResponse, command: Command) -> None:
         handler = self._commands.get(command.name)
@@ -124,3 +137,10 @@ class AgentLink:
                 answer = Done(command=command.id, ok=False, message=str(error))
         if not socket.closed:
             await socket.send_bytes(wire.encode(answer))
+
+
+async def _report(socket: aiohttp.ClientWebSocketResponse, reporters: list[Reporter]) -> None:
+    for reporter in reporters:
+        beat = reporter()
+        if beat is not None:
+            await socket.send_bytes(wire.encode(beat))

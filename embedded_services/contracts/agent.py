@@ -137,7 +137,8 @@ class Policies(Message, tag_field="type", tag="policies", frozen=True):
 
 class Command(Message, tag_field="type", tag="command", frozen=True):
     """`hold-writes`: finish the transaction under way, start none until released, then answer. `release-writes`.
-    To the gateway: `limit-clients` (argument: `LimitClientsQuery`) and `reset-limits` (argument: a key, or null for all)."""
+    To the gateway: `settings-in-force` (argument: a revision; answered when it is in force, or cannot be),
+    `limit-clients` (argument: `LimitClientsQuery`) and `reset-limits` (argument: a key, or null for all)."""
 
     id: int
     name: str

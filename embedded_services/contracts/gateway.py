@@ -157,10 +157,11 @@ class DecisionKind(StrEnum):
     BUDGET_SPENT = "budget-spent"
     QUEUE_FULL = "queue-full"
     STRATEGY = "strategy"
+    SETTINGS_REFUSED = "settings-refused"
 
 
 class Decision(Message, frozen=True):
-    """A turn in how a service is called; what happens often (a spent budget, a full queue) is told once a second at most,
+    """A turn in how a service is called, or (with an empty `service`) in the gateway itself; what happens often (a spent budget, a full queue) is told once a second at most,
     with `count` how often."""
 
     at: Timestamp

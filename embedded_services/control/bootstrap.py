@@ -39,11 +39,13 @@ from embedded_services.control.limit_clients import LimitClients
 from embedded_services.control.log_files import LogFiles
 from embedded_services.control.options import Options
 from embedded_services.control.records import Recorder
+from embedded_services.control.rollout import Rollout
 from embedded_services.control.scaling import Scaling
 from embedded_services.control.settings_store import SettingsStore
 from embedded_services.control.slots import GATEWAY, Slot
 from embedded_services.control.stop import StopRequest
 from embedded_services.control.supervisor import HOST, Supervisor, Surroundings
+from embedded_services.control.traces import TraceBook
 from embedded_services.control.usage import Usage, UsageMeter
 from embedded_services.control.views import Facts, Views
 from embedded_services.control.workspace import Workspace, WorkspaceError
@@ -52,7 +54,7 @@ from embedded_services.registry.checks import HealthChecks
 from embedded_services.registry.external import ExternalInstances
 from embedded_services.registry.lifecycle import Entry
 from embedded_services.registry.probe import ProbeResult, probe
-from embedded_services.upstream.balancing import AVAILABLE
+from embedded_services.upstream.balancing.strategies import AVAILABLE
 
 START_WITHIN_S = 60.0
 JOURNAL_CAPACITY = 5_000
@@ -135,6 +137,7 @@ class ControlPlane:
         self.calls = CallBook()
         self.recorder = Recorder(lambda: self.hub.changed("requests"))
         self.gateway = GatewayBook(lambda *topics: self.hub.changed(*topics))
+        self.traces = TraceBook()
         self._agents = Agents(self._agent_token, self.instances.peers, self._policies)
         self.supervisor = Supervisor(
             Surroundings(
@@ -186,10 +189,13 @@ class ControlPlane:
                 views=self.views,
                 actions=Actions(self.supervisor, self._agents, drain, clock, tasks),
                 settings=self.settings,
+                rollout=Rollout(self.settings, self._agents),
                 external=ExternalInstances(self.instances, self._instance_checks, clock, tasks),
                 instances=self.instances,
                 journal=journal,
                 requests=self.recorder.ring,
+                gateway=self.gateway,
+                traces=self.traces,
                 logs=self._logs.ring,
                 usage=self._usage,
                 limit_clients=LimitClients(self._agents),
@@ -330,6 +336,8 @@ class ControlPlane:
         if child == GATEWAY:
             self.recorder.report(incarnation, beat.requests, beat.requests_seq)
             self.gateway.report(incarnation, beat)
+        if beat.spans or beat.spans_dropped:
+            self.traces.report(beat.spans, beat.spans_dropped)
         if beat.calls:
             self.hub.changed("instances")
 
@@ -427,15 +435,16 @@ def open_settings(workspace: Workspace, options: Options) -> SettingsStore:
     own = {name: service.replicas for name, service in stored.services.items()}
     wished = options.replicas
 
-    def save(settings: Settings) -> None:
+    def save(settings: Settings, revision: int) -> None:
         """What was wished for this run only is not written down."""
         services = settings.services.items()
         kept = {name: own[name] for name, service in services if service.replicas == wished and name in own}
-        workspace.save_settings(_with_replicas(settings, kept))
+        workspace.save_settings(_with_replicas(settings, kept), revision)
 
     settings = stored if wished is None else _with_replicas(stored, dict.fromkeys(own, wished))
+    revision = workspace.settings_revision() + (settings != stored)
     try:
-        return SettingsStore(settings, save, AVAILABLE)
+        return SettingsStore(settings, save, AVAILABLE, revision)
     except ApiError as error:
         raise WorkspaceError(f"{workspace.settings_path} is not valid: {error.message}") from error
 

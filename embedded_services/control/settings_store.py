@@ -1,7 +1,12 @@
-"""The settings in force: validated, applied all at once or not at all, kept in the workspace, with a revision."""
+"""The settings in force: validated, applied all at once or not at all, kept in the workspace, with a revision.
 
+Whatever goes wrong while a change is put in force, the settings before are in force again, and the caller hears why.
+"""
+
+import ipaddress
+import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,18 +17,27 @@ from embedded_services.control import ports
 from embedded_services.control.kinds import EXTERNAL, kinds
 
 Listener = Callable[[Settings, Settings], None]
-"""Called with what was and what is. Must not fail: everything that can be wrong was checked before."""
+"""Called with what was and what is. Everything that can be wrong was checked before; one that raises nevertheless is called
+once more, the other way round, as are those before it."""
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+OWN_FIELDS: Final = ("timestamp", "partial", "unavailable")
+"""Of the dashboard's answer."""
+
+log = logging.getLogger(__name__)
 
 
 class SettingsStore:
     def __init__(
         self,
         settings: Settings,
-        save: Callable[[Settings], None],
+        save: Callable[[Settings, int], None],
         strategies: frozenset[Strategy],
+        revision: int = 1,
     ) -> None:
+        """`save` writes settings and their revision down, or raises OSError."""
         self._settings = settings
-        self._revision = 1
+        self._revision = revision
         self._save = save
         self._strategies = strategies
         self._listeners: list[Listener] = []
@@ -44,7 +58,8 @@ class SettingsStore:
         """Apply an RFC 7396 merge patch.
 
         Raises VALIDATION_FAILED naming the field, PRECONDITION_FAILED if `if_match` is no longer the revision, and
-        INTERNAL_ERROR if the workspace cannot be written; in each case nothing has changed.
+        INTERNAL_ERROR if the workspace cannot be written or the change could not be put in force; in each case nothing has
+        changed, and the revision is what it was.
         """
         if if_match is not None and if_match != self._revision:
             raise ApiError(
@@ -60,15 +75,47 @@ class SettingsStore:
             return self.state
         check(after, self._strategies)
         _check_change(before, after)
+        self._replace(after)
+        return self.state
+
+    def restore(self, settings: Settings) -> None:
+        """Put settings in force that were so before. It is a change like any other, with a revision of its own: the one that is
+        undone was seen. Raises as `patch` does."""
+        if settings != self._settings:
+            self._replace(settings)
+
+    def _replace(self, after: Settings) -> None:
+        before, revision = self._settings, self._revision
         try:
-            self._save(after)
+            self._save(after, revision + 1)
         except OSError as error:
             raise ApiError("INTERNAL_ERROR", f"the settings could not be saved: {error.strerror}") from error
-        self._settings = after
-        self._revision += 1
-        for listener in self._listeners:
-            listener(before, after)
-        return self.state
+        self._settings, self._revision = after, revision + 1
+        told: list[Listener] = []
+        try:
+            for listener in self._listeners:
+                told.append(listener)
+                listener(before, after)
+        except Exception as error:
+            log.exception("settings could not be put in force; those before are")
+            self._settings, self._revision = before, revision
+            self._undo(told, before, after)
+            reason = str(error) or type(error).__name__
+            raise ApiError(
+                "INTERNAL_ERROR",
+                f"the settings could not be put in force ({reason}); those before are in force again",
+            ) from error
+
+    def _undo(self, told: list[Listener], before: Settings, after: Settings) -> None:
+        for listener in reversed(told):
+            try:
+                listener(after, before)
+            except Exception:
+                log.exception("the settings before could not be put in force again everywhere")
+        try:
+            self._save(before, self._revision)
+        except OSError as error:
+            log.error("the settings before could not be saved again: %s", error)
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -103,18 +150,53 @@ def check(settings: Settings, strategies: frozenset[Strategy]) -> None:
         if service.replicas and service.port > highest:
             message = f"must be at most {highest}, to leave room for {service.replicas} replicas"
             problems.append(ErrorDetail(field=f"services.{name}.port", message=message, bound=highest))
+    problems += _check_routes(settings)
+    problems += _check_dashboard(settings)
+    problems += _check_proxies(settings)
+    if problems:
+        raise ApiError("VALIDATION_FAILED", f"{problems[0].field}: {problems[0].message}", details=problems)
+
+
+def _check_routes(settings: Settings) -> list[ErrorDetail]:
+    problems = []
+    seen: set[tuple[str, bool]] = set()
     for index, route in enumerate(settings.routes):
         if route.service not in settings.services:
             problems.append(
                 ErrorDetail(field=f"routes[{index}].service", message=_unknown(route.service, settings))
             )
+        if (route.prefix, route.exact) in seen:
+            message = f"there is another route for {route.prefix}"
+            problems.append(ErrorDetail(field=f"routes[{index}].prefix", message=message))
+        seen.add((route.prefix, route.exact))
+        if unknown := [method for method in route.methods or () if method not in METHODS]:
+            message = f"{unknown[0]!r} is no method; one of {', '.join(METHODS)}"
+            problems.append(ErrorDetail(field=f"routes[{index}].methods", message=message))
+    return problems
+
+
+def _check_dashboard(settings: Settings) -> list[ErrorDetail]:
+    problems = []
     for name, part in settings.dashboard.items():
         if part.service not in settings.services:
             problems.append(
                 ErrorDetail(field=f"dashboard.{name}.service", message=_unknown(part.service, settings))
             )
-    if problems:
-        raise ApiError("VALIDATION_FAILED", f"{problems[0].field}: {problems[0].message}", details=problems)
+        if name in OWN_FIELDS:
+            message = "is a field of every dashboard; name the part otherwise"
+            problems.append(ErrorDetail(field=f"dashboard.{name}", message=message))
+    return problems
+
+
+def _check_proxies(settings: Settings) -> list[ErrorDetail]:
+    problems = []
+    for index, proxy in enumerate(settings.gateway.trusted_proxies):
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            message = f"{proxy!r} is neither an address nor a network such as 10.0.0.0/8"
+            problems.append(ErrorDetail(field=f"gateway.trustedProxies[{index}]", message=message))
+    return problems
 
 
 def _check_service(name: str, service: ServiceSettings) -> list[ErrorDetail]:
@@ -130,10 +212,16 @@ def _check_service(name: str, service: ServiceSettings) -> list[ErrorDetail]:
             )
         )
     policy = service.policy
-    if policy.try_timeout_s > policy.timeout_s:
-        message = f"must be at most timeoutS, {policy.timeout_s:g}"
-        field = f"services.{name}.policy.tryTimeoutS"
-        problems.append(ErrorDetail(field=field, message=message, bound=policy.timeout_s, unit="s"))
+    retries, outliers = policy.retries, policy.outliers
+    for field, value, highest_name, highest in (
+        ("tryTimeoutS", policy.try_timeout_s, "timeoutS", policy.timeout_s),
+        ("retries.backoffS", retries.backoff_s, "backoffMaxS", retries.backoff_max_s),
+        ("outliers.ejectionS", outliers.ejection_s, "maxEjectionS", outliers.max_ejection_s),
+    ):
+        if value > highest:
+            message = f"must be at most {highest_name}, {highest:g}"
+            at = f"services.{name}.policy.{field}"
+            problems.append(ErrorDetail(field=at, message=message, bound=highest, unit="s"))
     return problems
 
 

@@ -1,11 +1,13 @@
 """A workspace: the folder that holds all of one system. Databases, logs, settings, secrets, and who serves it now.
 
 workspace.json   the settings, readable by people          data/   databases
+settings-revision.json   how often they were changed
 runtime.json     where it runs (0600)                      logs/   a file a process
 jwt-secret       signs tokens (0600)                       lock    held by the control plane that serves it
 """
 
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -18,9 +20,17 @@ from embedded_services.common import platform
 from embedded_services.common.resources import resource
 from embedded_services.contracts.runtime import Runtime
 from embedded_services.contracts.settings import Settings
+from embedded_services.contracts.wire import Message
 
 MAX_SETTINGS_BYTES = 1 << 20
 SECRET_BYTES = 32
+
+
+class _Revision(Message, frozen=True):
+    """`sha256` is of the settings' file that has this revision."""
+
+    revision: int
+    sha256: str
 
 
 class WorkspaceError(Exception):
@@ -44,6 +54,10 @@ class Workspace:
     @property
     def settings_path(self) -> Path:
         return self.path / "workspace.json"
+
+    @property
+    def _revision_path(self) -> Path:
+        return self.path / "settings-revision.json"
 
     @property
     def runtime_path(self) -> Path:
@@ -99,10 +113,22 @@ class Workspace:
                 f"{self.settings_path} is not valid: {error}; correct it, or move it away to start with the defaults"
             ) from error
 
-    def save_settings(self, settings: Settings) -> None:
+    def save_settings(self, settings: Settings, revision: int) -> None:
         """In one step, or not at all. Raises OSError."""
-        text = msgspec.json.format(msgspec.json.encode(settings), indent=2)
-        platform.private_file(self.settings_path, text + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n"
+        platform.private_file(self.settings_path, text)
+        kept = _Revision(revision=revision, sha256=hashlib.sha256(text).hexdigest())
+        platform.private_file(self._revision_path, msgspec.json.encode(kept))
+
+    def settings_revision(self) -> int:
+        """The revision of what `load_settings` reads: 1 for a new workspace, and another than before if somebody changed the
+        file (or we were ended between writing it and its revision)."""
+        try:
+            kept = msgspec.json.decode(self._revision_path.read_bytes(), type=_Revision)
+            same = hashlib.sha256(self.settings_path.read_bytes()).hexdigest() == kept.sha256
+        except (OSError, ValueError):
+            return 1
+        return kept.revision if same else kept.revision + 1
 
     def jwt_secret(self) -> str:
         """`JWT_SECRET` from the environment, else this workspace's own, made at its first start."""

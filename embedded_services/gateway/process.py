@@ -15,7 +15,8 @@ from embedded_services.agent.context import ChildContext
 from embedded_services.common.clock import Clock
 from embedded_services.common.platform import listening_socket, raise_file_limit
 from embedded_services.common.tasks import Tasks
-from embedded_services.contracts.agent import Policies
+from embedded_services.contracts.gateway import Decision, DecisionKind
+from embedded_services.contracts.settings import Settings
 from embedded_services.gateway import health, metrics
 from embedded_services.gateway.auth import Authenticator
 from embedded_services.gateway.http import Response
@@ -23,6 +24,7 @@ from embedded_services.gateway.limit_report import LimitReport
 from embedded_services.gateway.pipeline import Gateway
 from embedded_services.gateway.request_log import RequestLog
 from embedded_services.gateway.server import GatewayServer
+from embedded_services.gateway.settings_in_force import SettingsInForce
 from embedded_services.gateway.telemetry import Telemetry
 from embedded_services.telemetry.process_figures import own_figures
 from embedded_services.upstream.client import UpstreamClient
@@ -74,13 +76,22 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
             },
         )
 
-        def apply(policies: Policies) -> None:
-            upstream.update_settings(policies.settings)
-            gateway.apply(policies.settings)
-            telemetry.apply(policies.settings, policies.revision)
+        def apply(settings: Settings, revision: int) -> None:
+            upstream.update_settings(settings)
+            gateway.apply(settings)
+            telemetry.apply(settings, revision)
 
+        def refused(why: str) -> None:
+            telemetry.decide(
+                Decision(
+                    at=clock.now(), kind=DecisionKind.SETTINGS_REFUSED, service="", instance=None, why=why
+                )
+            )
+
+        in_force = SettingsInForce(spec.settings, spec.settings_revision, apply, refused)
         context.link.on_peers(upstream.update_peers)
-        context.link.on_policies(apply)
+        context.link.on_policies(in_force.take)
+        context.link.on_command("settings-in-force", in_force.answer)
         context.link.on_linked(telemetry.tell_again)
         context.link.report(lambda: telemetry.beat(clock.monotonic()))
         limits = LimitReport(gateway.rate_limit, clock)

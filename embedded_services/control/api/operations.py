@@ -7,7 +7,7 @@ import msgspec
 
 from embedded_services.common.ring import Ring
 from embedded_services.contracts.errors import ApiError
-from embedded_services.contracts.gateway import LimitClient
+from embedded_services.contracts.gateway import Decision, GatewayTotals, LimitClient, Pick, Upstream
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitClientsQuery, LimitPatch, LimitSettings
 from embedded_services.contracts.logs import LEVELS, LogEntry, LogQuery
@@ -21,13 +21,17 @@ from embedded_services.contracts.system import (
     Service,
     System,
 )
+from embedded_services.contracts.traces import Trace
 from embedded_services.contracts.validation import invalid
 from embedded_services.contracts.wire import Page
 from embedded_services.control.actions import NAMES, Actions
 from embedded_services.control.api.paging import newest_first, page_of
-from embedded_services.control.api.table import ActionOptions, Call, Operation, PageQuery
+from embedded_services.control.api.table import ActionOptions, Call, GatewayQuery, Operation, PageQuery
+from embedded_services.control.gateway_book import GatewayBook
 from embedded_services.control.limit_clients import LimitClients
+from embedded_services.control.rollout import Rollout
 from embedded_services.control.settings_store import SettingsStore
+from embedded_services.control.traces import TraceBook
 from embedded_services.control.usage import UsageMeter
 from embedded_services.control.views import Views
 from embedded_services.registry.catalog import Catalog
@@ -43,10 +47,13 @@ class Handlers:
     views: Views
     actions: Actions
     settings: SettingsStore
+    rollout: Rollout
     external: ExternalInstances
     instances: Catalog
     journal: Ring[Change]
     requests: Ring[RequestRecord]
+    gateway: GatewayBook
+    traces: TraceBook
     logs: Ring[LogEntry]
     usage: UsageMeter
     limit_clients: LimitClients
@@ -69,7 +76,7 @@ class Handlers:
         known = self.settings.current.services
         if name not in known:
             raise ApiError("NOT_FOUND", f"there is no service {name!r}; there are: {', '.join(known)}")
-        self.settings.patch({"services": {name: _given(call.body)}})
+        await self.rollout.patch({"services": {name: _given(call.body)}}, if_match=call.if_match)
         return self.views.service(name)
 
     async def list_instances(self, call: Call) -> Page[Instance]:
@@ -124,13 +131,34 @@ class Handlers:
         return self.settings.state
 
     async def patch_settings(self, call: Call) -> SettingsState:
-        return self.settings.patch(call.body, if_match=call.if_match)
+        return await self.rollout.patch(call.body, if_match=call.if_match)
 
     async def read_limits(self, _: Call) -> LimitSettings:
         return self.settings.current.limits
 
     async def patch_limits(self, call: Call) -> LimitSettings:
-        return self.settings.patch({"limits": _given(call.body)}).settings.limits
+        state = await self.rollout.patch({"limits": _given(call.body)}, if_match=call.if_match)
+        return state.settings.limits
+
+    async def read_gateway(self, _: Call) -> GatewayTotals:
+        if self.gateway.totals is None:
+            raise ApiError("SERVICE_UNAVAILABLE", "the gateway has not said anything of itself yet")
+        return self.gateway.totals
+
+    async def read_upstreams(self, call: Call) -> Page[Upstream]:
+        rows = [self.gateway.upstreams[name] for name in sorted(self.gateway.upstreams)]
+        return page_of(rows, lambda row: row.service, call.query)
+
+    async def read_picks(self, call: Call) -> Page[Pick]:
+        query: GatewayQuery = call.query
+        return newest_first(self.gateway.picks, query, lambda pick: query.service in ("", pick.service))
+
+    async def read_decisions(self, call: Call) -> Page[Decision]:
+        query: GatewayQuery = call.query
+        return newest_first(self.gateway.decisions, query, lambda turn: query.service in ("", turn.service))
+
+    async def read_trace(self, call: Call) -> Trace:
+        return self.traces.get(call.path["id"])
 
     async def list_limit_clients(self, call: Call) -> Page[LimitClient]:
         return await self.limit_clients.page(call.query)
@@ -185,7 +213,8 @@ def operations(do: Handlers) -> list[Operation]:
             handler=do.patch_service,
             response=Service,
             body=ServicePatch,
-            errors=("NOT_FOUND",),
+            if_match=True,
+            errors=("NOT_FOUND", "PRECONDITION_FAILED"),
         ),
         Operation(
             method="GET",
@@ -250,6 +279,46 @@ def operations(do: Handlers) -> list[Operation]:
         ),
         Operation(
             method="GET",
+            path="/v1/traces/{id}",
+            summary="What happened to a request that was sampled, process by process",
+            handler=do.read_trace,
+            response=Trace,
+            errors=("NOT_FOUND",),
+        ),
+        Operation(
+            method="GET",
+            path="/v1/gateway",
+            summary="The gateway as a whole, and what is asked of each route",
+            handler=do.read_gateway,
+            response=GatewayTotals,
+            errors=("SERVICE_UNAVAILABLE",),
+        ),
+        Operation(
+            method="GET",
+            path="/v1/upstreams",
+            summary="Every service as the gateway balances it: shares, breakers, budgets, queues",
+            handler=do.read_upstreams,
+            response=Page[Upstream],
+            query=PageQuery,
+        ),
+        Operation(
+            method="GET",
+            path="/v1/picks",
+            summary="Choices of an instance with their reasons, of sampled requests, newest first",
+            handler=do.read_picks,
+            response=Page[Pick],
+            query=GatewayQuery,
+        ),
+        Operation(
+            method="GET",
+            path="/v1/decisions",
+            summary="Turns in how services are called, of breakers, ejections and the like, newest first",
+            handler=do.read_decisions,
+            response=Page[Decision],
+            query=GatewayQuery,
+        ),
+        Operation(
+            method="GET",
             path="/v1/logs",
             summary="The log lines of all processes, newest first",
             handler=do.read_logs,
@@ -287,6 +356,8 @@ def operations(do: Handlers) -> list[Operation]:
             handler=do.patch_limits,
             response=LimitSettings,
             body=LimitPatch,
+            if_match=True,
+            errors=("PRECONDITION_FAILED",),
         ),
         Operation(
             method="GET",

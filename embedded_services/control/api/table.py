@@ -44,6 +44,12 @@ class PageQuery(Request, frozen=True):
     cursor: Annotated[str, Meta(max_length=200)] = ""
 
 
+class GatewayQuery(PageQuery, frozen=True):
+    """Of one `service` only, if it is given."""
+
+    service: Annotated[str, Meta(max_length=60)] = ""
+
+
 class ActionOptions(Request, frozen=True):
     """`holdLock` (freeze only): do not wait for a transaction boundary."""
 

@@ -23,6 +23,7 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.services.kit.gate import WriteGate
 from embedded_services.services.kit.lane import Lane
 from embedded_services.services.kit.storage import Storage
+from embedded_services.telemetry.spans import is_traced, span
 
 WAITING_LIMIT: Final = 256
 READY_TIMEOUT_S: Final = 0.3
@@ -62,11 +63,17 @@ class Database:
     async def transact(self, work: Work[T]) -> T:
         """One write transaction. ApiError SERVICE_UNAVAILABLE when the database stays locked, too much waits, or
         the file is gone, so that what is written would be lost."""
-        return await self._writing.run(partial(self._transaction, work))
+        if not is_traced():
+            return await self._writing.run(partial(self._transaction, work))
+        with span(f"transaction {_name(work)}"):
+            return await self._writing.run(partial(self._transaction, work))
 
     async def read(self, work: Work[T]) -> T:
         """One read transaction; writing in it is an error."""
-        return await self._reading.run(partial(self._read, work))
+        if not is_traced():
+            return await self._reading.run(partial(self._read, work))
+        with span(f"read {_name(work)}"):
+            return await self._reading.run(partial(self._read, work))
 
     async def ready(self) -> None:
         """Ask the database something. Raises NotReadyError with the reason, within `READY_TIMEOUT_S`."""
@@ -198,3 +205,10 @@ async def open_database(storage: Storage, schema: Schema, clock: Clock) -> Async
 def _reason(error: Exception) -> str:
     """The driver's own words, without SQLAlchemy's statement and link."""
     return str(error.orig if isinstance(error, DBAPIError) else error)
+
+
+def _name(work: Callable[..., object]) -> str:
+    """What people call the function that runs inside."""
+    while isinstance(work, partial):
+        work = work.func
+    return getattr(work, "__name__", type(work).__name__).strip("_")

@@ -24,6 +24,7 @@ from embedded_services.services.kit.endpoints import Answer, Ask, Caller, Endpoi
 from embedded_services.services.kit.hosts import is_loopback
 from embedded_services.services.kit.roles import Role
 from embedded_services.services.kit.routes import MethodNotAllowedError, Routes
+from embedded_services.telemetry.spans import SpanBook
 
 BODY_LIMIT: Final = 64 * 1024
 HEADER_LIMIT: Final = 64 * 1024
@@ -39,20 +40,24 @@ _NO_ACCESS_LOG: Final = cast(
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,128}")
 _USER_ID: Final = re.compile(r"[!-~]{1,64}")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,40}){1,4}")
+_TRACED: Final = "-01"
+"""How the gateway's `traceparent` ends when the request is sampled."""
 _KEY: Final = re.compile(r"[ -~]{1,255}")
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def listen(host: str, port: int, endpoints: Iterable[Endpoint[Any]]) -> AsyncIterator[int]:
-    """Serve the endpoints; yields the port. OSError EADDRINUSE if it is taken.
+async def listen(
+    host: str, port: int, endpoints: Iterable[Endpoint[Any]], spans: SpanBook | None = None
+) -> AsyncIterator[int]:
+    """Serve the endpoints; yields the port. OSError EADDRINUSE if it is taken. What traced requests do is told to `spans`.
 
     Leaving stops listening, closes idle connections at once, and lets what is under way end within `STOP_S`.
     """
     listener = listening_socket(host, port)
     # The runner waits this long for a request, then tells it, then waits once more.
-    runner = web.ServerRunner(_Server(Dispatcher(endpoints)), shutdown_timeout=STOP_S / 2)
+    runner = web.ServerRunner(_Server(Dispatcher(endpoints, spans)), shutdown_timeout=STOP_S / 2)
     try:
         await runner.setup()
         await web.SockSite(runner, listener, backlog=1024).start()
@@ -65,13 +70,26 @@ async def listen(host: str, port: int, endpoints: Iterable[Endpoint[Any]]) -> As
 class Dispatcher:
     """From one HTTP request to its answer."""
 
-    def __init__(self, endpoints: Iterable[Endpoint[Any]]) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint[Any]], spans: SpanBook | None = None) -> None:
+        self._spans = spans
         table = list(endpoints)
         self._routes: Routes[Endpoint[Any]] = Routes(table)
         self._decoders = {kind: msgspec.json.Decoder(kind) for kind in {entry.takes for entry in table}}
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         request_id = _request_id(request)
+        trace = request.headers.get("traceparent", "")
+        if self._spans is None or not trace.endswith(_TRACED):
+            return await self._respond(request, request_id)
+        with self._spans.serving(trace, f"{request.method} {request.rel_url.raw_path}") as facts:
+            response = await self._respond(request, request_id)
+            if facts is not None:
+                facts.ok = response.status < 500
+                facts.note("status", str(response.status))
+                facts.note("request", request_id)
+        return response
+
+    async def _respond(self, request: web.BaseRequest, request_id: str) -> web.Response:
         try:
             if not is_loopback(request.headers.get("Host", "")):
                 raise ApiError("FORBIDDEN", "The service answers to loopback names only")

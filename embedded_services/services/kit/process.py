@@ -8,6 +8,7 @@ from embedded_services.services.kit.database import Database, NotReadyError, Sch
 from embedded_services.services.kit.endpoints import Ask, Endpoint, Endpoints, Nothing, answer
 from embedded_services.services.kit.http import listen
 from embedded_services.services.kit.storage import SqliteStorage
+from embedded_services.telemetry.spans import SpanBook
 
 
 @asynccontextmanager
@@ -36,5 +37,7 @@ async def serve_endpoints(
         return {"status": "healthy", **state, "database": "ready"}
 
     table = [Endpoint("GET", "/health", health, Nothing, public=True), *endpoints]
-    async with listen(spec.host, spec.port, table) as port:
+    spans = SpanBook(spec.id, context.clock)
+    spans.wake = context.link.report_when_woken(spans.beat)
+    async with listen(spec.host, spec.port, table, spans) as port:
         yield port

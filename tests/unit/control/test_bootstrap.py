@@ -35,8 +35,9 @@ def replicas_of(settings: Any) -> dict[str, int]:
 
 def test_settings_are_the_workspace_s(workspace: Workspace) -> None:
     mine = msgspec.structs.replace(demo_settings(), name="mine")
-    workspace.save_settings(mine)
-    assert open_settings(workspace, options(workspace)).current == mine
+    workspace.save_settings(mine, 5)
+    store = open_settings(workspace, options(workspace))
+    assert (store.current, store.state.revision) == (mine, 5)
 
 
 def test_replicas_of_the_command_line_hold_for_this_run_and_are_not_saved(workspace: Workspace) -> None:

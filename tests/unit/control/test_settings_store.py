@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -27,12 +28,14 @@ class Disk:
 
     def __init__(self) -> None:
         self.saved: list[Settings] = []
+        self.revision = 1
         self.full = False
 
-    def save(self, settings: Settings) -> None:
+    def save(self, settings: Settings, revision: int) -> None:
         if self.full:
             raise OSError(28, "No space left on device")
         self.saved.append(settings)
+        self.revision = revision
 
 
 def store(disk: Disk | None = None) -> SettingsStore:
@@ -156,6 +159,13 @@ def test_patch_of_what_is_no_longer_there_is_refused(if_match: int) -> None:
         ({"services": {"user\n": {"kind": "user"}}}, "services", None),
         ({"gateway": {"bodyLimit": 1}}, "gateway.bodyLimit", 1024),
         ({"health": {"fall": 2.5}}, "health.fall", None),
+        ({"services": {"user": {"policy": {"retries": {"backoffS": 1, "backoffMaxS": 0.5}}}}}, "services.user.policy.retries.backoffS", 0.5),
+        ({"services": {"user": {"policy": {"outliers": {"ejectionS": 301}}}}}, "services.user.policy.outliers.ejectionS", 300),
+        ({"gateway": {"trustedProxies": ["10.0.0.1", "nobody"]}}, "gateway.trustedProxies[1]", None),
+        ({"gateway": {"trustedProxies": ["10.0.0.0/33"]}}, "gateway.trustedProxies[0]", None),
+        ({"dashboard": {"partial": {"service": "user", "path": "/"}}}, "dashboard.partial", None),
+        ({"routes": [{"prefix": "/api/x", "service": "user", "methods": ["FETCH"]}]}, "routes[0].methods", None),
+        ({"routes": [{"prefix": "/api/x", "service": "user"}, {"prefix": "/api/x", "service": "order"}]}, "routes[1].prefix", None),
     ],
 )  # fmt: skip
 def test_invalid_patch_names_the_field_and_changes_nothing(patch: Any, field: str, bound: object) -> None:
@@ -254,7 +264,7 @@ def test_at_every_moment_what_is_in_force_is_valid_and_is_what_was_saved(
 
 def test_store_is_not_made_from_settings_that_cannot_be() -> None:
     with pytest.raises(ApiError) as error:
-        SettingsStore(demo_settings(), lambda _: None, frozenset({Strategy.RANDOM}))
+        SettingsStore(demo_settings(), lambda _, __: None, frozenset({Strategy.RANDOM}))
     assert error.value.details
     assert error.value.details[0].bound == "random"
 
@@ -268,18 +278,77 @@ def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None
         ({"services": {"mine": {"kind": "external"}}}, "services.mine.replicas"),
         ({"services": {"order": {"policy": {"tryTimeoutS": 9}}}}, "services.order.policy.tryTimeoutS"),
     ):
-        saved: list[Settings] = []
-        store = SettingsStore(before, saved.append, frozenset(Strategy))
+        disk = Disk()
+        store = SettingsStore(before, disk.save, frozenset(Strategy))
         with pytest.raises(ApiError) as refused:
             store.patch(patch)
         assert refused.value.details is not None
         assert refused.value.details[0].field == field
-        assert (saved, store.current) == ([], before)
+        assert (disk.saved, store.current) == ([], before)
 
 
 def test_a_service_of_others_can_be_added() -> None:
-    saved: list[Settings] = []
-    store = SettingsStore(demo_settings(), saved.append, frozenset(Strategy))
+    disk = Disk()
+    store = SettingsStore(demo_settings(), disk.save, frozenset(Strategy))
     store.patch({"services": {"mine": {"kind": "external", "replicas": 0}}})
-    assert saved == [store.current]
+    assert disk.saved == [store.current]
     assert store.current.services["mine"].kind == "external"
+
+
+# --- what cannot be put in force ------------------------------------------------------------------------------------
+
+
+def test_a_listener_that_fails_undoes_the_change_for_all_who_heard_of_it(
+    expect_log: Callable[[str], None],
+) -> None:
+    expect_log("could not be put in force")
+    disk = Disk()
+    settings = SettingsStore(demo_settings(), disk.save, USABLE, 7)
+    before = settings.state
+    heard: list[tuple[str, str, str]] = []
+
+    def fails(was: Settings, now: Settings) -> None:
+        heard.append(("second", was.name, now.name))
+        if now.name == "two":
+            raise RuntimeError("no port is free")
+
+    settings.subscribe(lambda was, now: heard.append(("first", was.name, now.name)))
+    settings.subscribe(fails)
+    settings.subscribe(lambda _, __: pytest.fail("it was undone before it came here"))
+    error = refused(settings, {"name": "two"})
+    assert (error.code, settings.state) == ("INTERNAL_ERROR", before)
+    assert "no port is free" in error.message
+    assert heard == [
+        ("first", "demo-shop", "two"),
+        ("second", "demo-shop", "two"),
+        ("second", "two", "demo-shop"),
+        ("first", "two", "demo-shop"),
+    ]
+    assert (disk.saved[-1], disk.revision) == (before.settings, 7)
+
+
+def test_an_undoing_that_fails_too_is_logged_and_the_settings_are_those_before(
+    expect_log: Callable[[str], None],
+) -> None:
+    expect_log("could not be put in force")
+    expect_log("could not be put in force again everywhere")
+    settings = store()
+    before = settings.state
+
+    def fails(_: Settings, __: Settings) -> None:
+        raise RuntimeError("broken")
+
+    settings.subscribe(fails)
+    assert refused(settings, {"name": "two"}).code == "INTERNAL_ERROR"
+    assert settings.state == before
+
+
+def test_restoring_is_a_revision_of_its_own() -> None:
+    disk = Disk()
+    settings = store(disk)
+    before = settings.current
+    settings.patch({"name": "two"})
+    settings.restore(before)
+    assert (settings.state.revision, settings.current, disk.revision) == (3, before, 3)
+    settings.restore(before)
+    assert settings.state.revision == 3

@@ -131,7 +131,7 @@ def test_new_workspace_has_the_default_content(workspace: Workspace) -> None:
 
 def test_saved_settings_are_loaded(workspace: Workspace) -> None:
     settings = msgspec.structs.replace(demo_settings(), name="mine")
-    workspace.save_settings(settings)
+    workspace.save_settings(settings, 2)
     assert workspace.load_settings() == settings
     assert workspace.settings_path.read_text().count("\n") > 20, "people read it"
 
@@ -174,13 +174,28 @@ def test_settings_that_cannot_be_read_are_one_line(workspace: Workspace) -> None
 
 
 def test_save_that_fails_leaves_the_old_settings(workspace: Workspace) -> None:
-    workspace.save_settings(demo_settings())
+    workspace.save_settings(demo_settings(), 2)
     before = workspace.settings_path.read_bytes()
     in_the_way = workspace.settings_path.with_name(f".workspace.json.{os.getpid()}")
     in_the_way.mkdir()
     with pytest.raises(OSError, match="directory"):
-        workspace.save_settings(msgspec.structs.replace(demo_settings(), name="mine"))
+        workspace.save_settings(msgspec.structs.replace(demo_settings(), name="mine"), 3)
     assert workspace.settings_path.read_bytes() == before
+    assert workspace.settings_revision() == 2
+
+
+def test_the_revision_of_the_settings_outlives_the_run(workspace: Workspace) -> None:
+    assert workspace.settings_revision() == 1
+    workspace.save_settings(demo_settings(), 41)
+    assert Workspace(workspace.path).settings_revision() == 41
+
+
+def test_settings_that_somebody_edited_are_another_revision(workspace: Workspace) -> None:
+    workspace.save_settings(demo_settings(), 41)
+    workspace.settings_path.write_text(workspace.settings_path.read_text().replace("demo-shop", "mine"))
+    assert workspace.settings_revision() == 42
+    (workspace.path / "settings-revision.json").write_text("nonsense")
+    assert workspace.settings_revision() == 1
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------
