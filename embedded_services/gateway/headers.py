@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from embedded_services.gateway.exchange import Exchange, Trace
-from embedded_services.gateway.http import Headers
+from embedded_services.gateway.http import Headers, Request
 from embedded_services.gateway.memo import Memo
 from embedded_services.gateway.routes import API
 from embedded_services.upstream.messages import Pairs
@@ -105,24 +105,35 @@ _named: Final = Memo(_named_by)
 
 
 def upstream_headers(exchange: Exchange, headers: Headers) -> Pairs:
-    """What a service is told: of `headers` what may pass, then what we say of the exchange."""
+    """What a service is told: of `headers` what may pass, then what we say of the client and of the exchange."""
     request = exchange.request
-    out = _passing(headers.pairs, _upstream)
-    out += (
+    of_client = headers.derived
+    if of_client is None:
+        of_client = headers.derived = _of_client(request, headers)
+    out = [
+        *of_client,
         (b"X-Request-ID", exchange.id.encode()),
-        (b"X-Forwarded-For", request.client.encode()),
-        (b"X-Forwarded-Proto", b"http"),
-        (b"X-Forwarded-Prefix", API.encode()),
         (b"X-Gateway-Time", b"%d" % (exchange.at * 1000)),
         (TRACEPARENT, exchange.trace.traceparent),
-        _VIA,
-    )
-    if (host := request.headers.get(b"host")) is not None:
-        out.append((b"X-Forwarded-Host", host))
+    ]
     if exchange.trace.state is not None:
         out.append((b"tracestate", exchange.trace.state))
     if exchange.identity is not None:
         out += exchange.identity.fields
+    return out
+
+
+def _of_client(request: Request, headers: Headers) -> Pairs:
+    """What is the same for all requests of a client that have the same fields."""
+    out = _passing(headers.pairs, _upstream)
+    out += (
+        (b"X-Forwarded-For", request.client.encode()),
+        (b"X-Forwarded-Proto", b"http"),
+        (b"X-Forwarded-Prefix", API.encode()),
+        _VIA,
+    )
+    if (host := request.headers.get(b"host")) is not None:
+        out.append((b"X-Forwarded-Host", host))
     return out
 
 
@@ -134,12 +145,18 @@ def downstream_headers(pairs: Pairs) -> Pairs:
 
 
 def has_date(pairs: Pairs) -> bool:
-    return any(_is_date[name] for name, _ in pairs)
+    for name, _ in pairs:  # noqa: SIM110 - twice as fast as any(), for every response
+        if _is_date[name]:
+            return True
+    return False
 
 
 def _passing(pairs: Sequence[tuple[bytes, bytes]], passes: Memo[bool]) -> Pairs:
-    out = [pair for pair in pairs if passes[pair[0]]]
-    for name, value in pairs:
-        if _is_connection[name] and (named := _named[value]):
-            out = [pair for pair in out if pair[0].lower() not in named]
-    return out
+    out: Pairs = []
+    named: frozenset[bytes] = frozenset()
+    for pair in pairs:
+        if passes[pair[0]]:
+            out.append(pair)
+        elif _is_connection[pair[0]]:
+            named |= _named[pair[1]]
+    return [pair for pair in out if pair[0].lower() not in named] if named else out

@@ -19,20 +19,20 @@ _lower: Final = Memo(bytes.lower)
 class Headers:
     """The fields of a request in the order they came, with the spelling they had. Looked up in lower case."""
 
-    __slots__ = ("_first", "pairs")
+    __slots__ = ("_first", "derived", "get", "pairs")
 
     def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         self.pairs = pairs
+        self.derived: Pairs | None = None
+        """What `headers.upstream_headers` made of them: the requests of a client mostly share their fields."""
         self._first = {_lower[name]: value for name, value in reversed(pairs)}
+        self.get: Callable[[bytes], bytes | None] = self._first.get
+        """The value of a field, the first one if there are several; its name is given in lower case."""
 
     @property
     def repeats(self) -> bool:
         """Whether any field is there more than once."""
         return len(self._first) != len(self.pairs)
-
-    def get(self, name: bytes) -> bytes | None:
-        """The value of a field, the first one if there are several; `name` is lower case."""
-        return self._first.get(name)
 
     def all(self, name: bytes) -> list[bytes]:
         return [value for spelled, value in self.pairs if _lower[spelled] == name]

@@ -6,7 +6,7 @@ one record, also one whose client leaves before there is an answer.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -32,6 +32,7 @@ Local = Callable[[], Response]
 """An endpoint of the gateway itself, open to everybody."""
 
 CLIENT_LEFT: Final = 499
+_READ: Final = ("GET", "HEAD")
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Gateway:
             raise ApiError("VALIDATION_FAILED", "The path is not one that every server reads in the same way")
         if (local := self._locals.get(request.path)) is not None:
             exchange.route = request.path
-            _require(exchange, "GET", "HEAD")
+            _require(exchange, _READ)
             return local()
         route = self._routes.match(request.path)
         if route is None or not route.public:
@@ -116,7 +117,7 @@ class Gateway:
         if route is None:
             raise ApiError("NOT_FOUND", "API endpoint not found", path=request.path)
         exchange.route, exchange.service = route.prefix, route.service
-        _require(exchange, *(METHODS if route.methods is None else route.methods))
+        _require(exchange, METHODS if route.methods is None else route.methods)
         return await proxy(exchange, route.service, self._upstream)
 
     def _limit(self, exchange: Exchange) -> None:
@@ -139,7 +140,7 @@ class Gateway:
 
     async def _dashboard(self, exchange: Exchange) -> Response:
         exchange.route = dashboard.PATH
-        _require(exchange, "GET", "HEAD")
+        _require(exchange, _READ)
         identity = exchange.identity
         if identity is None:
             raise ApiError("UNAUTHORIZED", "Access token required")
@@ -196,7 +197,7 @@ def refusal(exchange: Exchange, error: ApiError) -> Response:
     return Response(error.status, headers, error.encode(exchange.id))
 
 
-def _require(exchange: Exchange, *methods: str) -> None:
+def _require(exchange: Exchange, methods: Sequence[str]) -> None:
     method = exchange.request.method
     if method not in methods and not (method == "HEAD" and "GET" in methods):
         exchange.fields.append((b"Allow", ", ".join(methods).encode()))

@@ -13,6 +13,9 @@ from embedded_services.contracts.settings import Route
 
 API: Final = "/api"
 
+_REMEMBERED: Final = 4096
+_REMEMBERED_LENGTH: Final = 100
+
 _ORDINARY: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _ESCAPE: Final = re.compile(r"%(..)", re.DOTALL)
 _ESCAPES_THAT_CHANGE_A_PATH: Final = {
@@ -47,6 +50,7 @@ class RouteTable:
     def __init__(self, routes: Sequence[Route]) -> None:
         self._root = _Node()
         self._depth = 0
+        self._known: dict[str, Route | None] = {}
         for route in routes:
             segments = route.prefix.split("/")
             node = self._root
@@ -59,6 +63,19 @@ class RouteTable:
             self._depth = max(self._depth, len(segments))
 
     def match(self, path: str) -> Route | None:
+        """The route of a path. Those that were asked for lately are remembered, up to a bound."""
+        try:
+            return self._known[path]
+        except KeyError:
+            pass
+        route = self._match(path)
+        if len(path) <= _REMEMBERED_LENGTH:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[path] = route
+        return route
+
+    def _match(self, path: str) -> Route | None:
         segments = path.split("/", self._depth)
         node, found = self._root, None
         for place, segment in enumerate(segments, 1):
