@@ -5,14 +5,17 @@ from embedded_services.contracts.settings import Settings
 from embedded_services.control import ports
 from embedded_services.control.drain import Drain
 from embedded_services.control.kinds import module_of
-from embedded_services.control.slots import GATEWAY, Slot
+from embedded_services.control.slots import BROKER, GATEWAY, Slot
 from embedded_services.control.supervisor import Supervisor
+from embedded_services.registry.amqp_probe import AMQP
 from embedded_services.registry.catalog import Catalog
 from embedded_services.registry.checks import HealthChecks
 from embedded_services.registry.lifecycle import Undrained
 
 GATEWAY_PORT = 3000
 GATEWAY_MODULE = "embedded_services.gateway.process"
+BROKER_PORT = 5672
+BROKER_MODULE = "embedded_services.broker.process"
 
 
 class Scaling:
@@ -49,6 +52,25 @@ class Scaling:
                 checks=checks,
             )
         )
+
+    def start_broker(self) -> int:
+        """On 5672 or the next free port, which is returned."""
+        catalog, checks = self._processes
+        slot = Slot(
+            id=BROKER,
+            role=BROKER,
+            service="",
+            module=BROKER_MODULE,
+            number=1,
+            preferred_port=BROKER_PORT,
+            port=BROKER_PORT,
+            catalog=catalog,
+            checks=checks,
+            health_path=AMQP,
+            stops_last=True,
+        )
+        self._supervisor.add(slot)
+        return slot.port
 
     def apply(self, settings: Settings) -> None:
         catalog, _ = self._instances

@@ -8,12 +8,14 @@ from embedded_services.registry.catalog import Catalog
 from embedded_services.registry.checks import HealthChecks
 
 GATEWAY = "gateway"
+BROKER = "broker"
 
 
 @dataclass(kw_only=True)
 class Slot:
     """`asked` says why we are ending the present process, if we are; `wanted` whether it shall run again.
 
+    `health_path` is what its checks ask for. `stops_last`: others may need it until they have ended.
     `overdue` is set when it was killed because it did not get ready: that is its own failure, and counts.
     `started_at` is monotonic, for what is reckoned with it; `started_wall` is the same moment as people read it.
     """
@@ -28,6 +30,8 @@ class Slot:
     port: int
     catalog: Catalog
     checks: HealthChecks
+    health_path: str = "/health"
+    stops_last: bool = False
     incarnation: int = 0
     child: Child | None = None
     started_at: float = 0.0

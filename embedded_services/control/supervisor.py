@@ -34,6 +34,7 @@ from embedded_services.registry.lifecycle import (
 
 STOP_S = 1.5
 CALLERS_STOP_S = 0.7
+OTHERS_STOP_S = 1.2
 HELLO_WITHIN_S = 15.0
 LINK_GRACE_S = 2.0
 HOST = "127.0.0.1"
@@ -90,6 +91,7 @@ class Supervisor:
             service=slot.service,
             host=HOST,
             port=slot.port,
+            health_path=slot.health_path,
             since=now,
             registered_at=now,
             reason="about to start",
@@ -209,12 +211,13 @@ class Supervisor:
         self._stopping = True
         deadline = self._around.clock.monotonic() + STOP_S
         children = [(slot, child) for slot in self._slots.values() if (child := slot.running) is not None]
-        callers = [child for slot, child in children if not slot.service]
+        callers = [child for slot, child in children if not slot.service and not slot.stops_last]
         others = [child for slot, child in children if slot.service]
+        last = [child for slot, child in children if slot.stops_last]
         for slot, child in children:
             if slot.catalog.get(slot.id).status is Status.FROZEN:
                 child.signal(platform.kill)
-        for group, wait_s in ((callers, CALLERS_STOP_S), (others, STOP_S)):
+        for group, wait_s in ((callers, CALLERS_STOP_S), (others, OTHERS_STOP_S), (last, STOP_S)):
             for child in group:
                 child.signal(platform.terminate)
             await self._wait(group, min(wait_s, deadline - self._around.clock.monotonic()))

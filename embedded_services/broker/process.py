@@ -1,0 +1,32 @@
+"""The broker's process: opens its file in the workspace, listens, and tells how its queues stand."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from typing import Final
+
+from embedded_services.agent.context import ChildContext, StartError
+from embedded_services.broker.broker import Broker
+from embedded_services.broker.handshake import Login
+from embedded_services.broker.store import StoreError
+from embedded_services.common.platform import listening_socket, raise_file_limit
+
+FILE: Final = "broker.db"
+LOGIN: Final = Login("guest", "guest")
+"""RabbitMQ's own default, good from this machine only: any client connects without being told anything."""
+_FILES: Final = 16_384
+
+
+@asynccontextmanager
+async def serve(context: ChildContext) -> AsyncIterator[int]:
+    """Yields the port. Raises OSError with EADDRINUSE when it is taken, StartError for a file that cannot be used."""
+    spec = context.spec
+    raise_file_limit(_FILES)
+    with closing(listening_socket(spec.host, spec.port)) as sock:
+        folder = context.workspace / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            broker = Broker(folder / FILE, LOGIN, context.clock)
+        except StoreError as error:
+            raise StartError(f"the broker's file cannot be used: {error}") from error
+        async with broker.serving(sock):
+            yield int(sock.getsockname()[1])
