@@ -161,3 +161,33 @@ async def test_what_cannot_be_read_is_said_and_passed_over(
         await socket.send_bytes(wire.encode(Peers(revision=1, services={})))
         async with asyncio.timeout(5):
             assert (await heard.get()).revision == 1
+
+
+async def test_who_seldom_reports_is_asked_only_when_it_has_something(
+    control: Control, tmp_path: Path
+) -> None:
+    asked = 0
+    wake: list[Callable[[], None]] = []
+
+    def prepare(link: AgentLink) -> None:
+        def report() -> Beat:
+            nonlocal asked
+            asked += 1
+            return Beat(spans_dropped=asked)
+
+        wake.append(link.report_when_woken(report))
+        link.report(lambda: None)
+
+    async with linked(control, tmp_path, prepare):
+        assert isinstance(await control.hear(), Hello)
+        await asyncio.sleep(0)
+        assert asked == 0
+        wake[0]()
+        wake[0]()
+        assert await control.hear() == Beat(spans_dropped=1)
+        await (await control.link()).close()
+        wake[0]()
+        heard = await control.hear()
+        while heard != Beat(spans_dropped=2):
+            heard = await control.hear()
+        assert asked == 2
