@@ -1,80 +1,54 @@
 """The way every call to a service goes: choose an instance, send, and if that may be repeated, try another one.
 
-Peers and settings are pushed in and hold from the next try on. A call under way on an instance that leaves is finished
-there. Nothing is queued: with nobody in rotation the answer is an error at once.
+Peers and settings are pushed in and hold from the next try on; a change of strategy drops nothing. A call under way on an
+instance that leaves is finished there. Here is the common case, one try that succeeds; `call.py` has all others.
 """
 
 import logging
 import random
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
 from embedded_services.common.write_batch import WriteBatch
 from embedded_services.contracts.agent import Peer, Peers, ServicePeers
-from embedded_services.contracts.settings import CallPolicy, Settings, Strategy
-from embedded_services.upstream import balancing, retries
-from embedded_services.upstream.failures import BrokenBodyError, FailedTry, TryError, all_failed, nobody_there
+from embedded_services.contracts.gateway import Upstream
+from embedded_services.contracts.settings import ServiceSettings, Settings
+from embedded_services.upstream.balancing.strategies import AVAILABLE
+from embedded_services.upstream.call import Call
+from embedded_services.upstream.decisions import Decisions
+from embedded_services.upstream.failures import TryError, nobody_there
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
+from embedded_services.upstream.one_try import one_try
 from embedded_services.upstream.pool import Pool
-from embedded_services.upstream.retries import Next, Situation
-from embedded_services.upstream.stats import CallBook, InstanceStats
-from embedded_services.upstream.transport import Connection
+from embedded_services.upstream.retries import IDEMPOTENT
+from embedded_services.upstream.service import Service
+from embedded_services.upstream.stats import CallBook
+from embedded_services.upstream.target import Target
+from embedded_services.upstream.views import Viewer
 
-BODY_IDLE_S: Final = 60.0
-"""How long a body may pause between two pieces."""
+_UNKNOWN = ServiceSettings(kind="external")
+"""How a service is called that has peers and no settings."""
 
 log = logging.getLogger(__name__)
 
 
-class _Target:
-    """An instance in rotation. A `balancing.Member`."""
-
-    __slots__ = ("authority", "id", "peer", "pool", "stats", "weight")
-
-    def __init__(self, peer: Peer, pool: Pool, stats: InstanceStats) -> None:
-        self.id = peer.id
-        self.weight = peer.weight
-        self.peer = peer
-        self.pool = pool
-        self.stats = stats
-        host = f"[{peer.host}]" if ":" in peer.host else peer.host
-        self.authority = f"{host}:{peer.port}".encode()
-
-    @property
-    def in_flight(self) -> int:
-        return self.stats.in_flight
-
-    def is_still(self, peer: Peer) -> bool:
-        mine = self.peer
-        return (mine.incarnation, mine.host, mine.port) == (peer.incarnation, peer.host, peer.port)
-
-
-class _Service:
-    """What is known of a service: who is in rotation, how to choose and how to call."""
-
-    def __init__(self) -> None:
-        self.policy = CallPolicy()
-        self.strategy = Strategy.ROUND_ROBIN
-        self.balancer: balancing.Balancer[_Target] = balancing.RoundRobin(random.random)
-        self.targets: list[_Target] = []
-        self.reason = "the registry has not said yet"
-        self.affinity: str | None = None
-
-    def has_untried(self, tried: set[str]) -> bool:
-        return any(target.id not in tried for target in self.targets)
-
-
 class UpstreamClient:
-    """`async with UpstreamClient(settings, clock) as client:` closes all connections at the end."""
+    """`async with UpstreamClient(settings, clock) as client:` closes all connections at the end.
+
+    `decisions` are what was decided about instances and budgets, to be drained.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
+        self._monotonic = clock.monotonic
         self._tasks = Tasks("upstream")
         self._writes = WriteBatch()
-        self._services: dict[str, _Service] = {}
+        self._services: dict[str, Service] = {}
+        self._viewers: dict[str, Viewer] = {}
         self._revision = -1
+        self.decisions = Decisions(clock)
         self.book = CallBook()
         self.update_settings(settings)
 
@@ -89,26 +63,19 @@ class UpstreamClient:
     async def close(self) -> None:
         for service in self._services.values():
             for target in service.targets:
-                target.pool.close()
-            service.targets = []
-            service.reason = "this process is stopping"
+                target.leave()
+            service.replace([], "this process is stopping")
         await self._tasks.close()
 
     def update_settings(self, settings: Settings) -> None:
         """Put policies and strategies in force. A strategy that we do not have leaves the one before in force."""
         for name, wanted in settings.services.items():
-            service = self._services.setdefault(name, _Service())
-            service.policy = wanted.policy
-            if wanted.strategy is service.strategy:
-                continue
-            if wanted.strategy not in balancing.AVAILABLE:
-                log.error(
-                    "service %s: there is no strategy %s; %s stays", name, wanted.strategy, service.strategy
-                )
-                continue
-            service.strategy = wanted.strategy
-            service.balancer = balancing.make(wanted.strategy, random.random)
-            service.balancer.update(service.targets)
+            if wanted.strategy not in AVAILABLE:
+                log.error("service %s: there is no strategy %s", name, wanted.strategy)
+            elif name in self._services:
+                self._services[name].apply(wanted)
+            else:
+                self._add(name, wanted)
 
     def update_peers(self, peers: Peers) -> None:
         """Put a snapshot of who is in rotation in force, unless a newer one is."""
@@ -116,7 +83,7 @@ class UpstreamClient:
             return
         self._revision = peers.revision
         for name in peers.services.keys() - self._services.keys():
-            self._services[name] = _Service()
+            self._add(name, _UNKNOWN)
         nobody = ServicePeers(peers=[], reason="the registry does not know this service")
         for name, service in self._services.items():
             self._replace(service, peers.services.get(name, nobody))
@@ -131,152 +98,85 @@ class UpstreamClient:
         known = self._services.get(service)
         return known.affinity if known is not None else None
 
+    def views(self, now: float) -> list[Upstream]:
+        """The services of which something changed since this was last asked, with what time alone has changed. To be asked
+        a few times a second: picks are put down to the moment at which they are first seen here."""
+        return [row for viewer in self._viewers.values() if (row := viewer.changed(now)) is not None]
+
+    def settle(self, now: float) -> None:
+        """Let happen what time alone brings about, without a call that would make it happen."""
+        for service in self._services.values():
+            service.settle(now)
+
+    def tell_again(self) -> None:
+        """Report all instances and services once more: what was said before may be lost."""
+        self.book.tell_again()
+        for viewer in self._viewers.values():
+            viewer.tell_again()
+
     async def call(self, service: str, request: UpstreamRequest) -> UpstreamResponse:
         """Have a service answer. Raises UpstreamError, which names every instance tried and what it did; an error of
         the request's own body is passed on as it is."""
         known = self._services.get(service)
-        target = known.balancer.pick() if known is not None else None
-        if known is None or target is None:
-            raise nobody_there(service, known.reason if known is not None else "no such service")
-        policy = known.policy
-        started = now = self._clock.monotonic()
-        deadline = started + policy.timeout_s
-        repeatable = retries.is_repeatable(request.method, request.repeatable)
-        intact = isinstance(request.body, bytes)
-        failed: tuple[FailedTry, ...] = ()
-        tried = {target.id}
-        fresh = False
-        while True:
-            could_repeat = (
-                repeatable and intact and len(failed) + 1 < policy.tries and known.has_untried(tried)
-            )
-            timeout_s = retries.try_timeout(deadline - now, policy.try_timeout_s, could_repeat)
-            try:
-                response = await self._try(target, request, policy, timeout_s, now, fresh, repeatable)
-            except TryError as failure:
-                failed = (*failed, FailedTry(target.id, failure.fault, str(failure)))
-                now = self._clock.monotonic()
-                situation = Situation(
-                    fault=failure.fault,
-                    repeatable=repeatable,
-                    intact=intact or failure.fault in retries.NOTHING_SENT,
-                    tries=len(failed),
-                    allowed=policy.tries,
-                    untried=known.has_untried(tried),
-                    time_left_s=deadline - now,
-                )
-                step = retries.decide(situation)
-                following = known.balancer.pick(tried) if step is Next.ELSEWHERE else target
-                if step is Next.GIVE_UP or following is None:
-                    raise all_failed(service, failed) from None
-                target, fresh = following, step is Next.AGAIN
-                tried.add(target.id)
-            else:
-                if failed:
-                    response.failed = failed
-                    response.took_s += now - started
-                return response
-
-    async def _try(
-        self,
-        target: _Target,
-        request: UpstreamRequest,
-        policy: CallPolicy,
-        timeout_s: float,
-        began: float,
-        fresh: bool,
-        repeatable: bool,
-    ) -> UpstreamResponse:
-        """One try on one instance, begun now. `fresh` does without the connections that are kept."""
-        stats = target.stats
-        head = request.head(target.authority)
-        stats.begin()
+        if known is None:
+            raise nobody_there(service, "no such service")
+        now = self._monotonic()
+        if now >= known.next_event:
+            known.settle(now)
+        known.calls += 1
+        known.budget.called(now)
+        if request.explain or known.hedging or request.within_s is not None:
+            return await Call(known, request, self._tasks, now).run()
+        target = known.balancer.pick(now, request.affinity, known.full)
+        if target is None:
+            return await Call(known, request, self._tasks, now).run()
+        could_repeat = (
+            known.can_repeat
+            and (request.method in IDEMPOTENT or request.repeatable)
+            and isinstance(request.body, bytes)
+        )
+        timeout_s = known.try_timeout_s if could_repeat else known.timeout_s
+        epoch = known.begin(target, now)
         try:
-            connection = None if fresh else target.pool.take(surely_alive=not repeatable)
-            if connection is None:
-                connection = await target.pool.connect(min(policy.connect_timeout_s, timeout_s))
-            await connection.exchange(
-                head,
-                request.body,
-                chunked=request.length is None,
-                head_only=request.method == "HEAD",
-                timeout_s=timeout_s,
-            )
-        except BaseException as error:
-            stats.end(failed=isinstance(error, TryError))
-            raise
-        now = self._clock.monotonic()
-        took = now - began
-        stats.latency.record(took, now)
-        reader = connection.reader
-        status, headers = reader.status, reader.headers
-        if not reader.complete:
-            stream = _Stream(connection, target, status, self._clock)
-            return UpstreamResponse(status, headers, stream, reader.length, target.id, took)
-        body = reader.take()
-        length = reader.length if request.method == "HEAD" else len(body)
-        stats.end(failed=status >= 500)
-        target.pool.give(connection, now)
-        return UpstreamResponse(status, headers, body, length, target.id, took)
-
-    def _replace(self, service: _Service, wanted: ServicePeers) -> None:
-        before = {target.id: target for target in service.targets}
-        targets = []
-        for peer in sorted(wanted.peers, key=lambda peer: peer.id):
-            target = before.pop(peer.id, None)
-            if target is None or not target.is_still(peer):
-                if target is not None:
-                    target.pool.close()
-                pool = Pool(peer.host, peer.port, self._tasks, self._writes)
-                target = _Target(peer, pool, self.book.of(peer))
-            target.weight = peer.weight
-            targets.append(target)
-        for target in before.values():
-            target.pool.close()
-            self.book.leave(target.id)
-        service.targets = targets
-        service.reason = wanted.reason
-        service.balancer.update(targets)
-
-
-class _Stream:
-    """The rest of a response that is still coming, and the end of its call: `messages.BodyStream`."""
-
-    __slots__ = ("_clock", "_connection", "_ended", "_status", "_target")
-
-    def __init__(self, connection: Connection, target: _Target, status: int, clock: Clock) -> None:
-        self._clock = clock
-        self._connection = connection
-        self._target = target
-        self._status = status
-        self._ended = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._ended:
-            raise StopAsyncIteration
-        try:
-            piece = await self._connection.more(BODY_IDLE_S)
+            response = await one_try(known, target, epoch, request, now, timeout_s, known.deadline_field)
         except TryError as failure:
-            self._end(failed=True)
-            raise BrokenBodyError(self._target.id, f"broke off its answer: it {failure}") from None
-        except BaseException:
-            self._end(failed=False)
-            raise
-        if not piece:
-            self._end(failed=False)
-            raise StopAsyncIteration
-        return piece
+            trouble = failure
+        else:
+            if response.status < 500:
+                return response
+            if not could_repeat or response.status not in known.policy.retries.statuses:
+                known.failures += response.status != 501
+                return response
+            return await Call(known, request, self._tasks, now).resume(target, response)
+        return await Call(known, request, self._tasks, now).resume(target, trouble)
 
-    def close(self) -> None:
-        if not self._ended:
-            self._connection.close()
-            self._end(failed=False)
+    def _add(self, name: str, settings: ServiceSettings) -> None:
+        service = Service(name, settings, self._clock, self.decisions, random.random)
+        self._services[name] = service
+        self._viewers[name] = Viewer(service)
 
-    def _end(self, *, failed: bool) -> None:
-        if not self._ended:
-            self._ended = True
-            self._target.stats.end(failed=failed or self._status >= 500)
-            self._target.pool.give(self._connection, self._clock.monotonic())
+    def _replace(self, service: Service, wanted: ServicePeers) -> None:
+        before = {target.id: target for target in service.targets}
+        targets = [
+            self._target(service, before.pop(peer.id, None), peer)
+            for peer in sorted(wanted.peers, key=lambda peer: peer.id)
+        ]
+        for target in before.values():
+            service.depart(target)
+            self.book.leave(target.id)
+        service.replace(targets, wanted.reason)
+
+    def _target(self, service: Service, current: Target | None, peer: Peer) -> Target:
+        """Who stands for a peer: who did before if it is the same process, even if it was away."""
+        if current is not None and current.is_still(peer):
+            current.peer = peer
+            return current
+        known = current or service.departed(peer.id)
+        stats = self.book.of(peer)
+        pool = Pool(peer.host, peer.port, self._tasks, self._writes)
+        if known is not None and known is not current and known.is_still(peer):
+            known.come_back(peer, pool)
+            return known
+        if known is not None:
+            service.renewed(known)
+        return Target(peer, pool, stats, self._clock)

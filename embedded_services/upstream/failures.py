@@ -1,5 +1,6 @@
 """What can go wrong with a call, for callers and for people."""
 
+import math
 from dataclasses import dataclass
 
 from embedded_services.contracts.errors import ApiError
@@ -17,11 +18,13 @@ class TryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FailedTry:
-    """`instance` refused, broke off or kept silent; `reason` completes the sentence "<instance> …"."""
+    """`instance` refused, broke off or kept silent, or answered with a `status` for which the call was repeated; `reason`
+    completes the sentence "<instance> …"."""
 
     instance: str
     fault: Fault
     reason: str
+    status: int = 0
 
 
 class UpstreamError(ApiError):
@@ -49,6 +52,11 @@ class BrokenBodyError(UpstreamError):
         super().__init__("BAD_GATEWAY", f"{instance} {reason}")
 
 
+def is_failure(status: int) -> bool:
+    """Whether an answer says that its instance is in trouble; 501 says that it does not know the method."""
+    return status >= 500 and status != 501
+
+
 def nobody_there(service: str, reason: str) -> UpstreamError:
     """There is no instance to try. `reason` is the registry's."""
     return UpstreamError(
@@ -56,14 +64,62 @@ def nobody_there(service: str, reason: str) -> UpstreamError:
     )
 
 
-def all_failed(service: str, tries: tuple[FailedTry, ...]) -> UpstreamError:
-    """Every try failed: 504 if the last one that reached an instance timed out, 502 if it broke, 503 if none was reached."""
+def nobody_fit(service: str, instances: int, next_probe_s: float | None) -> UpstreamError:
+    """There are instances, but none that may be asked now."""
+    whose = (
+        "the breaker of its one instance is"
+        if instances == 1
+        else f"the breakers of all {instances} instances are"
+    )
+    message = f"Service {service} is failing: {whose} open"
+    if next_probe_s is None:
+        return UpstreamError("SERVICE_UNAVAILABLE", f"{message}, and probes are under way", retry_after=1)
+    return UpstreamError(
+        "SERVICE_UNAVAILABLE",
+        f"{message}; the next probe is in {next_probe_s:.1f} s",
+        retry_after=math.ceil(next_probe_s),
+    )
+
+
+def queue_full(service: str, instances: int, limit: int, waiting: int) -> UpstreamError:
+    full = _all_full(service, instances, limit)
+    return UpstreamError(
+        "SERVICE_UNAVAILABLE", f"{full}, and {waiting} more are waiting already", retry_after=1
+    )
+
+
+def queue_timeout(service: str, instances: int, limit: int, waited_s: float) -> UpstreamError:
+    full = _all_full(service, instances, limit)
+    return UpstreamError(
+        "SERVICE_UNAVAILABLE", f"{full}; none was done within {waited_s:.1f} s", retry_after=1
+    )
+
+
+def no_time_left(service: str) -> UpstreamError:
+    """Whoever asks for this waits no more."""
+    return UpstreamError("UPSTREAM_TIMEOUT", f"Service {service} was not asked: no time was left for it")
+
+
+def all_failed(
+    service: str, tries: tuple[FailedTry, ...], attempts: tuple[Attempt, ...] = (), note: str = ""
+) -> UpstreamError:
+    """Every try failed: 504 if the last one that reached an instance timed out, 502 if it broke, what the instance said if
+    it answered, 503 if none was reached. `note` says why there were not more."""
     reached = [failed for failed in tries if failed.fault not in NOTHING_SENT]
-    if not reached:
-        code = "SERVICE_UNAVAILABLE"
-    elif reached[-1].fault is Fault.TIMEOUT:
-        code = "UPSTREAM_TIMEOUT"
-    else:
-        code = "BAD_GATEWAY"
+    code = _code(reached[-1]) if reached else "SERVICE_UNAVAILABLE"
     said = "; ".join(f"{failed.instance} {failed.reason}" for failed in tries)
-    return UpstreamError(code, f"Service {service} did not answer: {said}", tries)
+    return UpstreamError(
+        code, f"Service {service} did not answer: {said}{f' ({note})' if note else ''}", tries, attempts
+    )
+
+
+def _code(failed: FailedTry) -> str:
+    if failed.fault is Fault.TIMEOUT or failed.status == 504:
+        return "UPSTREAM_TIMEOUT"
+    return "SERVICE_UNAVAILABLE" if failed.status == 503 else "BAD_GATEWAY"
+
+
+def _all_full(service: str, instances: int, limit: int) -> str:
+    calls = "1 call" if limit == 1 else f"{limit} calls"
+    who = "its one instance has" if instances == 1 else f"each of its {instances} instances has"
+    return f"Service {service} is busy: {who} {calls} under way"

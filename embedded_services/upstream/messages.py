@@ -26,7 +26,8 @@ class UpstreamRequest:
     is not idempotent: it carries an Idempotency-Key.
 
     `explain` asks for the reasons of each choice (`UpstreamResponse.attempts`). `affinity` is what consistent hashing goes
-    by, as `<kind of key>:<value>`; it may be None for a service that does not hash (`UpstreamClient.affinity_of`).
+    by, as `<kind of key>:<value>`; it may be None for a service that does not hash (`UpstreamClient.affinity_of`). `within_s` is what whoever asks has left for it, if that
+    may be less than the policy allows.
     """
 
     method: str
@@ -37,9 +38,10 @@ class UpstreamRequest:
     repeatable: bool = False
     explain: bool = False
     affinity: str | None = None
+    within_s: float | None = None
 
-    def head(self, authority: bytes) -> bytes:
-        """The request line and all fields, ready to be sent. Raises ValueError for what would not be one request."""
+    def head(self, authority: bytes, field: bytes = b"") -> bytes:
+        """The request line and all fields, `field` among them, ready to be sent. Raises ValueError for what would not be one request."""
         if self.method not in METHODS or _TARGET.fullmatch(self.target) is None:
             raise ValueError("the method is one we know, the target a path of visible ASCII")
         lines = [
@@ -53,6 +55,8 @@ class UpstreamRequest:
             )
         elif self.body or self.method in _ANNOUNCE_EMPTY:
             lines.append(b"Content-Length: %d" % len(self.body))
+        if field:
+            lines.append(field)
         head = b"\r\n".join((*lines, b"", b""))
         breaks = len(lines) + 1
         if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from embedded_services.contracts.settings import RetryPolicy
+
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 
 
 class Fault(Enum):
-    """What went wrong with one try, before the head of a response was there."""
+    """What went wrong with one try: there was no head of a response, or it had one of `RetryPolicy.statuses`."""
 
     REFUSED = "refused the connection"
     UNREACHABLE = "did not accept the connection in time"
@@ -21,6 +23,7 @@ class Fault(Enum):
     BROKEN = "closed the connection without an answer"
     TIMEOUT = "did not answer in time"
     GARBAGE = "answered something that is not HTTP"
+    STATUS = "answered with a status that may pass"
 
 
 NOTHING_SENT: Final = frozenset({Fault.REFUSED, Fault.UNREACHABLE})
@@ -34,8 +37,8 @@ class Next(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`tries` were made of at most `allowed`; `untried`: an instance is left that was not tried; `intact`: the body can be
-    sent once more."""
+    """`tries` were made of at most `allowed`; `untried`: an instance is left that was not tried and may be; `intact`: the
+    body can be sent once more; `enabled`: retries are."""
 
     fault: Fault
     repeatable: bool
@@ -44,6 +47,7 @@ class Situation:
     allowed: int
     untried: bool
     time_left_s: float
+    enabled: bool = True
 
 
 def is_repeatable(method: str, has_idempotency_key: bool) -> bool:
@@ -51,13 +55,23 @@ def is_repeatable(method: str, has_idempotency_key: bool) -> bool:
 
 
 def decide(situation: Situation) -> Next:
-    if situation.tries >= situation.allowed or situation.time_left_s <= 0 or not situation.intact:
+    fault = situation.fault
+    if situation.time_left_s <= 0 or not situation.intact:
         return Next.GIVE_UP
-    if situation.fault not in NOTHING_SENT and not situation.repeatable:
+    if fault not in NOTHING_SENT and not situation.repeatable:
         return Next.GIVE_UP
-    if situation.untried:
+    if situation.enabled and situation.untried and situation.tries < situation.allowed:
         return Next.ELSEWHERE
-    return Next.AGAIN if situation.fault is Fault.STALE else Next.GIVE_UP
+    # That a kept connection had been closed is no fault of the instance, and a new connection cannot have been.
+    return Next.AGAIN if fault is Fault.STALE else Next.GIVE_UP
+
+
+def wait_s(fault: Fault, repetition: int, policy: RetryPolicy, chance: float) -> float:
+    """Seconds to wait before the repetition (1 is the first); `chance` is drawn from [0, 1). With full jitter, for those
+    that failed together should not come back together. What was never sent has burdened nobody."""
+    if fault in NOTHING_SENT or fault is Fault.STALE:
+        return 0.0
+    return min(policy.backoff_max_s, policy.backoff_s * 2.0 ** (repetition - 1)) * chance
 
 
 def try_timeout(time_left_s: float, try_timeout_s: float, could_be_repeated: bool) -> float:

@@ -2,7 +2,8 @@
 
 Requests and failures are totals of the slot over all its incarnations; latency starts afresh with each incarnation.
 `in_flight` counts from the choice of the instance until the last byte of the response, and is exact also for calls that
-are cancelled. A failure is a try without a whole answer, or an answer of 500 and above.
+are cancelled. A failure is a try without a whole answer, or an answer of 500 and above other than 501; that the caller
+gave up is none. `picks` counts how often the instance was chosen.
 """
 
 from typing import Final
@@ -15,19 +16,24 @@ MAX_LEFT: Final = 256
 """Instances that have left the rotation whose totals are kept, the newest."""
 
 
+
 class InstanceStats:
     def __init__(self, instance: str, incarnation: int) -> None:
         self.id = instance
         self.incarnation = incarnation
         self.in_flight = 0
+        self.picks = 0
         self.requests = 0
         self.failures = 0
         self.latency = RecentLatency()
         self._changed = True
         self._said = Latency()
+        self._reckoned = Latency()
+        self._reckoned_at: tuple[float, int, int] | None = None
 
     def begin(self) -> None:
         self.in_flight += 1
+        self.picks += 1
         self._changed = True
 
     def end(self, *, failed: bool) -> None:
@@ -39,7 +45,15 @@ class InstanceStats:
     def restarted(self, incarnation: int) -> None:
         self.incarnation = incarnation
         self.latency = RecentLatency()
+        self._reckoned_at = None
         self._changed = True
+
+    def recent(self, now: float) -> Latency:
+        """Latencies of the last ten seconds; reckoned once for all who ask at the same moment."""
+        moment = now, self.picks, self.requests
+        if moment != self._reckoned_at:
+            self._reckoned, self._reckoned_at = self.latency.read(now), moment
+        return self._reckoned
 
     def tell_again(self) -> None:
         """Report it with the next beat, changed or not."""
@@ -49,7 +63,7 @@ class InstanceStats:
         """What is to be reported; None when nothing changed since it was last asked."""
         if not self._changed and self._said.p50 is None:
             return None
-        latency = self.latency.read(now)
+        latency = self.recent(now)
         if not self._changed and latency == self._said:
             return None
         self._changed, self._said = False, latency

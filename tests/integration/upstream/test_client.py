@@ -84,7 +84,12 @@ async def test_an_answer_says_who_gave_it_and_what_was_sent_is_what_was_asked(co
     assert response.took_s > 0
     (request,) = upstream.requests
     assert (request.line, request.body) == ("POST /a?b=%20c HTTP/1.1", b"body")
-    assert request.headers == {"host": f"127.0.0.1:{upstream.port}", "x-a": "1", "content-length": "4"}
+    assert request.headers == {
+        "host": f"127.0.0.1:{upstream.port}",
+        "x-a": "1",
+        "content-length": "4",
+        "x-request-deadline-ms": "600",
+    }
 
 
 @pytest.mark.parametrize(("script", "fault", "code"), MISBEHAVIOUR)

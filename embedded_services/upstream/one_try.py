@@ -1,0 +1,69 @@
+"""One try of a call on one instance."""
+
+from embedded_services.upstream.failures import TryError
+from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
+from embedded_services.upstream.retries import Fault, is_repeatable
+from embedded_services.upstream.service import Service
+from embedded_services.upstream.stream import Stream
+from embedded_services.upstream.target import Target
+
+
+async def one_try(
+    service: Service,
+    target: Target,
+    epoch: int,
+    request: UpstreamRequest,
+    began: float,
+    timeout_s: float,
+    deadline: bytes,
+    *,
+    fresh: bool = False,
+) -> UpstreamResponse:
+    """Carry out a try that `Service.begin` began, and end it. Raises TryError if there is no answer.
+
+    `deadline` is the field that tells the instance of its time. `fresh` does without the connections that are kept.
+    """
+    pool = target.pool
+    try:
+        head = request.head(target.authority, deadline)
+        connection = None
+        if not fresh:
+            surely_alive = not is_repeatable(request.method, request.repeatable)
+            connection = pool.take(surely_alive=surely_alive)
+        if connection is None:
+            connection = await pool.connect(min(service.policy.connect_timeout_s, timeout_s))
+        await connection.exchange(
+            head,
+            request.body,
+            chunked=request.length is None,
+            head_only=request.method == "HEAD",
+            timeout_s=timeout_s,
+        )
+    except BaseException as error:
+        _failed(service, target, epoch, began, error)
+        raise
+    now = service.monotonic()
+    took = now - began
+    target.stats.latency.record(took, now)
+    target.ewma.observe(took, now)
+    reader = connection.reader
+    status, headers = reader.status, reader.headers
+    if not reader.complete:
+        stream = Stream(service, target, epoch, connection, now)
+        return UpstreamResponse(status, headers, stream, reader.length, target.id, took)
+    body = reader.take()
+    length = reader.length if request.method == "HEAD" else len(body)
+    pool.give(connection, now)
+    service.end(target, epoch, now, failed=status >= 500 and status != 501)
+    return UpstreamResponse(status, headers, body, length, target.id, took)
+
+
+def _failed(service: Service, target: Target, epoch: int, began: float, error: BaseException) -> None:
+    """A kept connection that had been closed says nothing about its instance, nor does a caller that gave up."""
+    now = service.monotonic()
+    failed = True if isinstance(error, TryError) and error.fault is not Fault.STALE else None
+    if failed:
+        target.ewma.failed(now - began, now)
+    else:
+        target.ewma.at_least(now - began, now)
+    service.end(target, epoch, now, failed=failed)
