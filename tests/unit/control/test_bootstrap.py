@@ -58,7 +58,7 @@ def test_without_that_option_what_is_in_force_is_what_is_saved(workspace: Worksp
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"strategy": "consistent-hash"}, "services.user.strategy: not available"),
+        ({"kind": "nothing"}, "services.user.kind: there is no such kind"),
         ({"port": 65535}, "services.user.port: must be at most 65525, to leave room for 2 replicas"),
     ],
 )
