@@ -108,8 +108,10 @@ def upstream_headers(exchange: Exchange, headers: Headers) -> Pairs:
     """What a service is told: of `headers` what may pass, then what we say of the client and of the exchange."""
     request = exchange.request
     of_client = headers.derived
-    if of_client is None:
-        of_client = headers.derived = _of_client(request, headers)
+    if of_client is None or request.forwarded:
+        of_client = _of_client(request, headers)
+        if not request.forwarded:  # who is trusted may change
+            headers.derived = of_client
     out = [
         *of_client,
         (b"X-Request-ID", exchange.id.encode()),
@@ -127,7 +129,7 @@ def _of_client(request: Request, headers: Headers) -> Pairs:
     """What is the same for all requests of a client that have the same fields."""
     out = _passing(headers.pairs, _upstream)
     out += (
-        (b"X-Forwarded-For", request.client.encode()),
+        (b"X-Forwarded-For", (request.forwarded or request.client).encode()),
         (b"X-Forwarded-Proto", b"http"),
         (b"X-Forwarded-Prefix", API.encode()),
         _VIA,

@@ -82,7 +82,8 @@ class WholeBody:
 class Request:
     """`target` is what the request line said; `path` and `query` are its parts, still encoded, without the `?`.
 
-    `client` is the address of the other end of the connection. `upgrade` is the protocol that the client would rather
+    `client` is the address of the other end of the connection, or of the client behind trusted proxies; `forwarded` are it
+    and the proxies, if there are any. `upgrade` is the protocol that the client would rather
     speak on this connection, which the server can hand over to it.
     """
 
@@ -94,6 +95,7 @@ class Request:
     client: str
     body: Body = NO_BODY
     upgrade: bytes | None = None
+    forwarded: str = ""
 
 
 @dataclass(slots=True)

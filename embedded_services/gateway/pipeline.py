@@ -16,6 +16,7 @@ from embedded_services.contracts.settings import Settings
 from embedded_services.gateway import cors, dashboard
 from embedded_services.gateway.auth import Authenticator
 from embedded_services.gateway.exchange import Exchange
+from embedded_services.gateway.forwarding import TrustedProxies
 from embedded_services.gateway.headers import continue_trace, has_date, inbound_request_id, upstream_headers
 from embedded_services.gateway.http import JSON, ClientLeftError, Headers, Request, Response
 from embedded_services.gateway.http_date import HttpDate
@@ -59,9 +60,12 @@ class Gateway:
         self.rate_limit = RateLimit(settings.limits, clock.monotonic())
         self.settings = settings
         self._routes = RouteTable(settings.routes)
+        self._proxies = TrustedProxies(settings.gateway.trusted_proxies)
 
     def apply(self, settings: Settings) -> None:
-        """Put other settings in force, for the requests that come from now on."""
+        """Put other settings in force, for the requests that come from now on. Raises ValueError, with nothing changed, for
+        trusted proxies that are none."""
+        self._proxies = TrustedProxies(settings.gateway.trusted_proxies)
         self.rate_limit.apply(settings.limits, self._clock.monotonic())
         self._routes = RouteTable(settings.routes)
         self.settings = settings
@@ -152,6 +156,10 @@ class Gateway:
 
     def _begin(self, request: Request) -> Exchange:
         self._telemetry.begin()
+        if self._proxies:
+            request.client, request.forwarded = self._proxies.believe(
+                request.client, request.headers.all(b"x-forwarded-for")
+            )
         digits = self._ids.hex(64)
         started = self._clock.monotonic()
         story = self._telemetry.sample(request.path, started)

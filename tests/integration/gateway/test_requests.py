@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from embedded_services.contracts.settings import CallPolicy, Route
+from embedded_services.contracts.limits import LimitSettings
+from embedded_services.contracts.settings import CallPolicy, GatewaySettings, Route
 from tests.helpers.raw_upstream import Client, RawUpstream, Script, eventually
 from tests.integration.gateway.conftest import QUICK, Start, bearer, settings, token
 
@@ -221,9 +222,9 @@ async def test_metrics_tell_what_happened(start: Start) -> None:
     await gateway.get("/api/users")
     await gateway.get("/api/nothing")
     text = (await gateway.ask("GET", "/metrics")).body.decode()
-    assert 'faultdeck_gateway_requests_total{route="/api/users",status="2xx"} 1' in text
-    assert 'faultdeck_gateway_requests_total{route="none",status="4xx"} 1' in text
-    assert 'faultdeck_gateway_upstream_requests_total{instance="user-1"} 1' in text
+    assert 'faultdeck_gateway_requests_total{route="/api/users",code="200"} 1' in text
+    assert 'faultdeck_gateway_requests_total{route="none",code="404"} 1' in text
+    assert 'faultdeck_gateway_upstream_tries_total{instance="user-1"} 1' in text
 
 
 async def test_without_an_instance_the_registrys_reason_is_told(start: Start) -> None:
@@ -420,3 +421,29 @@ async def test_requests_are_told_in_beats_and_in_the_log_file(start: Start) -> N
     assert token()[:20] not in path.read_text()
     await gateway.ask("GET", "/health")
     assert gateway.beat() is None
+
+
+async def test_the_client_behind_a_trusted_proxy_is_known_and_told(start: Start) -> None:
+    upstream = RawUpstream()
+    proxies = GatewaySettings(trusted_proxies=["127.0.0.1", "10.0.0.0/8"])
+    gateway = await start(user=[upstream], settings=settings(gateway=proxies))
+    await gateway.get("/api/users", X_Forwarded_For="6.6.6.6, 203.0.113.9, 10.1.1.1", Forwarded="for=6.6.6.6")
+    (request,) = upstream.requests
+    assert request.headers["x-forwarded-for"] == "203.0.113.9, 10.1.1.1, 127.0.0.1"
+    assert "forwarded" not in request.headers
+    beat = gateway.beat()
+    assert beat is not None
+    assert [record.client for record in beat.requests] == ["203.0.113.9"]
+
+
+async def test_clients_behind_one_proxy_are_limited_one_by_one_and_nobody_else_is_believed(
+    start: Start,
+) -> None:
+    strict, proxies = LimitSettings(limit=1), GatewaySettings(trusted_proxies=["127.0.0.1"])
+    gateway = await start(user=[RawUpstream()], settings=settings(limits=strict, gateway=proxies))
+    asked = ["203.0.113.1", "203.0.113.2", "203.0.113.1", "6.6.6.6, 203.0.113.2"]
+    statuses = [(await gateway.get("/api/users", X_Forwarded_For=chain)).status for chain in asked]
+    assert statuses == [200, 200, 429, 429]
+    gateway.apply(settings(limits=strict))
+    statuses = [(await gateway.get("/api/users", X_Forwarded_For=chain)).status for chain in asked]
+    assert statuses == [200, 429, 429, 429]
