@@ -15,7 +15,7 @@ from embedded_services.agent.context import ChildContext
 from embedded_services.common.clock import Clock
 from embedded_services.common.platform import listening_socket, raise_file_limit
 from embedded_services.common.tasks import Tasks
-from embedded_services.contracts.gateway import Decision, DecisionKind
+from embedded_services.contracts.gateway import DecisionKind
 from embedded_services.contracts.settings import Settings
 from embedded_services.gateway import health, metrics
 from embedded_services.gateway.auth import Authenticator
@@ -42,8 +42,10 @@ async def _tidy(gateway: Gateway, telemetry: Telemetry, clock: Clock) -> None:
         gateway.rate_limit.tidy(clock.monotonic())
 
 
-def _metrics(gateway: Gateway, upstream: UpstreamClient, telemetry: Telemetry) -> Response:
-    measured = metrics.Measured(telemetry, upstream.book, [], gateway.rate_limit, own_figures())
+def _metrics(gateway: Gateway, upstream: UpstreamClient, telemetry: Telemetry, clock: Clock) -> Response:
+    telemetry.tick(clock.monotonic())
+    upstreams = list(telemetry.upstreams.values())
+    measured = metrics.Measured(telemetry, upstream.book, upstreams, gateway.rate_limit, own_figures())
     return Response(200, [metrics.CONTENT_TYPE], metrics.render(measured))
 
 
@@ -62,7 +64,7 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
     spec, clock = context.spec, context.clock
     request_log = RequestLog(context.workspace / "logs" / "requests.log", clock)
     async with Tasks("gateway") as tasks, UpstreamClient(spec.settings, clock) as upstream:
-        telemetry = Telemetry(spec.settings, spec.settings_revision, upstream.book, request_log, clock)
+        telemetry = Telemetry(spec.settings, spec.settings_revision, upstream, request_log, clock)
         gateway = Gateway(
             spec.settings,
             upstream,
@@ -72,7 +74,7 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
             {
                 "/health": partial(health.health, clock),
                 "/ready": lambda: health.ready(gateway.settings, upstream),
-                "/metrics": lambda: _metrics(gateway, upstream, telemetry),
+                "/metrics": lambda: _metrics(gateway, upstream, telemetry, clock),
             },
         )
 
@@ -82,11 +84,7 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
             telemetry.apply(settings, revision)
 
         def refused(why: str) -> None:
-            telemetry.decide(
-                Decision(
-                    at=clock.now(), kind=DecisionKind.SETTINGS_REFUSED, service="", instance=None, why=why
-                )
-            )
+            upstream.decisions.tell(DecisionKind.SETTINGS_REFUSED, "", None, why)
 
         in_force = SettingsInForce(spec.settings, spec.settings_revision, apply, refused)
         context.link.on_peers(upstream.update_peers)

@@ -10,13 +10,13 @@ that is recorded and logged.
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.agent import Beat
-from embedded_services.contracts.gateway import Decision, GatewayTotals, Pick
+from embedded_services.contracts.gateway import GatewayTotals, Pick, Upstream
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.system import RequestRecord
 from embedded_services.gateway.exchange import Exchange
@@ -28,13 +28,13 @@ from embedded_services.gateway.story import Story
 from embedded_services.gateway.tracing import PROCESS, picks_of, spans_of
 from embedded_services.telemetry.sampler import Sampler
 from embedded_services.telemetry.spans import SpanBook
+from embedded_services.upstream.decisions import Decisions
 from embedded_services.upstream.stats import CallBook
 
 T = TypeVar("T")
 
 RECORDS_A_BEAT: Final = 500
 PICKS_A_BEAT: Final = 500
-DECISIONS_A_BEAT: Final = 200
 SPANS_A_BEAT: Final = 4_000
 PLAIN_PER_S: Final = 200
 """Requests recorded a second that were not sampled and went well."""
@@ -42,21 +42,38 @@ FAILED_PER_S: Final = 1_000
 TOTALS_EVERY_S: Final = 0.5
 
 
+class Callings(Protocol):
+    """What is known of the calls to services: `UpstreamClient`."""
+
+    @property
+    def book(self) -> CallBook: ...
+
+    @property
+    def decisions(self) -> Decisions: ...
+
+    def views(self, now: float) -> list[Upstream]:
+        """The services of which something changed since this was last asked."""
+        ...
+
+    def tell_again(self) -> None: ...
+
+
 class Telemetry:
+    """`upstreams` are the services as they were last looked at, by name."""
+
     def __init__(
-        self, settings: Settings, revision: int, book: CallBook, request_log: RequestLog, clock: Clock
+        self, settings: Settings, revision: int, upstream: Callings, request_log: RequestLog, clock: Clock
     ) -> None:
-        self._book = book
+        self._upstream = upstream
         self._log = request_log
         self._clock = clock
         self._records: deque[RequestRecord] = deque(maxlen=RECORDS_A_BEAT)
         self._picks: deque[Pick] = deque(maxlen=PICKS_A_BEAT)
-        self._decisions: deque[Decision] = deque(maxlen=DECISIONS_A_BEAT)
         self._spans = SpanBook(PROCESS, clock, SPANS_A_BEAT)
         self._sampler = Sampler(settings.gateway.traces_per_s)
         self._plain = Sampler(PLAIN_PER_S)
         self._failed = Sampler(FAILED_PER_S)
-        self._passed_over = self._told_seq = self._told_decisions = 0
+        self._passed_over = self._told_seq = 0
         self._told_totals: GatewayTotals | None = None
         self._totals_due = 0.0
         self.meters = Meters(settings)
@@ -64,8 +81,10 @@ class Telemetry:
         """Of the settings in force."""
         self.connections: Callable[[], int] = lambda: 0
         self.seq = self.sampled = self.kept = 0
-        self.picks_seq = self.decisions_seq = self.spans_dropped = 0
+        self.picks_seq = self.spans_dropped = 0
         self.in_flight = 0
+        self.upstreams: dict[str, Upstream] = {}
+        self._changed_upstreams: dict[str, Upstream] = {}
         self.apply(settings, revision)
 
     def apply(self, settings: Settings, revision: int) -> None:
@@ -73,6 +92,7 @@ class Telemetry:
         self._sampler.apply(settings.gateway.traces_per_s)
         self._strategies = {name: service.strategy for name, service in settings.services.items()}
         self.meters.apply(settings)
+        self.upstreams = {name: row for name, row in self.upstreams.items() if name in settings.services}
         self.revision = revision
 
     def sample(self, path: str, now: float) -> Story | None:
@@ -102,11 +122,6 @@ class Telemetry:
         self._records.append(record)
         self._log.add(msgspec.json.encode(record))
 
-    def decide(self, decision: Decision) -> None:
-        """Something turned in how the gateway works."""
-        self.decisions_seq += 1
-        self._decisions.append(decision)
-
     def tick(self, now: float) -> bool:
         """To be called about once a second, also when nobody listens. `now` is the monotonic clock's; whether a second has
         ended since the last time."""
@@ -114,41 +129,39 @@ class Telemetry:
         if passed_over != self._passed_over:
             self._log.pass_over(passed_over - self._passed_over)
             self._passed_over = passed_over
+        for row in self._upstream.views(now):
+            self.upstreams[row.service] = self._changed_upstreams[row.service] = row
         return self.meters.digest(now)
 
     def beat(self, now: float) -> Beat | None:
         """What is new since the last beat; None if nothing is. `now` is the monotonic clock's."""
         self.tick(now)
-        calls = self._book.deltas(now)
+        calls = self._upstream.book.deltas(now)
+        decisions = self._upstream.decisions.drain()
         totals = self._totals(now)
-        spans, dropped = self._spans.take()
-        if not (
-            calls
-            or totals
-            or spans
-            or dropped
-            or self.seq != self._told_seq
-            or self.decisions_seq != self._told_decisions
-        ):
+        upstreams, self._changed_upstreams = self._changed_upstreams, {}
+        if not (calls or decisions or totals or upstreams or self.seq != self._told_seq):
             return None
+        self._told_seq = self.seq
+        spans, dropped = self._spans.take()
         self.spans_dropped += dropped
-        self._told_seq, self._told_decisions = self.seq, self.decisions_seq
         return Beat(
             calls=calls,
             requests=_taken(self._records),
             requests_seq=self.seq,
             spans=spans,
             spans_dropped=dropped,
+            upstreams=list(upstreams.values()),
             gateway=totals,
             picks=_taken(self._picks),
             picks_seq=self.picks_seq,
-            decisions=_taken(self._decisions),
-            decisions_seq=self.decisions_seq,
+            decisions=decisions,
+            decisions_seq=self._upstream.decisions.seq,
         )
 
     def tell_again(self) -> None:
         """Tell all that is told when it changes with the next beat: what was told before may be lost."""
-        self._book.tell_again()
+        self._upstream.tell_again()
         self._told_totals = None
         self._totals_due = 0.0
 

@@ -9,8 +9,8 @@ from embedded_services.gateway.exchange import Exchange, Identity, Trace
 from embedded_services.gateway.http import Headers, Request
 from embedded_services.gateway.request_log import RequestLog
 from embedded_services.gateway.story import Story
-from embedded_services.gateway.telemetry import Telemetry
-from embedded_services.upstream.stats import CallBook
+from embedded_services.gateway.telemetry import Callings, Telemetry
+from embedded_services.upstream.client import UpstreamClient
 from tests.helpers.child import demo_settings
 
 TRACE = Trace("a" * 32, "b" * 16, "01", None, "c" * 16)
@@ -35,13 +35,14 @@ def telemetry(
     *,
     traces_per_s: int = 100,
     log: RequestLog | None = None,
-    book: CallBook | None = None,
+    upstream: Callings | None = None,
     clock: Clock | None = None,
 ) -> Telemetry:
     demo = demo_settings()
     gateway = msgspec.structs.replace(demo.gateway, traces_per_s=traces_per_s)
     settings = msgspec.structs.replace(demo, gateway=gateway)
-    return Telemetry(settings, 1, book or CallBook(), log or LineLog(), clock or SystemClock())
+    clock = clock or SystemClock()
+    return Telemetry(settings, 1, upstream or UpstreamClient(settings, clock), log or LineLog(), clock)
 
 
 def exchange(

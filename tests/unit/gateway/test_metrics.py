@@ -3,6 +3,7 @@ import subprocess
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from embedded_services.common.clock import SystemClock
 from embedded_services.contracts.agent import Peer
 from embedded_services.contracts.gateway import Breaker, BreakerState, RetryBudget, Target, Upstream
 from embedded_services.contracts.instances import Latency
@@ -11,7 +12,8 @@ from embedded_services.contracts.settings import Strategy
 from embedded_services.gateway.limiting import RateLimit
 from embedded_services.gateway.metrics import Measured, render
 from embedded_services.telemetry.process_figures import own_figures
-from embedded_services.upstream.stats import CallBook
+from embedded_services.upstream.client import UpstreamClient
+from tests.helpers.child import demo_settings
 from tests.helpers.exchanges import exchange, telemetry
 
 ODD = 'odd"\\\nname'
@@ -53,8 +55,9 @@ UPSTREAM = Upstream(
 @pytest.fixture
 def text() -> str:
     """Everything that there is to tell, told."""
-    book = CallBook()
-    told = telemetry(book=book)
+    upstream = UpstreamClient(demo_settings(), SystemClock())
+    book = upstream.book
+    told = telemetry(upstream=upstream)
     for number, status in enumerate((200, 204, 503, 499)):
         told.begin()
         told.end(exchange(number, story=told.sample("/x", 0.0) if number == 0 else None), status, 0.3, "")

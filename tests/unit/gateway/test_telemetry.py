@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from embedded_services.common.clock import SystemClock
 from embedded_services.contracts.agent import Beat, Peer
-from embedded_services.contracts.gateway import Attempt, Candidate, Decision, DecisionKind
+from embedded_services.contracts.gateway import Attempt, Candidate, DecisionKind
 from embedded_services.gateway.story import Calling
 from embedded_services.gateway.telemetry import (
     FAILED_PER_S,
@@ -13,7 +14,8 @@ from embedded_services.gateway.telemetry import (
     TOTALS_EVERY_S,
     Telemetry,
 )
-from embedded_services.upstream.stats import CallBook
+from embedded_services.upstream.client import UpstreamClient
+from tests.helpers.child import demo_settings
 from tests.helpers.exchanges import LineLog, exchange, telemetry
 
 TRY = Attempt(
@@ -219,22 +221,26 @@ def test_totals_come_twice_a_second_at_most() -> None:
     assert len(told_at) >= 15
 
 
-def test_a_beat_also_tells_what_changed_of_the_calls() -> None:
-    book = CallBook()
-    told = telemetry(book=book)
-    told.beat(0)
-    book.of(Peer(id="user-1", incarnation=1, host="127.0.0.1", port=1, weight=1)).begin()
-    assert beat_of(told, 0.1).calls["user-1"].in_flight == 1
-    assert told.beat(0.2) is None
+def test_a_beat_also_tells_what_changed_of_the_calls_and_the_services() -> None:
+    upstream = UpstreamClient(demo_settings(), SystemClock())
+    told = telemetry(upstream=upstream)
+    assert {row.service for row in beat_of(told, 0).upstreams} == set(demo_settings().services)
+    assert told.beat(0.1) is None
+    upstream.book.of(Peer(id="user-1", incarnation=1, host="127.0.0.1", port=1, weight=1)).begin()
+    beat = beat_of(told, 0.2)
+    assert beat.calls["user-1"].in_flight == 1
+    assert beat.upstreams == []
+    assert told.beat(0.3) is None
+    told.tell_again()
+    assert len(beat_of(told, 0.4).upstreams) == len(demo_settings().services)
 
 
 def test_a_decision_is_told_once() -> None:
-    told = telemetry()
+    upstream = UpstreamClient(demo_settings(), SystemClock())
+    told = telemetry(upstream=upstream)
     told.beat(0)
-    turn = Decision(
-        at=1.0, kind=DecisionKind.BREAKER_OPENED, service="user", instance="user-1", why="5 of 10 failed"
-    )
-    told.decide(turn)
+    upstream.decisions.tell(DecisionKind.BREAKER_OPENED, "user", "user-1", "5 of 10 failed")
     beat = beat_of(told, 0.1)
-    assert (beat.decisions, beat.decisions_seq) == ([turn], 1)
+    assert [(turn.kind, turn.why) for turn in beat.decisions] == [("breaker-opened", "5 of 10 failed")]
+    assert beat.decisions_seq == 1
     assert told.beat(0.2) is None
