@@ -57,6 +57,7 @@ NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
         ("xdotool", "xdotool"),
         ("desktop-file-validate", "desktop-file-utils"),
         ("gio", "libglib2.0-bin"),
+        ("promtool", "prometheus"),
     ),
     "benchmarks": (
         *_WINDOW,
@@ -69,6 +70,9 @@ NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 """What each profile looks for (a command, or a shared library by its file name), and the package that brings it."""
+
+_SERVICES = {"prometheus": "prometheus.service"}
+"""Services that Debian would start with the system, of packages of which only the commands are used."""
 
 OPTION = "--install-system"
 _LISTS = "/var/lib/apt/lists"
@@ -118,6 +122,13 @@ def install(packages: list[str], reason: str, argv: list[str]) -> None:
         said = _run([*command, "update"]) or _run(add)
     if said:
         raise SetupError(f"apt-get could not install {names}: {said}")
+    services = [_SERVICES[package] for package in packages if package in _SERVICES]
+    if (
+        services
+        and shutil.which("systemctl") is not None
+        and (said := _run([*prefix, "systemctl", "disable", *services]))
+    ):
+        say(f"{' '.join(services)} may be started with the system, which nobody here needs: {said}")
 
 
 def _run(argv: list[str]) -> str:

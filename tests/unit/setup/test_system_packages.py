@@ -68,6 +68,15 @@ def test_lists_are_fetched_first_when_there_are_none(debian: Debian, tmp_path: P
     assert debian.calls() == ["update", "install"]
 
 
+def test_a_service_that_comes_along_is_not_started_with_the_system(debian: Debian, tmp_path: Path) -> None:
+    debian.fresh.touch()
+    debian.command("systemctl", f'#!/bin/sh\necho "$*" > "{tmp_path}/told"\n')
+    install(["wrk"], "why", [])
+    assert not (tmp_path / "told").exists()
+    install(["wrk", "prometheus"], "why", [])
+    assert (tmp_path / "told").read_text() == "disable prometheus.service\n"
+
+
 def test_what_apt_says_last_is_the_error(debian: Debian) -> None:
     debian.command("apt-get", "#!/bin/sh\necho doing\necho 'E: no such thing'\nexit 100\n")
     with pytest.raises(SetupError, match="apt-get could not install wrk: E: no such thing"):
