@@ -2,6 +2,7 @@
 
 Below 1200 px the inspector folds to an edge tab, below 1000 the rail keeps its icons alone. What the user folded or
 opened stays so until the width crosses a bound; whether the inspector is open where there is room for it is remembered.
+Below 600 px of height, as on a small screen at 200 %, the timeline shows one chain.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from app.widgets.state_view import StateView
 
 FOLD_BELOW: Final = 1200
 NARROW_BELOW: Final = 1000
+SHORT_BELOW: Final = 600
 
 
 class MainWindow(QMainWindow):
@@ -88,6 +90,7 @@ class MainWindow(QMainWindow):
         self._build()
         furnish()
         self._follow_width(self.width())
+        self.timeline.set_short(is_short=self.height() < SHORT_BELOW)
         self.inspector.set_folded(is_folded)
         self._splitter.restoreState(QByteArray(split))
         self.timeline.setVisible(has_timeline)
@@ -277,6 +280,7 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._follow_width(event.size().width())
+        self.timeline.set_short(is_short=event.size().height() < SHORT_BELOW)
 
     def _follow_width(self, width: int) -> None:
         width_class = "narrow" if width < NARROW_BELOW else "folded" if width < FOLD_BELOW else "wide"

@@ -37,7 +37,7 @@ def _checks_failed(found: re.Match[str]) -> str:
 
 
 def _ended(found: re.Match[str]) -> str:
-    return tr("ended {n} times in {s} s", n=found["n"], s=found["s"])
+    return tr("{n} ends in {s} s", n=found["n"], s=found["s"])
 
 
 _Words = Callable[[re.Match[str]], str]

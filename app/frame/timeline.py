@@ -20,6 +20,7 @@ from app.widgets.shapes import draw_status
 from embedded_services.contracts.instances import Status
 
 LINES: Final = 3
+SHORT_LINES: Final = 1
 _LINE: Final = 24
 
 
@@ -32,6 +33,8 @@ class Timeline(QFrame):
         super().__init__(parent)
         self.setObjectName("timeline")
         self.setFixedHeight(theme().size.timeline)
+        self._shown = LINES
+        self._chains: Sequence[Chain] = ()
         self._count = Label("", "body", "text_muted")
         self._lines = _Lines()
         self._lines.clicked_instance.connect(self.instance_requested)
@@ -57,7 +60,14 @@ class Timeline(QFrame):
             if total
             else tr("What causes what will be listed here")
         )
-        self._lines.show_chains(chains[-LINES:])
+        self._chains = chains
+        self._lines.show_chains(chains[-self._shown :])
+
+    def set_short(self, *, is_short: bool) -> None:
+        """Where height is scarce, the newest chain alone."""
+        self._shown = SHORT_LINES if is_short else LINES
+        self.setFixedHeight(theme().size.timeline - (LINES - self._shown) * _LINE)
+        self._lines.show_chains(self._chains[-self._shown :])
 
 
 class _Lines(QWidget):

@@ -11,6 +11,7 @@ from app.qt.tokens import Tone
 from app.widgets.shapes import draw_status
 
 _TINTED: Final = {"ok", "warn", "bad", "frozen", "unknown", "fault", "accent"}
+LEAST_WORD: Final = 64
 
 
 class StatusPill(QWidget):
@@ -21,7 +22,7 @@ class StatusPill(QWidget):
         self._small = small
         self._status, self._text, self._figure = "unknown", "", ""
         self.setFont(theme().font("strong"))
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     def set_status(self, status: str, text: str, figure: str = "") -> None:
         if (status, text, figure) != (self._status, self._text, self._figure):
@@ -46,7 +47,10 @@ class StatusPill(QWidget):
         return QSize(width, 20 if self._small else 28)
 
     def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+        """The word is cut where there is too little room for it, the figure never."""
+        hint = self.sizeHint()
+        spare = self.fontMetrics().horizontalAdvance(self._text) - LEAST_WORD
+        return QSize(hint.width() - max(0, spare), hint.height())
 
     @property
     def _padding(self) -> int:
@@ -67,5 +71,8 @@ class StatusPill(QWidget):
         painter.setPen(theme().color(look.tone))
         painter.setFont(self.font())
         text = self.rect().adjusted(left, 0, -self._padding, 0)
-        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self._text)
         painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self._figure)
+        metrics = self.fontMetrics()
+        room = text.width() - (8 + metrics.horizontalAdvance(self._figure) if self._figure else 0)
+        word = metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)

@@ -94,3 +94,12 @@ def test_facts_of_what_is_no_more_go_with_the_panels(window: MainWindow) -> None
     assert window.inspector.page is window.system_page
     window.show_state(shown=False)
     assert window.inspector.page is page
+
+
+def test_a_low_window_has_a_timeline_of_one_chain(window: MainWindow) -> None:
+    window.resize(1300, 700)
+    settle()
+    high = window.timeline.height()
+    window.resize(1300, 500)
+    settle()
+    assert window.timeline.height() == high - 48

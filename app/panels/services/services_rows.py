@@ -196,7 +196,7 @@ def _why(instance: Instance, total: int, rotating: int, sources: Sources) -> str
     if instance.status != "healthy" or check is None or not check.ok:
         return in_short(instance.status.value, instance.reason)
     if rotating == 1 and instance.in_rotation and total > 1:
-        return tr("takes all {service} traffic", service=instance.service)
+        return tr("takes all traffic")
     age = sources.now - check.at
     return tr("checked {ago}", ago=figures.ago(age if age >= FRESH_S else 0.0))
 

@@ -21,6 +21,10 @@ CONTROLS_WIDTH: Final = 106
 FLASH_MS: Final = 600
 PID_FROM: Final = 1000
 LATENCY_FROM: Final = 900
+UP_FROM: Final = 850
+PORT_FROM: Final = 790
+IN_FLIGHT_FROM: Final = 730
+P50_FROM: Final = 660
 """Widths of the tree from which on it has room for these columns."""
 
 
@@ -51,6 +55,10 @@ class ServicesTree(RowView):
         width = event.size().width()
         self.setColumnHidden(Place.PID, width < PID_FROM)
         self.setColumnHidden(Place.LATENCY, width < LATENCY_FROM)
+        self.setColumnHidden(Place.UP, width < UP_FROM)
+        self.setColumnHidden(Place.PORT, width < PORT_FROM)
+        self.setColumnHidden(Place.IN_FLIGHT, width < IN_FLIGHT_FROM)
+        self.setColumnHidden(Place.P50, width < P50_FROM)
         super().resizeEvent(event)
 
     def set_stale(self, stale: bool) -> None:

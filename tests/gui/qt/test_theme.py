@@ -110,3 +110,9 @@ def test_a_damaged_theme_is_refused(tmp_path: object, monkeypatch: pytest.Monkey
     monkeypatch.setattr(tokens, "resource", lambda *_: broken)
     with pytest.raises(TokensError, match=r"dark\.toml"):
         tokens.load_scheme.__wrapped__("dark")
+
+
+def test_icons_are_drawn_at_the_displays_resolution(themed: Theme) -> None:
+    sharp = themed.icon("stop").pixmap(QSize(16, 16), 2.0)
+    assert (sharp.size(), sharp.devicePixelRatio()) == (QSize(32, 32), 2.0)
+    assert themed.icon("stop").pixmap(QSize(16, 16), 1.0).size() == QSize(16, 16)

@@ -90,7 +90,7 @@ async def test_a_frozen_instance_is_found_out_and_thawed(stage: Stage, tmp_path:
         assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
         await eventually(lambda: "no reply to" in status(panel, "order-1"))
         assert status(panel, "order") == "1 of 2 in rotation"
-        assert status(panel, "order-2") == "Healthy · takes all order traffic"
+        assert status(panel, "order-2") == "Healthy · takes all traffic"
         cure = button(panel, "order-1", "cure")
         assert cure.text() == "Thaw"
         click(qtbot, cure)

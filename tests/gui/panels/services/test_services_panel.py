@@ -173,9 +173,15 @@ class TestControls:
     def test_a_narrow_panel_spares_what_the_inspector_says_too(
         self, panel: ServicesPanel, qtbot: QtBot
     ) -> None:
-        panel.resize(840, 600)
+        panel.resize(870, 600)
         hidden = [place for place in Place if panel.tree.isColumnHidden(place)]
         assert hidden == [Place.PID, Place.LATENCY]
+        panel.resize(800, 600)
+        assert panel.tree.isColumnHidden(Place.UP)
+        assert panel.tree.horizontalScrollBar().maximum() == 0, "the controls in the rows stay in sight"
+        panel.resize(700, 600)
+        assert panel.tree.isColumnHidden(Place.PORT)
+        assert panel.tree.horizontalScrollBar().maximum() == 0
         panel.resize(1056, 676)
         assert not any(panel.tree.isColumnHidden(place) for place in Place)
 

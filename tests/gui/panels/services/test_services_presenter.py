@@ -72,7 +72,7 @@ class TestWhatIsShown:
         port.tell_changes(change(1, "payment-2", Status.HEALTHY, Status.FROZEN, reason="frozen by you"))
         await eventually(lambda: status(panel, "payment-2").startswith("Frozen · no reply to 3 checks"))
         assert status(panel, "payment") == "1 of 2 in rotation"
-        assert status(panel, "payment-1") == "Healthy · takes all payment traffic"
+        assert status(panel, "payment-1") == "Healthy · takes all traffic"
         await eventually(lambda: journal(panel) == ["payment-2 healthy  →  frozen frozen by you"])
 
     async def test_instances_come_and_go(self, panel: ServicesPanel, port: FakePort) -> None:

@@ -51,7 +51,7 @@ class TestInstances:
 
     def test_the_only_one_in_rotation_says_that_it_takes_everything(self) -> None:
         _, rows = rows_of(instance("payment-1"), frozen("payment-2"))
-        assert rows["payment-1"].why == "takes all payment traffic"
+        assert rows["payment-1"].why == "takes all traffic"
         assert rows["payment-1"].is_last
         assert not rows["payment-2"].is_last
 

@@ -22,7 +22,7 @@ from app.core.reasons import in_short
         (
             "crash-looping",
             "killed by signal 9; ended 5 times within 12 s, restart it when the cause is gone",
-            "ended 5 times in 12 s",
+            "5 ends in 12 s",
         ),
         ("starting", "process started, not ready yet", "not ready yet"),
         ("starting", "listening, first check under way", "first check under way"),
