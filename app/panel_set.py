@@ -10,6 +10,9 @@ from app.main_window import MainWindow
 from app.panels.gateway.gateway_models import GatewayModels
 from app.panels.gateway.gateway_panel import GatewayPanel
 from app.panels.gateway.gateway_presenter import GatewayPresenter
+from app.panels.limits.limits_model import LimitsModel
+from app.panels.limits.limits_panel import LimitsPanel
+from app.panels.limits.limits_presenter import LimitsPresenter
 from app.panels.logs.logs_model import LogsModel
 from app.panels.logs.logs_panel import LogsPanel
 from app.panels.logs.logs_presenter import LogsPresenter
@@ -25,6 +28,7 @@ from app.panels.services.services_presenter import ServicesPresenter
 def add_panels(window: MainWindow, port: Port, settings: WindowSettings) -> None:
     window.add_panel(_services(port), "services", "Ctrl+2")
     window.add_panel(_gateway(port), "gateway", "Ctrl+3")
+    window.add_panel(_limits(port), "limits", "Ctrl+4")
     window.add_panel(_requests(port, settings), "requests", "Ctrl+9")
     window.add_panel(_logs(port), "logs", "Ctrl+0")
 
@@ -43,6 +47,14 @@ def _gateway(port: Port) -> GatewayPanel:
     panel = GatewayPanel(models)
     models.set_parent(panel)
     GatewayPresenter(panel, models, port)
+    return panel
+
+
+def _limits(port: Port) -> LimitsPanel:
+    model = LimitsModel()
+    panel = LimitsPanel(model)
+    model.setParent(panel)
+    LimitsPresenter(panel, model, port)
     return panel
 
 

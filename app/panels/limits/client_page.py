@@ -125,9 +125,6 @@ def _facts(row: LimitClient, model: LimitsModel, tone: Tone) -> list[Fact]:
     share = figures.NONE if not all_of_them else tr("{n} %", n=f"{100 * row.limited / all_of_them:.1f}")
     at = "" if row.last429_at is None else figures.moment(row.last429_at)
     return [
-        Fact(tr("Count"), figures.count(row.count), tone),
-        Fact(tr("Limit"), figures.count(row.limit), tone),
-        Fact(tr("Left"), figures.count(row.remaining), tone),
         Fact(tr("Resets in"), model.resets_in(row), tone, tooltip=model.reset_words(row)),
         Fact(
             tr("Last seen"), figures.ago(model.now - row.last_at), tone, tooltip=figures.moment(row.last_at)

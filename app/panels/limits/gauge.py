@@ -1,6 +1,6 @@
 """How full a client's allowance is, as a bar: filled by what counts, hatched and capped at the limit.
 
-Without colour the three states differ too: a plain bar, a bar with a mark at four fifths, a full hatched one.
+Without colour the three states differ too: a plain bar, one whose last fifth is set off, a full hatched one.
 """
 
 from typing import Final
@@ -15,7 +15,8 @@ from app.qt.tokens import Tone
 from embedded_services.contracts.gateway import LimitClient
 
 NEARLY: Final = 0.8
-_HATCH: Final = 6.0
+_HATCH: Final = 7.0
+_HATCH_ALPHA: Final = 0.45
 _ROUND: Final = 2.0
 
 
@@ -52,37 +53,45 @@ def draw_gauge(painter: QPainter, bar: QRectF, row: LimitClient, *, stale: bool)
     painter.drawRoundedRect(bar, _ROUND, _ROUND)
     if share:
         fill = QRectF(bar.left(), bar.top(), max(2.0, bar.width() * share), bar.height())
-        painter.setBrush(_fill(share, stale=stale))
+        painter.setBrush(_ink("status_429" if share >= 1 else "accent_fill", stale=stale))
         painter.drawRoundedRect(fill, _ROUND, _ROUND)
         if share >= 1:
             _draw_full(painter, fill, stale=stale)
         elif share >= NEARLY:
-            painter.setBrush(colors.color("surface"))
-            painter.drawRect(QRectF(bar.left() + bar.width() * NEARLY - 1, bar.top(), 2, bar.height()))
+            _draw_nearly(painter, bar, fill, stale=stale)
     painter.restore()
 
 
-def _fill(share: float, *, stale: bool) -> QColor:
-    colors = theme()
-    if stale:
-        return colors.color("unknown")
-    return colors.color("status_429" if share >= 1 else "warn" if share >= NEARLY else "accent_fill")
+def _ink(tone: Tone, *, stale: bool) -> QColor:
+    return theme().color("unknown" if stale else tone)
+
+
+def _draw_nearly(painter: QPainter, bar: QRectF, fill: QRectF, *, stale: bool) -> None:
+    """What goes beyond four fifths, behind a gap."""
+    edge = bar.left() + bar.width() * NEARLY
+    painter.setBrush(theme().color("surface_sunken"))
+    painter.drawRect(QRectF(edge - 1, bar.top(), fill.right() - edge + 1, bar.height()))
+    painter.setBrush(_ink("warn", stale=stale))
+    painter.drawRoundedRect(
+        QRectF(edge + 1, bar.top(), fill.right() - edge - 1, bar.height()), _ROUND, _ROUND
+    )
 
 
 def _draw_full(painter: QPainter, bar: QRectF, *, stale: bool) -> None:
     """Hatched, and closed by a cap that stands out above and below."""
-    ground = theme().color("surface")
+    ground = QColor(theme().color("surface"))
+    ground.setAlphaF(_HATCH_ALPHA)
     path = QPainterPath()
     path.addRoundedRect(bar, _ROUND, _ROUND)
     painter.save()
     painter.setClipPath(path, Qt.ClipOperation.IntersectClip)
-    painter.setPen(QPen(ground, 1.4))
+    painter.setPen(QPen(ground, 1.6))
     left = bar.left() - bar.height()
     while left < bar.right():
         painter.drawLine(QPointF(left, bar.bottom()), QPointF(left + bar.height(), bar.top()))
         left += _HATCH
     painter.restore()
-    painter.setBrush(_fill(1.0, stale=stale))
+    painter.setBrush(_ink("status_429", stale=stale))
     painter.drawRect(QRectF(bar.right() - 2, bar.top() - 3, 2, bar.height() + 6))
 
 

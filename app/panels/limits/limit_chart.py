@@ -114,8 +114,9 @@ class LimitChart(QWidget):
         allowed, limited, ground = (
             colors.color(allowed_tone),
             colors.color(limited_tone),
-            colors.color("surface"),
+            QColor(colors.color("surface")),
         )
+        ground.setAlphaF(0.5)
         width = max(1.0, step - 1.0)
         for at, second in enumerate(self._seconds):
             if second is None:

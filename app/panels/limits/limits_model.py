@@ -76,7 +76,7 @@ class LimitsModel(RowTableModel[LimitClient]):
     def _make_columns(self) -> Sequence[Column[LimitClient]]:
         return (
             Column(
-                tr("Client"), lambda row: row.key, face="strong", sample="user usr_4f2a91",
+                tr("Client"), lambda row: row.key, face="strong", sample="user usr_4f2a91c07d",
                 mark=lambda row: "degraded" if row.remaining == 0 else "", tooltip=_client_tip,
             ),
             Column(tr("Used"), says, tone=tone_of, align="right", stretch=True, sample=tr("at the limit")),

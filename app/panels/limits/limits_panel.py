@@ -128,13 +128,15 @@ class LimitsPanel(Panel):
 
     # --- what the presenter tells ---------------------------------------------------------------------------------
 
-    def show_clients(self, totals: LimitTotals | None, history: ClientHistory) -> None:
-        """The model was brought up to date."""
+    def show_clients(
+        self, totals: LimitTotals | None, history: ClientHistory, age_s: int | None = None
+    ) -> None:
+        """The model was brought up to date; `age_s` is how old that is, where there is no contact."""
         self._history = history
         rows = self._model.rows()
         full = sum(row.remaining == 0 for row in rows)
         self._which.set_word("limited", tr("At the limit {n}", n=full) if full else tr("At the limit"))
-        self.set_subtitle(_summary(len(rows), totals))
+        self.set_subtitle(_summary(len(rows), totals, age_s))
         self._reset_all.setEnabled(bool(rows) and not self._is_stale)
         self._show_found()
         if self._to_select is not None:
@@ -265,7 +267,7 @@ def _is_full(row: LimitClient) -> bool:
     return row.remaining == 0
 
 
-def _summary(shown: int, totals: LimitTotals | None) -> str:
+def _summary(shown: int, totals: LimitTotals | None, age_s: int | None) -> str:
     """How many clients there are, and of how many not all are shown; nothing while that is not known."""
     if totals is None or not shown:
         return ""
@@ -276,4 +278,6 @@ def _summary(shown: int, totals: LimitTotals | None) -> str:
         parts = [tr("1 client") if shown == 1 else tr("{n} clients", n=figures.count(shown))]
     if totals.forgotten:
         parts.append(tr("{n} forgotten for want of room", n=figures.count(totals.forgotten)))
+    if age_s is not None:
+        parts.append(tr("last reading {ago}", ago=figures.ago(age_s)))
     return " · ".join(parts)

@@ -149,11 +149,12 @@ class LimitsPresenter(QObject):
     def _show(self) -> None:
         self._move_clock()
         self._model.show_clients(self._clients().values())
-        if self._state is None and not self._port.feed.link.is_live:
-            self._panel.show_loading(tr("Waiting for the system"), self._port.feed.link.reason)
+        link = self._port.feed.link
+        if self._state is None and not link.is_live:
+            self._panel.show_loading(tr("Waiting for the system"), link.reason)
         else:
             self._panel.show_content()
-        self._panel.show_clients(self._totals, self._history)
+        self._panel.show_clients(self._totals, self._history, None if link.is_live else link.age_s)
         self._panel.show_seconds(self._series.seconds, self._totals)
 
     # --- the rule -------------------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ class RuleBar(QFrame):
         self._says = ElidedLabel("", "small", "bad")
         self._build_ui()
         self._connect()
+        self._fill(_START)
         self._refresh()
 
     def _field(self, name: str, title: str, width: int) -> QLineEdit:
@@ -75,27 +76,26 @@ class RuleBar(QFrame):
         self._limit.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._window.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._header.setPlaceholderText("X-API-Key")
-        fields = QHBoxLayout()
+        self._undo.setFont(theme().font("small"))
+        above, fields = QHBoxLayout(), QHBoxLayout()
+        above.setSpacing(12)
+        above.addWidget(self._algorithm)
+        above.addWidget(self._in_force)
+        above.addWidget(self._undo)
+        above.addStretch(1)
         fields.setSpacing(8)
-        fields.addWidget(self._algorithm)
-        fields.addSpacing(8)
         for piece in (
             self._limit, _word(tr("requests in")), self._window, _word(tr("s for each")), self._kind, self._header,
+            self._apply, self._discard,
         ):  # fmt: skip
             fields.addWidget(piece)
         fields.addStretch(1)
-        fields.addWidget(self._discard)
-        fields.addWidget(self._apply)
-        below = QHBoxLayout()
-        below.setSpacing(8)
-        below.addWidget(self._in_force)
-        below.addWidget(self._undo)
-        below.addWidget(self._says, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 10, 16, 8)
-        column.setSpacing(6)
+        column.setContentsMargins(16, 10, 16, 10)
+        column.setSpacing(8)
+        column.addLayout(above)
         column.addLayout(fields)
-        column.addLayout(below)
+        column.addWidget(self._says)
 
     def _connect(self) -> None:
         self._algorithm.choice_requested.connect(self._on_algorithm)
@@ -234,6 +234,7 @@ class RuleBar(QFrame):
     def _say(self, text: str, *, is_wrong: bool) -> None:
         self._says.set_tone("bad" if is_wrong else "warn")
         self._says.setText(text)
+        self._says.setVisible(bool(text))
 
 
 def _word(text: str) -> Label:
