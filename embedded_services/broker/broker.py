@@ -145,6 +145,11 @@ class Broker:
 
     # --- alarms ---
 
+    def limit_memory(self, most: int) -> None:
+        """Hold publishers back when more than so many bytes of messages are in memory; below 0 at once."""
+        self._max_memory = most
+        self._look_for_alarm()
+
     def _look(self) -> None:
         self._look_for_alarm()
         self._next_look = self._loop.call_later(LOOK_S, self._look)

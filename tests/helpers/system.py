@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -22,9 +23,11 @@ import psutil
 
 from embedded_services.client.control_client import ControlClient
 from embedded_services.client.stream_client import StreamClient
+from embedded_services.common.platform import listening_socket
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.instances import Instance, Status
 from embedded_services.contracts.system import Ready
+from tests.helpers.child import demo_settings
 
 MARK = "FAULTDECK_TEST_RUN"
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,6 +145,26 @@ class RunningSystem:
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.launch.process.send_signal(number)
         return await self.launch.exit_code(within_s=5.0)
+
+
+def away_from_others(folder: Path, **changes: Any) -> Path:
+    """A workspace on ports that no other system on this machine looks for (and no client is given), so that nobody takes one
+    between look and bind; with other `changes` of the settings."""
+    demo = demo_settings()
+    services = {
+        name: msgspec.structs.replace(service, port=service.port + 24_000)
+        for name, service in demo.services.items()
+    }
+    folder.mkdir()
+    settings = msgspec.structs.replace(demo, services=services, **changes)
+    (folder / "workspace.json").write_bytes(msgspec.json.encode(settings))
+    return folder
+
+
+def free_port() -> int:
+    """One that nobody listens on now."""
+    with listening_socket("127.0.0.1", 0) as free:
+        return int(free.getsockname()[1])
 
 
 async def launch(workspace: Path, *options: str, module: str = "embedded_services") -> Launch:
