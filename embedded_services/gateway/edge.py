@@ -3,17 +3,18 @@
 It serves only what it fully understands (`request_reader`). At the first thing that is not so, and after everything
 before it has been answered, it hands the connection for good to the server that understands all of HTTP, with the bytes
 that are not served yet. One request at a time: what a client sends ahead waits in a bounded buffer, so answers come in
-order. A client that leaves cancels what is done for it.
+order. A client that leaves cancels what is done for it. Once a service has switched protocols, the bytes are passed both
+ways as they come.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Final, cast
 
 from embedded_services.common.tasks import Tasks
 from embedded_services.common.write_batch import WriteBatch
 from embedded_services.gateway.aiohttp_server import AiohttpConnection
-from embedded_services.gateway.http import Request
+from embedded_services.gateway.http import Request, Upgrade
 from embedded_services.gateway.patience import Seen, Stage
 from embedded_services.gateway.pipeline import Gateway
 from embedded_services.gateway.request_reader import RequestReader
@@ -50,6 +51,7 @@ class EdgeConnection(asyncio.Protocol):
         self._served = 0
         self._late = False
         self._stopping = False
+        self._tunnel = False
         self.transport: asyncio.Transport | None = None
         self.head_only = False
         self.keep_alive = True
@@ -62,8 +64,11 @@ class EdgeConnection(asyncio.Protocol):
         try:
             while (request := await self._next()) is not None:
                 self.head_only = request.method == "HEAD"
+                if reader.upgrade is not None and request.method == "GET":
+                    request.upgrade = Upgrade(reader.upgrade, self._incoming())
                 response = await handle(request)
-                self.keep_alive = reader.keep_alive and not self._stopping
+                self._tunnel = response.status == 101
+                self.keep_alive = reader.keep_alive and not self._stopping and not self._tunnel
                 self._served += 1
                 await deliver(response, self, self._writes)
                 if not self.keep_alive:
@@ -88,6 +93,18 @@ class EdgeConnection(asyncio.Protocol):
             self._waiter = None
         return request
 
+    async def _incoming(self) -> AsyncIterator[bytes]:
+        """What comes after a switch of protocols."""
+        while True:
+            if piece := self._reader.take():
+                yield piece
+            if self._reading_paused:
+                self._resume_reading()
+            if not self._reader.buffered:
+                self._waiter = self._loop.create_future()
+                await self._waiter
+                self._waiter = None
+
     def _hand_over(self) -> None:
         transport = self.transport
         if transport is None or transport.is_closing():
@@ -110,7 +127,7 @@ class EdgeConnection(asyncio.Protocol):
     def stop(self) -> None:
         """Finish the request that is under way, and take no other."""
         self._stopping = True
-        if self._waiter is not None and self.transport is not None:
+        if (self._tunnel or self._waiter is not None) and self.transport is not None:
             self.transport.close()
 
     # --- a `response_writer.Recipient` ---
@@ -129,7 +146,7 @@ class EdgeConnection(asyncio.Protocol):
         transport = self.transport
         if transport is not None and (self._drained is not None or transport.is_closing()):
             return Stage.SENDING, transport.get_write_buffer_size()
-        if self._waiter is None:
+        if self._tunnel or self._waiter is None:
             return Stage.SERVED, self._served
         if self._reader.awaits_body:
             return Stage.BODY, self._served

@@ -3,7 +3,7 @@
 Nothing here does I/O but the body, and that through one small protocol.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -79,12 +79,21 @@ class WholeBody:
 
 
 @dataclass(slots=True)
+class Upgrade:
+    """The wish to speak another protocol on the connection (RFC 9110 §7.8)."""
+
+    protocol: bytes
+    incoming: AsyncIterator[bytes]
+    """What the client sends in it, after a 101."""
+
+
+@dataclass(slots=True)
 class Request:
     """`target` is what the request line said; `path` and `query` are its parts, still encoded, without the `?`.
 
     `client` is the address of the other end of the connection, or of the client behind trusted proxies; `forwarded` are it
-    and the proxies, if there are any. `upgrade` is the protocol that the client would rather
-    speak on this connection, which the server can hand over to it.
+    and the proxies, if there are any. `upgrade` is there when the
+    connection can be used for the other protocol that the client asks for.
     """
 
     method: str
@@ -94,7 +103,7 @@ class Request:
     headers: Headers
     client: str
     body: Body = NO_BODY
-    upgrade: bytes | None = None
+    upgrade: Upgrade | None = None
     forwarded: str = ""
 
 
@@ -104,7 +113,8 @@ class Response:
 
     `length` is what a body that is not here would measure (the answer to HEAD), or the size of a streamed one, if
     known. `finished` is called once, when the last byte was handed to the network or it is clear that it never will
-    be; its argument says what went wrong, and is empty when nothing did.
+    be; its argument says what went wrong, and is empty when nothing did. With 101, `body` is what the service sends in the
+    protocol `upgrade`.
     """
 
     status: int
@@ -112,3 +122,4 @@ class Response:
     body: bytes | BodyStream = b""
     length: int | None = None
     finished: Callable[[str], None] | None = field(default=None)
+    upgrade: bytes = b""

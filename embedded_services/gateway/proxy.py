@@ -10,7 +10,7 @@ from typing import Final
 from embedded_services.gateway.affinity import affinity
 from embedded_services.gateway.exchange import Exchange
 from embedded_services.gateway.headers import downstream_headers, upstream_headers
-from embedded_services.gateway.http import NO_BODY, Body, Response
+from embedded_services.gateway.http import NO_BODY, Body, Headers, Response
 from embedded_services.gateway.routes import API
 from embedded_services.gateway.story import Calling
 from embedded_services.upstream.client import UpstreamClient
@@ -28,6 +28,9 @@ async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> R
     has_key = request.headers.get(b"idempotency-key") is not None
     target = request.target[len(API) :].encode()
     headers = upstream_headers(exchange, request.headers)
+    upgrade = request.upgrade
+    if upgrade is not None:
+        headers += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade.protocol))
     key = upstream.affinity_of(service)
     story = exchange.story
     began = exchange.started if story is None else story.now()
@@ -43,6 +46,7 @@ async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> R
                 has_key,
                 exchange.sampled,
                 affinity(exchange, key) if key is not None else None,
+                upgraded=None if upgrade is None else upgrade.incoming,
             ),
         )
     except UpstreamError as error:
@@ -55,6 +59,8 @@ async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> R
         exchange.note = "; ".join(f"{failed.instance} {failed.reason}" for failed in response.failed)
     fields = downstream_headers(response.headers)
     fields.append((b"X-Service-Instance", response.instance.encode()))
+    if response.status == 101:
+        return Response(101, fields, response.body, upgrade=Headers(response.headers).get(b"upgrade") or b"")
     if request.method == "HEAD" and response.length is None:
         return Response(response.status, fields, NOTHING)
     return Response(response.status, fields, response.body, response.length)

@@ -27,6 +27,7 @@ KEPT: Final = 4096
 
 _METHODS: Final = {method.encode(): method for method in METHODS}
 _REQUEST_LINE: Final = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.1\r\n")
+_PROTOCOL: Final = re.compile(rb"[A-Za-z0-9._+-]{1,40}(?:/[A-Za-z0-9._+-]{1,40})?")
 _FIELDS_END: Final = b"\r\n\r\n"
 
 
@@ -63,6 +64,7 @@ class RequestReader:
         "head_limit",
         "keep_alive",
         "strange",
+        "upgrade",
     )
 
     def __init__(self, client: str, head_limit: int) -> None:
@@ -76,6 +78,8 @@ class RequestReader:
         self.head_limit = head_limit
         self.keep_alive = True
         """Whether the client of the last request wants to go on with the connection."""
+        self.upgrade: bytes | None = None
+        """The protocol that the last request asks for."""
         self.strange = False
 
     @property
@@ -92,6 +96,11 @@ class RequestReader:
     def awaits_body(self) -> bool:
         """Whether a head has been read whose body is not all there."""
         return self._awaited > 0
+
+    def take(self) -> bytes:
+        """All that was fed and is not part of a request, which it will never become then."""
+        data, self._data = self._data, b""
+        return data
 
     def feed(self, data: bytes) -> None:
         self._data = self._data + data if self._data else data
@@ -127,8 +136,7 @@ class RequestReader:
         request = Request(method, target, path, query, fields.headers, self.client)
         if fields.length:
             request.body = WholeBody(data[end:after])
-        if fields.upgrade is not None:
-            request.upgrade = fields.upgrade
+        self.upgrade = fields.upgrade
         return request
 
     def _read(self, data: bytes, start: int, end: int) -> _Fields | None:
@@ -160,7 +168,7 @@ class RequestReader:
         if fields.length > SMALL or (upgrade and fields.length):
             return None
         if upgrade:
-            fields.upgrade = headers.get(b"upgrade")
+            fields.upgrade = _protocol(headers)
         if fields.length or upgrade or not fields.keep_alive:
             self._parser = httptools.HttpRequestParser(self)  # it would read on in what follows
         if end - start <= KEPT:
@@ -183,6 +191,14 @@ def _is_plain(headers: Headers) -> bool:
     if host is None or not is_host[host]:
         return False
     return length is None or (length.isdigit() and len(length) <= 6)
+
+
+def _protocol(headers: Headers) -> bytes | None:
+    """What may be switched to. Not to HTTP itself: requests would come that nobody looks at."""
+    protocols = headers.all(b"upgrade")
+    if len(protocols) != 1 or _PROTOCOL.fullmatch(protocols[0]) is None:
+        return None
+    return None if protocols[0].lower().startswith((b"h2", b"h3", b"http", b"tls")) else protocols[0]
 
 
 def _may_become_a_head(data: bytes) -> bool:

@@ -17,7 +17,8 @@ from embedded_services.upstream.messages import BodyStream
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus
 }
-_NEVER_A_BODY: Final = frozenset({101, 204, 304})
+_NEVER_A_BODY: Final = frozenset({204, 304})
+_SWITCHED: Final = 101
 
 
 class Recipient(Protocol):
@@ -47,7 +48,7 @@ async def deliver(response: Response, recipient: Recipient, writes: WriteBatch) 
     """Hand the whole response to the network, and tell it that it is done with. Raises ConnectionError when the client is
     gone or must be told by the end of the connection."""
     body = response.body
-    note = "the client left"
+    note = "" if response.status == _SWITCHED else "the client left"
     try:
         if isinstance(body, bytes):
             _write_whole(response, body, recipient, writes)
@@ -87,7 +88,7 @@ async def _write_stream(response: Response, body: BodyStream, recipient: Recipie
     _open(recipient).write(_head(response, length, recipient))
     if _is_silent(response, recipient):
         return
-    chunked = length is None and recipient.is_11
+    chunked = length is None and recipient.is_11 and response.status != _SWITCHED
     try:
         async for piece in body:
             _open(recipient).write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
@@ -119,6 +120,8 @@ def _head(response: Response, length: int | None, recipient: Recipient) -> bytes
         _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d " % response.status,
         *map(b": ".join, response.headers),
     ]
+    if response.status == _SWITCHED:
+        return b"\r\n".join((*lines, b"Connection: Upgrade", b"Upgrade: " + response.upgrade, b"\r\n"))
     if response.status not in _NEVER_A_BODY:
         if length is not None:
             lines.append(b"Content-Length: %d" % length)

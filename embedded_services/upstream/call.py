@@ -238,7 +238,8 @@ class Call:
     async def _try(self, choice: _Choice) -> tuple[_Choice, Outcome]:
         """The outcome, and which choice it came from: with hedging, that may be another one."""
         self._tried.add(choice.target.id)
-        if self._policy.hedging.enabled and self._repeatable and self._intact and self._has_untried():
+        may_hedge = self._repeatable and self._intact and self._request.upgraded is None
+        if may_hedge and self._policy.hedging.enabled and self._has_untried():
             return await self._hedged(choice)
         began = self._service.monotonic()
         outcome = await self._once(choice)

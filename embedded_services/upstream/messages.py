@@ -25,6 +25,9 @@ class UpstreamRequest:
     None to send it chunked. `repeatable` says that doing the request twice has no second effect although its method
     is not idempotent: it carries an Idempotency-Key.
 
+    `upgraded`, for a request whose `headers` ask for another protocol, is what is sent once the instance has switched to
+    it (101); what the instance sends is the body of its answer then.
+
     `explain` asks for the reasons of each choice (`UpstreamResponse.attempts`). `affinity` is what consistent hashing goes
     by, as `<kind of key>:<value>`; it may be None for a service that does not hash (`UpstreamClient.affinity_of`). `within_s` is what whoever asks has left for it, if that
     may be less than the policy allows.
@@ -39,6 +42,7 @@ class UpstreamRequest:
     explain: bool = False
     affinity: str | None = None
     within_s: float | None = None
+    upgraded: AsyncIterator[bytes] | None = None
 
     def head(self, authority: bytes, field: bytes = b"") -> bytes:
         """The request line and all fields, `field` among them, ready to be sent. Raises ValueError for what would not be one request."""

@@ -38,6 +38,7 @@ async def one_try(
             chunked=request.length is None,
             head_only=request.method == "HEAD",
             timeout_s=timeout_s,
+            upgraded=request.upgraded,
         )
     except BaseException as error:
         _failed(service, target, epoch, began, error)

@@ -2,7 +2,7 @@
 
 A body is complete only when its own framing says so. What cannot be understood raises `NotHttpError`; a connection that ends
 too early is told by `eof`. Interim responses (1xx) are passed over, trailers dropped, and everything that is not body is
-bounded by `MAX_HEAD`.
+bounded by `MAX_HEAD`. After a switch of protocols that was asked for, everything is body.
 """
 
 from typing import Final
@@ -28,11 +28,13 @@ class ResponseReader:
         "_parser",
         "_persistent",
         "_spent",
+        "_upgrade",
         "buffered",
         "complete",
         "has_head",
         "headers",
         "status",
+        "switched",
     )
 
     def __init__(self) -> None:
@@ -40,8 +42,9 @@ class ResponseReader:
         self._spent = False
         self.expect(head_only=False)
 
-    def expect(self, *, head_only: bool) -> None:
-        """Get ready for the next response. To HEAD none has a body, whatever it announces."""
+    def expect(self, *, head_only: bool, upgrade: bool = False) -> None:
+        """Get ready for the next response. To HEAD none has a body, whatever it announces; after an `upgrade`, 101 is an
+        answer."""
         if self._spent:
             self._parser = httptools.HttpResponseParser(self)
             self._spent = False
@@ -53,6 +56,9 @@ class ResponseReader:
         self._body: list[bytes] = []
         self._head_only = head_only
         self._interim = False
+        self._upgrade = upgrade
+        self.switched = False
+        """The connection speaks another protocol now."""
         self._persistent = False
         self._excess = False
         self._head_bytes = 0
@@ -60,12 +66,15 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """Take in what came. Raises NotHttpError."""
+        if self.switched:
+            self.on_body(data)
+            return
         before = self.buffered
         in_head = not self.has_head
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise NotHttpError("it switched protocols, which was not asked for") from None
+        except httptools.HttpParserUpgrade as end:
+            self._switch(data[end.args[0] :])
         except httptools.HttpParserError as error:
             if not self.complete:
                 raise NotHttpError(str(error.__context__ or error)) from None
@@ -78,6 +87,14 @@ class ResponseReader:
             self._dry = 0 if self.buffered > before else self._dry + len(data)
             if self._dry > MAX_HEAD:
                 raise NotHttpError(f"it sent more than {MAX_HEAD} bytes of framing and no body")
+
+    def _switch(self, rest: bytes) -> None:
+        """`rest` is no HTTP any more."""
+        if not self._upgrade or self.status != 101:
+            raise NotHttpError("it switched protocols, which was not asked for")
+        self.switched = self._spent = True
+        if rest:
+            self.on_body(rest)
 
     def eof(self) -> bool:
         """The connection has ended. Whether that completes the response."""
@@ -101,10 +118,15 @@ class ResponseReader:
     @property
     def length(self) -> int | None:
         """The size that the head announces for the body; None when it leaves that open."""
-        if self._chunked:
+        if self._chunked or self.status == 101:
             return None
         value = self._field(b"content-length")
         return None if value is None else int(value)
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether silence is nothing unusual: events come when there are some, and another protocol has its own rules."""
+        return self.switched or (self._field(b"content-type") or b"").lower().startswith(b"text/event-stream")
 
     @property
     def reusable(self) -> bool:
@@ -138,7 +160,7 @@ class ResponseReader:
         if self.complete:
             return
         status = self._parser.get_status_code()
-        if status < 200:
+        if status < 200 and not (status == 101 and self._upgrade):
             if status < 100:
                 raise NotHttpError(f"{status} is not a status")
             self._interim = True
@@ -161,6 +183,8 @@ class ResponseReader:
         if self._interim:
             self._interim = False
             self.headers.clear()
+        elif self.status == 101:
+            pass
         elif not self.complete:
             self.complete = True
             self._persistent = self._parser.should_keep_alive()

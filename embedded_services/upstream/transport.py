@@ -80,34 +80,39 @@ class Connection(asyncio.Protocol):
         chunked: bool,
         head_only: bool,
         timeout_s: float,
+        upgraded: AsyncIterator[bytes] | None = None,
     ) -> None:
         """Send a request and wait for the head of its response, and for all of a small body; they are in `reader`.
 
         `timeout_s` bounds the wait for the instance: while a streamed body has nothing to send, time stands still.
+        `upgraded` is what is sent, as it comes, once the instance has switched protocols; what it sends is the body then.
         Raises TryError; an error of the body that is to be sent is passed on as it is. After any error, cancellation
         included, the connection is closed.
         """
         self._idle = self._heard = False
-        self.reader.expect(head_only=head_only)
+        self.reader.expect(head_only=head_only, upgrade=upgraded is not None)
         try:
             if isinstance(body, bytes):
                 self._writes.write(self._open_transport(), head + body if body else head)
                 self._deadline.set(timeout_s)
             else:
                 self._write(head)
-                self._sender = self._tasks.start(self._send(body, chunked, timeout_s), "request body")
-                self._sender.add_done_callback(self._sent)
+                self._start_sending(body, chunked=chunked, timeout_s=timeout_s)
             while not self._answered():
                 await self._news()
+            if upgraded is not None and self.reader.switched:
+                self._start_sending(upgraded, chunked=False, timeout_s=timeout_s)
         except BaseException:
             self.close()
             raise
         self._deadline.clear()
 
     async def more(self, timeout_s: float) -> bytes:
-        """The next piece of the body; empty when it is complete. Raises as `exchange` does."""
+        """The next piece of the body; empty when it is complete. Raises as `exchange` does. It may take `timeout_s`, unless
+        pauses are in the nature of the body."""
         if not self.reader.has_news():
-            self._deadline.set(timeout_s)
+            if not self.reader.may_pause:
+                self._deadline.set(timeout_s)
             try:
                 while not self.reader.has_news():
                     await self._news()
@@ -164,6 +169,10 @@ class Connection(asyncio.Protocol):
         self._open_transport().write(data)
 
     # --- sending a streamed body ---
+
+    def _start_sending(self, body: AsyncIterator[bytes], *, chunked: bool, timeout_s: float) -> None:
+        self._sender = self._tasks.start(self._send(body, chunked, timeout_s), "request body")
+        self._sender.add_done_callback(self._sent)
 
     async def _send(self, body: AsyncIterator[bytes], chunked: bool, timeout_s: float) -> None:
         async for piece in body:

@@ -5,8 +5,8 @@ import pytest
 from aiohttp import web
 
 from embedded_services.contracts.errors import ApiError
-from embedded_services.gateway.http import ClientLeftError
 from embedded_services.gateway.aiohttp_server import IncomingBody
+from embedded_services.gateway.http import ClientLeftError
 
 
 class Raw:
