@@ -51,6 +51,8 @@ class RowView(QTreeView):
 
     row_selected = Signal(object)
     row_menu_requested = Signal(object, QPoint)
+    least_stretch = LEAST_STRETCH
+    """So narrow a stretching column may get, before the view scrolls sideways."""
 
     def __init__(
         self,
@@ -256,7 +258,7 @@ class RowView(QTreeView):
         taken = sum(header.sectionSize(at) for at in range(header.count()) if at not in stretching)
         room = (self.viewport().width() - taken) // len(stretching)
         for at in stretching:
-            header.resizeSection(at, max(LEAST_STRETCH, room))
+            header.resizeSection(at, max(self.least_stretch, room))
 
 
 def width_of(column: Column[Any], *, first: bool, tree: bool = False) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFont, QFontMetrics, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.qt.theme import theme
@@ -34,6 +34,9 @@ class SegmentedToggle(QWidget):
         self._choices = dict(choices)
         self._tips = dict(tips or {})
         self._pad = _PAD_COMPACT if compact else _PAD
+        self._plain = QFont(theme().font("small" if compact else "body"))
+        self._strong = QFont(self._plain)
+        self._strong.setWeight(QFont.Weight.DemiBold)
         self._is_busy = False
         self._choice = next(iter(choices))
         self._hovered: str | None = None
@@ -82,7 +85,7 @@ class SegmentedToggle(QWidget):
         return self.sizeHint()
 
     def _widths(self) -> list[tuple[str, float]]:
-        metrics = QFontMetrics(theme().font("strong"))
+        metrics = QFontMetrics(self._strong)
         return [(key, metrics.horizontalAdvance(word) + 2 * self._pad) for key, word in self._choices.items()]
 
     def _places(self) -> list[tuple[str, QRectF]]:
@@ -146,7 +149,7 @@ class SegmentedToggle(QWidget):
                 painter.setPen(QPen(colors.color("accent"), 1, style))
                 painter.setBrush(colors.color("accent_tint"))
                 painter.drawRoundedRect(place.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-            painter.setFont(colors.font("strong" if chosen else "body"))
+            painter.setFont(self._strong if chosen else self._plain)
             tone: Tone = "accent" if chosen else ("text" if key == self._hovered else "text_secondary")
             painter.setPen(colors.color(tone if self.isEnabled() else "text_disabled"))
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._choices[key])

@@ -51,15 +51,7 @@ class BalancingPage(QSplitter):
         self._column.setSpacing(0)
         self._column.addStretch(1)
         inner.setLayout(self._column)
-        scroll = QScrollArea()
-        scroll.setObjectName("services")
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(inner)
-        scroll.setMinimumWidth(320)
-        return scroll
+        return _scrolling(inner, "services", 320)
 
     def _build_right(self) -> QWidget:
         budgets = QFrame()
@@ -72,14 +64,15 @@ class BalancingPage(QSplitter):
         line.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.budgets, 1)
         holder = QWidget()
-        holder.setMinimumWidth(280)
         column = QVBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.picks, 5)
+        column.addWidget(_rule())
         column.addWidget(self.breakers, 4)
+        column.addWidget(_rule())
         column.addWidget(budgets)
-        return holder
+        return _scrolling(holder, "reasons", 280)
 
     # --- what it is told ------------------------------------------------------------------------------------------
 
@@ -115,3 +108,22 @@ class BalancingPage(QSplitter):
     def block(self, service: str) -> ServiceBlock:
         """Raises KeyError for a service that is not shown."""
         return self._blocks[service]
+
+
+def _scrolling(inner: QWidget, name: str, least: int) -> QScrollArea:
+    scroll = QScrollArea()
+    scroll.setObjectName(name)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setWidgetResizable(True)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    scroll.setMinimumWidth(least)
+    scroll.setWidget(inner)
+    return scroll
+
+
+def _rule() -> QFrame:
+    rule = QFrame()
+    rule.setProperty("region", "rule")
+    rule.setFixedHeight(1)
+    return rule

@@ -31,6 +31,8 @@ class BreakersList(QWidget):
         self.view = RowView(model.columns, name=tr("Breakers"), dense=True)
         self.view.setObjectName("breakers")
         self.view.setHeaderHidden(True)
+        self.view.setMinimumHeight(28)
+        self.view.least_stretch = 40
         self.view.setItemDelegate(_BreakerDelegate(self.view))
         self.view.setModel(model)
         self.view.activated.connect(lambda index: self._on_activated(model.row_at(index)))

@@ -17,8 +17,10 @@ from embedded_services.contracts.gateway import Upstream
 from embedded_services.contracts.settings import ServiceSettings
 
 LINE: Final = 22
-_NAME: Final = 92
+_EXTRA: Final = 16
+_NAME: Final = 88
 _BAR: Final = 108
+_TEXT: Final = 124
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,12 @@ class BudgetBars(QWidget):
     def set_rows(self, rows: Sequence[BudgetRow], *, stale: bool) -> None:
         if (tuple(rows), stale) == (self._rows, self._is_stale):
             return
-        grew = len(rows) != len(self._rows)
+        height = self.sizeHint().height()
         self._rows, self._is_stale = tuple(rows), stale
         self.setAccessibleDescription(
             "; ".join(f"{row.service}: {row.text} {row.extra}".strip() for row in rows)
         )
-        if grew:
+        if self.sizeHint().height() != height:
             self.updateGeometry()
         self.update()
 
@@ -85,7 +87,7 @@ class BudgetBars(QWidget):
         return self._rows
 
     def sizeHint(self) -> QSize:
-        return QSize(320, LINE * len(self._rows))
+        return QSize(320, sum(map(_height, self._rows)))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(200, self.sizeHint().height())
@@ -93,13 +95,15 @@ class BudgetBars(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for at, row in enumerate(self._rows):
-            self._paint_row(painter, at * LINE, row)
+        top = 0
+        for row in self._rows:
+            self._paint_row(painter, top, row)
+            top += _height(row)
 
     def _paint_row(self, painter: QPainter, top: int, row: BudgetRow) -> None:
         colors = theme()
         self._write(painter, 0, _NAME - 8, top, row.service, "text_secondary")
-        bar = QRectF(_NAME, top + (LINE - 8) / 2, _BAR, 8)
+        bar = QRectF(_NAME, top + (LINE - 8) / 2, max(24, min(_BAR, self.width() - _NAME - _TEXT - 12)), 8)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colors.color("surface_sunken"))
         painter.drawRoundedRect(bar, 2, 2)
@@ -112,26 +116,33 @@ class BudgetBars(QWidget):
         if row.share is not None:
             painter.setPen(QPen(colors.color("text"), 2))
             painter.drawLine(QPointF(bar.right(), bar.top() - 2), QPointF(bar.right(), bar.bottom() + 2))
-        left = _NAME + _BAR + 12
-        used = self._write(painter, left, self.width() - left, top, row.text, "text")
+        left = bar.right() + 12
+        self._write(painter, left, self.width() - left, top, row.text, "text")
         if row.extra:
-            start = left + used + 8
-            self._write(painter, start, self.width() - start, top, f"· {row.extra}", "warn")
+            self._write(painter, _NAME, self.width() - _NAME, top + LINE - 4, row.extra, "warn")
 
-    def _write(self, painter: QPainter, left: float, room: float, top: int, text: str, tone: Tone) -> float:
-        """Gives the width that it took."""
+    def _write(self, painter: QPainter, left: float, room: float, top: int, text: str, tone: Tone) -> None:
         metrics = QFontMetricsF(theme().font("small"))
         shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0.0, room))
         painter.setFont(theme().font("small"))
         painter.setPen(theme().color("text_muted" if self._is_stale else tone))
         painter.drawText(QRectF(left, top, max(0.0, room), LINE), int(Qt.AlignmentFlag.AlignVCenter), shown)
-        return metrics.horizontalAdvance(shown)
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
-            at = event.pos().y() // LINE
-            row = self._rows[at] if 0 <= at < len(self._rows) else None
+            row = self._row_at(event.pos().y())
             text = "\n".join(part for part in (row.tooltip, row.extra) if part) if row is not None else ""
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)
+
+    def _row_at(self, y: int) -> BudgetRow | None:
+        for row in self._rows:
+            y -= _height(row)
+            if y < 0:
+                return row
+        return None
+
+
+def _height(row: BudgetRow) -> int:
+    return LINE + (_EXTRA if row.extra else 0)

@@ -46,7 +46,7 @@ class GatewayPanel(Panel):
         words = {"balancing": tr("Balancing"), "routes": tr("Routes"), "policies": tr("Timeouts and retries")}
         self.pages = SegmentedToggle(tr("Page"), words)
         self.pages.setObjectName("gatewayPages")
-        self._stack = QStackedWidget()
+        self._views = QStackedWidget()
         self._build_ui()
         self._build_actions()
         self._connect()
@@ -60,12 +60,12 @@ class GatewayPanel(Panel):
         whole.addWidget(self.log)
         whole.setStretchFactor(0, 3)
         whole.setStretchFactor(1, 2)
-        whole.setSizes([412, 264])
-        self.balancing.setMinimumHeight(200)
+        whole.setSizes([414, 262])
+        self.balancing.setMinimumHeight(160)
         self.log.setMinimumHeight(140)
         for page in (whole, self.routes, self.policies):
-            self._stack.addWidget(page)
-        self.content.addWidget(self._stack)
+            self._views.addWidget(page)
+        self.content.addWidget(self._views)
         self.setFocusProxy(self.log.view)
 
     def _build_actions(self) -> None:
@@ -122,7 +122,7 @@ class GatewayPanel(Panel):
 
     def show_page(self, key: str) -> None:
         self.pages.set_choice(key)
-        self._stack.setCurrentIndex(["balancing", "routes", "policies"].index(key))
+        self._views.setCurrentIndex(["balancing", "routes", "policies"].index(key))
 
     def open_at(self, argument: object) -> None:
         text = str(argument)

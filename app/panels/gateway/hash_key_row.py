@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from app.core.language import tr
 from app.panels.gateway.strategy_row import QuietCombo
-from app.widgets.label import Label
+from app.widgets.label import ElidedLabel
 
 _HEADER: Final = "header:"
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -36,11 +36,13 @@ class HashKeyRow(QWidget):
         self._header.setPlaceholderText("X-Session")
         self._header.setAccessibleName(tr("Name of the header"))
         self._header.setMaxLength(64)
-        self._header.setFixedWidth(140)
+        self._header.setMinimumWidth(64)
+        self._header.setMaximumWidth(140)
+        self._combo.setMinimumWidth(96)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 2, 0, 2)
         line.setSpacing(8)
-        line.addWidget(Label(tr("same instance for the same"), "small", "text_muted"))
+        line.addWidget(ElidedLabel(tr("same instance for the same"), "small", "text_muted"))
         line.addWidget(self._combo)
         line.addWidget(self._header)
         line.addStretch(1)

@@ -24,6 +24,8 @@ class PicksList(QWidget):
         self.view = RowView(model.columns, name=tr("Recent picks"), dense=True)
         self.view.setObjectName("picks")
         self.view.setHeaderHidden(True)
+        self.view.setMinimumHeight(28)
+        self.view.least_stretch = 40
         self.view.setModel(model)
         self.view.row_selected.connect(self._on_selected)
         column = QVBoxLayout(self)

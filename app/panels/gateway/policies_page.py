@@ -28,7 +28,7 @@ class PoliciesPage(QWidget):
         super().__init__(parent)
         self._policies: dict[str, CallPolicy] = {}
         self._drafts: dict[str, Mapping[Path, Value | str]] = {}
-        self._service = ""
+        self._service = self._wanted = ""
         self._revision = 0
         self._seen = 0
         """The revision whose values the edits were made on."""
@@ -73,13 +73,17 @@ class PoliciesPage(QWidget):
         column.addWidget(head)
         column.addLayout(messages)
         column.addWidget(scroll, 1)
+        rule = QFrame()
+        rule.setProperty("region", "rule")
+        rule.setFixedHeight(1)
+        column.addWidget(rule)
         column.addWidget(self._build_foot())
 
     def _build_foot(self) -> QWidget:
         foot = QFrame()
         foot.setObjectName("policyFoot")
         foot.setProperty("region", "footer")
-        foot.setFixedHeight(theme().size.panel_header - 4)
+        foot.setFixedHeight(theme().size.panel_header - 8)
         line = QHBoxLayout(foot)
         line.setContentsMargins(16, 0, 16, 0)
         line.setSpacing(8)
@@ -106,6 +110,8 @@ class PoliciesPage(QWidget):
             self.form.show_policy(policies[self._service])
         if not self.form.texts():
             self._seen = revision
+        if self._wanted in policies:
+            self.choose(self._wanted)
         self._show()
 
     def set_busy(self, *, busy: bool) -> None:
@@ -145,8 +151,9 @@ class PoliciesPage(QWidget):
     # --- what the user does ---------------------------------------------------------------------------------------
 
     def choose(self, service: str) -> None:
-        """Edits of the service before are kept until it is chosen again."""
-        if service not in self._policies or service == self._service:
+        """Edits of the service before are kept until it is chosen again; one that is not known yet is chosen then."""
+        self._wanted = "" if service in self._policies else service
+        if self._wanted or service == self._service:
             return
         self._drafts[self._service] = self.form.texts()
         self._service = service

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec import inspect
 
 from app.core.language import tr
@@ -172,5 +171,6 @@ def patch_of(service: str, changes: Mapping[Path, Value]) -> dict[str, Any]:
             place[SWITCH] = changes[group.name, SWITCH]
         for field in group.fields:
             if field.path in changes:
-                place[field.wire] = msgspec.to_builtins(changes[field.path])
+                value = changes[field.path]
+                place[field.wire] = list(value) if isinstance(value, tuple) else value
     return {"services": {service: {"policy": {key: part for key, part in policy.items() if part != {}}}}}

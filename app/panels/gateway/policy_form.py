@@ -9,7 +9,7 @@ from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.language import tr
 from app.panels.gateway.policy_fields import (
@@ -27,9 +27,11 @@ from app.panels.gateway.policy_fields import (
 )
 from app.panels.gateway.policy_words import field_word, group_title, group_words
 from app.widgets.label import ElidedLabel, Label
+from app.widgets.switch import Switch
 from embedded_services.contracts.settings import CallPolicy
 
 _FIELD_WIDTH: Final = 96
+_LIST_WIDTH: Final = 132
 _UNIT_WIDTH: Final = 28
 _CARD_LEAST: Final = 300
 
@@ -43,7 +45,7 @@ class PolicyForm(QWidget):
         super().__init__(parent)
         self._in_force: dict[Path, Value] = values_of(CallPolicy())
         self._fields: dict[Path, _Field] = {}
-        self._switches: dict[Path, QCheckBox] = {}
+        self._switches: dict[Path, Switch] = {}
         self._cards = [self._make_card(group) for group in groups()]
         self._columns = 0
         self._grid = QHBoxLayout(self)
@@ -59,9 +61,8 @@ class PolicyForm(QWidget):
         head = QHBoxLayout()
         head.addWidget(Label(title, "strong"), 1)
         if group.switch is not None:
-            switch = QCheckBox(tr("on"))
+            switch = Switch(title)
             switch.setObjectName(f"{group.name}.{SWITCH}")
-            switch.setAccessibleName(title)
             switch.toggled.connect(self._on_edited)
             self._switches[group.name, SWITCH] = switch
             head.addWidget(switch)
@@ -199,13 +200,13 @@ class _Field(QWidget):
         self._edit.setObjectName(".".join(part for part in spec.path if part))
         self._edit.setAccessibleName(f"{group_title(spec.path[0])}: {name}")
         self._edit.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._edit.setFixedWidth(_FIELD_WIDTH)
+        self._edit.setFixedWidth(_LIST_WIDTH if spec.kind == "list" else _FIELD_WIDTH)
         self._edit.setMaxLength(200)
         self._edit.setToolTip(explained(spec))
         self._problem = Label("", "caption", "bad", wrap=True)
         self._problem.setVisible(False)
         unit = Label(unit_word(spec.unit), "small", "text_muted")
-        unit.setFixedWidth(_UNIT_WIDTH)
+        unit.setFixedWidth(0 if spec.kind == "list" else _UNIT_WIDTH)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)

@@ -64,12 +64,12 @@ class RequestBook:
         self.tally = Tally()
 
     def take(self, rows: Sequence[LoggedRequest], total: int) -> list[LoggedRequest]:
-        """The new ones among `rows`, which are in order; `total` counts all requests there were."""
+        """The new ones among `rows` that are kept, which are in order; `total` counts all requests there were."""
         newest = self.newest
         fresh = [row for row in rows if row.seq > newest]
         self.tally.see(len(fresh), total)
         self.rows.extend(fresh)
-        return fresh
+        return fresh[-(self.rows.maxlen or 0) :]
 
     def clear(self) -> None:
         self.rows.clear()

@@ -30,7 +30,6 @@ class RequestPage(InspectorPage):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._row: LoggedRequest | None = None
-        self._facts = self.add_section("", FactList())
         self._scale = Label("", "small", "text_muted")
         self._trace_note = Label("", "small", "text_muted", wrap=True)
         self._waterfall = Waterfall()
@@ -43,6 +42,7 @@ class RequestPage(InspectorPage):
         self.add_section(tr("Trace"), holder, aside=self._scale)
         self._why = self.add_section("", _Why())
         self._headers = self.add_section(tr("Headers out"), FactList())
+        self._facts = self.add_section(tr("Request"), FactList())
         buttons = []
         for key, text in (("again", tr("Send again")), ("curl", tr("Copy curl")), ("logs", tr("Open logs"))):
             button = Button(text)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from app.core.feed import REQUESTS
 from app.core.language import tr
+from app.core.messages import to_message
 from app.core.session import Port
 from app.panels.gateway.gateway_panel import GatewayPanel
 from app.panels.gateway.request_book import LoggedRequest
@@ -87,7 +88,7 @@ class RequestPresenter(QObject):
         why = (
             tr("Its spans are no longer kept.")
             if gone
-            else tr("Its spans could not be fetched: {why}", why=error)
+            else tr("Its spans could not be fetched: {why}", why=to_message(error).text)
         )
         self._panel.show_trace(row, of_record(row.record, why))
 

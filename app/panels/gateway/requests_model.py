@@ -73,7 +73,7 @@ def _columns() -> tuple[Column[LoggedRequest], ...]:
         Column(tr("Path"), lambda row: row.record.path, face="mono", stretch=True),
         Column(
             tr("Status"), lambda row: str(row.record.status), spans=_status_span, align="right", face="body",
-            mark=lambda row: status_mark(row.record.status), sample="000",
+            mark=lambda row: status_mark(row.record.status), sample="0000",
         ),
         Column(tr("Served by"), lambda row: served_by(row.record), sample="notification-12"),
         Column(

@@ -28,7 +28,7 @@ class RouteRow:
     exact: bool
     service: str
     methods: str
-    public: bool
+    public: bool | None
     requests: int | None = None
     rate: float | None = None
     p50: float | None = None
@@ -51,7 +51,7 @@ def route_rows(settings: Settings | None, totals: GatewayTotals | None) -> list[
         plain = RouteRow(route.prefix, route.exact, route.service, methods, route.public)
         rows.append(_with_figures(plain, told.pop(route.prefix, None)))
     for prefix, figure in told.items():
-        plain = RouteRow(prefix, True, figure.service or "", figures.NONE, False)
+        plain = RouteRow(prefix, True, figure.service or "", figures.NONE, None)
         rows.append(_with_figures(plain, figure))
     return rows
 
@@ -77,6 +77,12 @@ def _statuses(row: RouteRow) -> Sequence[Span]:
     return spans or [Span(figures.NONE, "text_muted")]
 
 
+def _who_may(row: RouteRow) -> str:
+    if row.public is None:
+        return figures.NONE
+    return tr("anyone") if row.public else tr("logged in")
+
+
 def _columns() -> tuple[Column[RouteRow], ...]:
     return (
         Column(
@@ -85,12 +91,12 @@ def _columns() -> tuple[Column[RouteRow], ...]:
             tooltip=lambda row: tr("this path alone") if row.exact else tr("this path and all below it"),
         ),
         Column(
-            tr("Service"), lambda row: row.service or tr("the gateway itself"), face="body", sample="notification",
+            tr("Service"), lambda row: row.service or tr("gateway"), face="body", sample="notification",
             tone=lambda row: "text" if row.service else "text_muted",
         ),
         Column(tr("Methods"), lambda row: row.methods, tone="text_secondary", sample="GET, POST, DELETE"),
         Column(
-            tr("Who may"), lambda row: tr("anyone") if row.public else tr("logged in"), sample="logged in",
+            tr("Who may"), _who_may, sample="logged in",
             tone=lambda row: "warn" if row.public else "text_secondary",
         ),
         Column(

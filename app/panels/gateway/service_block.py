@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.gateway.hash_key_row import HashKeyRow
-from app.panels.gateway.share_bars import ShareBars
+from app.panels.gateway.share_bars import NAME, ShareBars
 from app.panels.gateway.shares import ServiceShares
 from app.panels.gateway.strategy_row import StrategyRow
 from app.panels.gateway.words import strategies
@@ -33,11 +33,11 @@ class ServiceBlock(QFrame):
         self.caption = ElidedLabel("", "small", "text_muted")
         self.notice = Notice("bad")
         below = QHBoxLayout()
-        below.setContentsMargins(148, 0, 0, 0)
+        below.setContentsMargins(NAME, 0, 0, 0)
         below.addWidget(self.caption, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 8, 16, 6)
-        column.setSpacing(2)
+        column.setContentsMargins(16, 7, 16, 4)
+        column.setSpacing(1)
         for widget in (self.strategy, self.notice, self.bars, self.hash_key):
             column.addWidget(widget)
         column.addLayout(below)

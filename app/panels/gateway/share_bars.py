@@ -20,7 +20,7 @@ from app.widgets.stepper import Stepper
 LINE: Final = 22
 LINE_WITH_STEPPER: Final = 28
 _BAR: Final = 12
-_NAME: Final = 148
+NAME: Final = 132
 _SHARE: Final = 64
 _RATE: Final = 72
 _STEPPER: Final = 76
@@ -99,7 +99,7 @@ class ShareBars(QWidget):
 
     @property
     def _bar_left(self) -> int:
-        return min(_NAME, max(96, self.width() // 4)) + (_STEPPER + 12 if self._is_weighted else 0)
+        return NAME + (_STEPPER + 12 if self._is_weighted else 0)
 
     def sizeHint(self) -> QSize:
         return QSize(360, self._line * max(1, len(self._rows)))

@@ -8,7 +8,7 @@ from app.core.language import tr
 from app.panels.gateway.words import rejection_word
 from app.qt.tokens import Tone
 from embedded_services.contracts.gateway import Target, Upstream
-from embedded_services.contracts.instances import Instance
+from embedded_services.contracts.instances import Instance, Status
 from embedded_services.contracts.settings import ServiceSettings, Strategy
 
 EVENLY = (Strategy.ROUND_ROBIN, Strategy.RANDOM, Strategy.LEAST_CONNECTIONS, Strategy.POWER_OF_TWO)
@@ -121,7 +121,7 @@ def _row(
     dashed = all_in if all_in is not None and (expected is None or abs(all_in - expected) > 0.005) else None
     return ShareRow(
         identity,
-        status if target.eligible else "unhealthy",
+        status if target.eligible or status != Status.HEALTHY else "degraded",
         target.eligible,
         target.share,
         expected,
@@ -142,7 +142,8 @@ def _caption(rows: Sequence[ShareRow], upstream: Upstream | None) -> tuple[str, 
     tip = (
         "" if upstream.fairness is None else tr("Jain's index: {n}", n=figures.decimal(upstream.fairness, 3))
     )
-    parts = [text for text in (_trouble(upstream), _evenness(rows, upstream), _extras(upstream)) if text]
+    evenness = "" if upstream.panic else _evenness(rows, upstream)
+    parts = [text for text in (_trouble(upstream), evenness, _extras(upstream)) if text]
     return " · ".join(parts), "warn" if _trouble(upstream) else "text_muted", tip
 
 

@@ -13,6 +13,7 @@ from app.widgets.label import ElidedLabel
 from app.widgets.segmented_toggle import SegmentedToggle
 
 _LEAST_NAME: Final = 64
+_MOST_NAME: Final = 120
 _COMBO: Final = 168
 
 
@@ -70,7 +71,8 @@ class StrategyRow(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         wide = self.toggle.sizeHint().width()
-        fits = self.width() >= wide + _LEAST_NAME + 8
+        name = min(_MOST_NAME, self._name.sizeHint().width())
+        fits = self.width() >= wide + name + 8
         width = wide if fits else _COMBO
         left = self.width() - width
         self.toggle.setVisible(fits)

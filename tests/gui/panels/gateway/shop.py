@@ -99,7 +99,12 @@ def upstream(name: str, targets: Sequence[Target], **changes: Any) -> Upstream:
 
 def upstreams() -> list[Upstream]:
     broken = Breaker(
-        state=BreakerState.OPEN, since=NOW - 4.3, calls=3, failed=3, until=NOW + 0.7, why="3 of 3 calls failed"
+        state=BreakerState.OPEN,
+        since=NOW - 4.3,
+        calls=3,
+        failed=3,
+        until=NOW + 0.7,
+        why="3 of 3 calls failed",
     )
     both = {
         name: [target(f"{name}-{number}", rate=_RATES[name] / 2) for number in (1, 2)]
@@ -111,7 +116,9 @@ def upstreams() -> list[Upstream]:
     ]
     payment = [
         target("payment-1", expected=1.0, rate=18.0),
-        target("payment-2", expected=0.0, share=0.0, eligible=False, breaker=broken, why="its breaker is open"),
+        target(
+            "payment-2", expected=0.0, share=0.0, eligible=False, breaker=broken, why="its breaker is open"
+        ),
     ]
     return [
         upstream("user", both["user"]),
@@ -160,7 +167,9 @@ def pick(instance: str, at: float = NOW, **changes: Any) -> Pick:
     chosen = changes.pop("chosen", None) or attempt(instance, **changes)
     service = instance.rpartition("-")[0]
     strategy = _STRATEGIES.get(service, Strategy.ROUND_ROBIN)
-    return Pick(at=at, service=service, strategy=strategy, attempt=1, chosen=chosen, request="req-1", trace="t" * 32)
+    return Pick(
+        at=at, service=service, strategy=strategy, attempt=1, chosen=chosen, request="req-1", trace="t" * 32
+    )
 
 
 def record(number: int = 1, **changes: Any) -> RequestRecord:
