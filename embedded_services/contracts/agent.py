@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from embedded_services.contracts.events import Handled, OutboxState
 from embedded_services.contracts.gateway import (
     Decision,
     GatewayTotals,
@@ -75,8 +76,9 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
 
     `requests` are the records kept since the last beat; `requests_seq` counts all requests ever, so that the
     difference to what was kept is known and can be shown; so do the other `…_seq`. Spans that could not be kept are
-    counted in `spans_dropped`. From `upstreams` on, only the gateway reports: rows that changed, `limit_clients` the
-    clients seen last, at most 200 of them, or null if nothing changed.
+    counted in `spans_dropped`. From `upstreams` to `limit_clients` only the gateway reports: rows that changed,
+    `limit_clients` the clients seen last, at most 200 of them, or null if nothing changed. `handled` is what became of
+    the messages that arrived, `outbox` null if nothing changed.
     """
 
     calls: dict[str, CallStats] = {}
@@ -92,6 +94,9 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     decisions_seq: int = 0
     limits: LimitTotals | None = None
     limit_clients: list[LimitClient] | None = None
+    handled: list[Handled] = []
+    handled_seq: int = 0
+    outbox: OutboxState | None = None
 
 
 class Done(Message, tag_field="type", tag="done", frozen=True):

@@ -179,6 +179,29 @@ class GatewaySettings(Request, frozen=True):
     fast_path: bool = True
 
 
+class SmtpSettings(Request, frozen=True):
+    """The server that takes e-mail, and `from`, the address that it comes from. `user` null: nobody logs in.
+
+    With `starttls` the connection is encrypted before anything is said, and the server's certificate must be valid."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:_-]+" + END)]
+    port: Annotated[int, Meta(ge=1, le=65535)] = 25
+    from_: Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s<>]+@[^@\s<>]+" + END)] = (
+        msgspec.field(name="from", default="faultdeck@localhost")
+    )
+    user: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    password: Annotated[str, Meta(max_length=200)] | None = None
+    starttls: bool = False
+
+
+class DeliverySettings(Request, frozen=True):
+    """Where notifications are sent besides being stored; by default nowhere. E-mail goes to `smtp`; SMS and push are posted
+    as JSON to `webhook_url`."""
+
+    smtp: SmtpSettings | None = None
+    webhook_url: Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s/]+[^\s]*" + END)] | None = None
+
+
 class Settings(Request, frozen=True):
     """The whole system. Service names are keys, so that no two can share one."""
 
@@ -189,6 +212,7 @@ class Settings(Request, frozen=True):
     health: HealthPolicy = msgspec.field(default_factory=HealthPolicy)
     gateway: GatewaySettings = msgspec.field(default_factory=GatewaySettings)
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
+    delivery: DeliverySettings = msgspec.field(default_factory=DeliverySettings)
 
 
 class SettingsState(Message, frozen=True):
