@@ -36,6 +36,10 @@ class WindowPresenter(QObject):
             feed.listen(self._frame.poke, SYSTEM, PROCESSES),
             feed.listen(self._journal.poke, JOURNAL),
         ]
+        leave += [
+            self._frame.deleteLater,
+            self._journal.deleteLater,
+        ]  # the window, whose they are, outlives this
         self.destroyed.connect(lambda: [end() for end in leave])
         window.start_requested.connect(self._on_start_requested)
         window.stop_requested.connect(self._on_stop_requested)

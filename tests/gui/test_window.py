@@ -15,9 +15,13 @@ from app.bootstrap import Application
 from app.core.backend import Phase
 from app.core.feed import INSTANCES, PROCESSES, SYSTEM
 from app.core.settings import SettingsFile
+from app.frame.command_palette import CommandPalette
+from app.main_window import MainWindow
 from app.panels.services.services_panel import ServicesPanel
 from app.qt.theme import theme
+from app.qt.throttle import Throttle
 from app.widgets.button import Button
+from app.window_presenter import WindowPresenter
 from embedded_services.common.clock import SystemClock
 from tests.helpers.qt import eventually, texts
 from tests.helpers.window import healthy, opened
@@ -239,6 +243,17 @@ async def test_the_language_is_switched_in_the_open_window_and_nothing_is_lost(
         await eventually(lambda: window.state.title == "系统已停止")
         choose(application, "English")
         await eventually(lambda: window.state.title == "The system is stopped")
+        await eventually(lambda: kept(window) == (1, 2, 1))
+
+
+def kept(window: MainWindow) -> tuple[int, int, int]:
+    """How many of each the window has: none may be left of the window before."""
+    direct = Qt.FindChildOption.FindDirectChildrenOnly
+    return (
+        len(window.findChildren(WindowPresenter, options=direct)),
+        len(window.findChildren(Throttle, options=direct)),
+        len(window.findChildren(CommandPalette)),
+    )
 
 
 def choose(application: Application, language: str) -> None:
