@@ -1,5 +1,7 @@
 """The panel on a feed and a control plane that a test plays: what is asked for is sent, and what comes of it is shown."""
 
+from functools import partial
+
 import msgspec
 
 from app.panels.gateway.request_book import CAPACITY
@@ -212,7 +214,7 @@ async def test_saturated_gateway_keeps_selection_and_place(built: Built, port: F
     """10,000 records are held; what is selected and where the eye is stays, while more pour in."""
     for first in range(0, CAPACITY, 2000):
         port.happen("requests", [record(first + n) for n in range(2000)])
-        await eventually(lambda first=first: len(built.models.requests.book.rows) == first + 2000)
+        await eventually(partial(_holds, built, first + 2000))
     view = built.panel.log.view
     view.select_index(built.models.requests.index(5000, 0))
     selected, place = view.selected_row(), view.verticalScrollBar().value()
@@ -220,3 +222,7 @@ async def test_saturated_gateway_keeps_selection_and_place(built: Built, port: F
     built.presenter.requests._show()
     assert view.selected_row() is selected
     assert view.verticalScrollBar().value() == place
+
+
+def _holds(built: Built, count: int) -> bool:
+    return len(built.models.requests.book.rows) == count

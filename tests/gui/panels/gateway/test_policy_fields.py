@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 from app.panels.gateway.policy_fields import (
     SWITCH,
     FieldSpec,
+    Path,
+    Value,
     explained,
     groups,
     parsed,
     patch_of,
     values_of,
     written,
-)  # fmt: skip
+)
 from app.panels.gateway.policy_words import field_words, group_words
 from embedded_services.contracts.settings import CallPolicy, Settings
 from tests.gui.panels.gateway.shop import settings
@@ -78,7 +80,11 @@ def test_what_is_written_reads_back(data: st.DataObject) -> None:
 
 
 def test_patch_holds_what_changed_and_is_valid() -> None:
-    changes = {("", "tries"): 5, ("breaker", SWITCH): False, ("retries", "statuses"): (503,)}
+    changes: dict[Path, Value] = {
+        ("", "tries"): 5,
+        ("breaker", SWITCH): False,
+        ("retries", "statuses"): (503,),
+    }
     patch = patch_of("order", changes)
     assert patch == {
         "services": {"order": {"policy": {"tries": 5, "breaker": {"enabled": False}, "retries": {"statuses": [503]}}}}
