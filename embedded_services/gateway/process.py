@@ -17,10 +17,11 @@ from embedded_services.common.platform import listening_socket, raise_file_limit
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.gateway import DecisionKind
 from embedded_services.contracts.settings import Settings
-from embedded_services.gateway import health, metrics
+from embedded_services.gateway import health, metrics, openapi
 from embedded_services.gateway.auth import Authenticator
-from embedded_services.gateway.http import Response
+from embedded_services.gateway.http import JSON, Response
 from embedded_services.gateway.limit_report import LimitReport
+from embedded_services.gateway.openapi import GatewayDocument
 from embedded_services.gateway.pipeline import Gateway
 from embedded_services.gateway.request_log import RequestLog
 from embedded_services.gateway.server import GatewayServer
@@ -64,6 +65,7 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
     spec, clock = context.spec, context.clock
     request_log = RequestLog(context.workspace / "logs" / "requests.log", clock)
     async with Tasks("gateway") as tasks, UpstreamClient(spec.settings, clock) as upstream:
+        described = GatewayDocument()
         telemetry = Telemetry(spec.settings, spec.settings_revision, upstream, request_log, clock)
         gateway = Gateway(
             spec.settings,
@@ -74,6 +76,7 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
             {
                 "/health": partial(health.health, clock),
                 "/ready": lambda: health.ready(gateway.settings, upstream),
+                openapi.PATH: lambda: Response(200, [JSON], described.encoded(gateway.settings)),
                 "/metrics": lambda: _metrics(gateway, upstream, telemetry, clock),
             },
         )

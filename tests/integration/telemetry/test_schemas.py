@@ -1,0 +1,100 @@
+"""The control API and the gateway keep to their own OpenAPI documents, whatever they are sent (by schemathesis).
+
+The sample is the same each time; `-m slow` looks further.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from embedded_services.contracts.limits import LimitSettings
+from embedded_services.contracts.system import Ready
+from tests.helpers.live import served
+from tests.helpers.system import away_from_others, free_port
+
+FEW, MANY = 4, 150
+CHECKS = [
+    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+    response_headers_conformance, negative_data_rejection, ignored_auth,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
+    folder = tmp_path_factory.mktemp("schemas") / "ws"
+    away_from_others(folder, limits=LimitSettings(limit=1_000_000_000))
+    with served(folder, "--gateway-port", str(free_port()), "--replicas", "1") as ready:
+        yield ready
+
+
+def explore(url: str, token: str, examples: int) -> int:
+    """Send every operation valid and invalid requests, and check the answers. Returns how many were sent."""
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        document: dict[str, Any] = client.get("/openapi.json").raise_for_status().json()
+    schema = schemathesis.openapi.from_dict(document)
+    sent = 0
+
+    def call(case: Any) -> None:
+        nonlocal sent
+        sent += 1
+        response = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        case.validate_response(response, checks=CHECKS)
+
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            strategy = operation.as_strategy(generation_mode=mode)
+            with contextlib.suppress(Unsatisfiable):  # there is nothing about it that could be invalid
+                settings(
+                    max_examples=examples,
+                    derandomize=True,
+                    database=None,
+                    deadline=None,
+                    phases=[Phase.explicit, Phase.generate],
+                    suppress_health_check=list(HealthCheck),
+                )(given(strategy)(lambda case: call(case)))()
+    return sent
+
+
+def login(url: str) -> str:
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        answer = client.post(
+            "/api/auth/login", json={"email": "admin@faultdeck.local", "password": "faultdeck"}
+        )
+        return str(answer.raise_for_status().json()["token"])
+
+
+def test_the_control_api_keeps_to_its_document(ready: Ready) -> None:
+    assert explore(ready.control, ready.token, FEW) > 100
+
+
+def test_the_gateway_keeps_to_its_document(ready: Ready) -> None:
+    assert explore(ready.gateway, login(ready.gateway), FEW) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_control_api_keeps_to_its_document_whatever_comes(ready: Ready) -> None:
+    explore(ready.control, ready.token, MANY)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_gateway_keeps_to_its_document_whatever_comes(ready: Ready) -> None:
+    explore(ready.gateway, login(ready.gateway), MANY)
