@@ -90,6 +90,11 @@ class Running:
     workspace: Path
     revision: int = 0
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    serving: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def stop(self) -> None:
+        """Stop serving, as at the end of the process."""
+        await self.serving.aclose()
 
     def rotate(self, services: dict[str, list[RawUpstream]], reason: str = "none was started") -> None:
         """Put these instances in rotation, and no others."""
@@ -160,8 +165,9 @@ async def start(tmp_path: Path, fast_path: bool) -> AsyncIterator[Start]:
             settings = msgspec.structs.replace(settings, gateway=edge)
             context = child_context(tmp_path, "gateway", settings=settings)
             link = Link(context)
-            port = await stack.enter_async_context(process.serve(replace(context, link=link)))
-            gateway = Running(port, link, tmp_path)
+            serving = await stack.enter_async_context(AsyncExitStack())
+            port = await serving.enter_async_context(process.serve(replace(context, link=link)))
+            gateway = Running(port, link, tmp_path, serving=serving)
             gateway.rotate(services)
             await stack.enter_async_context(gateway.stack)
             return gateway

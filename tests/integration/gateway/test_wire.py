@@ -64,14 +64,6 @@ async def test_an_absolute_target_means_its_path(start: Start) -> None:
     assert (await gateway.get("http://anything.test")).status == 404
 
 
-async def test_an_upgrade_that_nobody_offered_is_an_ordinary_request(start: Start) -> None:
-    upstream = RawUpstream()
-    gateway = await start(user=[upstream])
-    response = await gateway.get("/api/users", Connection="Upgrade", Upgrade="websocket")
-    assert response.status == 200
-    assert "upgrade" not in upstream.requests[0].headers
-
-
 async def test_hundreds_of_connections_are_served(start: Start) -> None:
     gateway = await start(user=[RawUpstream(name="user-1"), RawUpstream(name="user-2")])
     headers = bearer()
