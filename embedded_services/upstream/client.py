@@ -23,7 +23,7 @@ from embedded_services.upstream.messages import UpstreamRequest, UpstreamRespons
 from embedded_services.upstream.one_try import one_try
 from embedded_services.upstream.pool import Pool
 from embedded_services.upstream.retries import IDEMPOTENT
-from embedded_services.upstream.service import Service
+from embedded_services.upstream.service import BODY_IDLE_S, Service
 from embedded_services.upstream.stats import CallBook
 from embedded_services.upstream.target import Target
 from embedded_services.upstream.views import Viewer
@@ -37,11 +37,13 @@ log = logging.getLogger(__name__)
 class UpstreamClient:
     """`async with UpstreamClient(settings, clock) as client:` closes all connections at the end.
 
-    `decisions` are what was decided about instances and budgets, to be drained.
+    `decisions` are what was decided about instances and budgets, to be drained. `body_idle_s` is how long the body of an
+    answer may pause.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, *, body_idle_s: float = BODY_IDLE_S) -> None:
         self._clock = clock
+        self._body_idle_s = body_idle_s
         self._monotonic = clock.monotonic
         self._tasks = Tasks("upstream")
         self._writes = WriteBatch()
@@ -152,6 +154,7 @@ class UpstreamClient:
 
     def _add(self, name: str, settings: ServiceSettings) -> None:
         service = Service(name, settings, self._clock, self.decisions, random.random)
+        service.body_idle_s = self._body_idle_s
         self._services[name] = service
         self._viewers[name] = Viewer(service)
 

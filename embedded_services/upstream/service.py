@@ -23,6 +23,8 @@ from embedded_services.upstream.retry_budget import RetryBudget
 from embedded_services.upstream.shares import Shares
 from embedded_services.upstream.target import Target
 
+BODY_IDLE_S: Final = 60.0
+"""How long the body of an answer may pause between two pieces."""
 MAX_LEFT: Final = 256
 """Instances that have left the rotation of which we still know how they were, the newest."""
 NEVER: Final = math.inf
@@ -59,6 +61,7 @@ class Service:
         self.name = name
         self.clock = clock
         self.monotonic = clock.monotonic
+        self.body_idle_s = BODY_IDLE_S
         self.draw = draw
         self._decisions = decisions
         self.strategy = Strategy.ROUND_ROBIN

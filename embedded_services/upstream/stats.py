@@ -16,7 +16,6 @@ MAX_LEFT: Final = 256
 """Instances that have left the rotation whose totals are kept, the newest."""
 
 
-
 class InstanceStats:
     def __init__(self, instance: str, incarnation: int) -> None:
         self.id = instance

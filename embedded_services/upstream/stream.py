@@ -1,15 +1,12 @@
 """The rest of a response that is still coming, and the end of its call: a `messages.BodyStream`."""
 
-from typing import Final, Self
+from typing import Self
 
 from embedded_services.upstream.breaker import UNJUDGED
 from embedded_services.upstream.failures import BrokenBodyError, TryError, is_failure
 from embedded_services.upstream.service import Service
 from embedded_services.upstream.target import Target
 from embedded_services.upstream.transport import Connection
-
-BODY_IDLE_S: Final = 60.0
-"""How long a body may pause between two pieces."""
 
 
 class Stream:
@@ -33,7 +30,7 @@ class Stream:
         if self._ended:
             raise StopAsyncIteration
         try:
-            piece = await self._connection.more(BODY_IDLE_S)
+            piece = await self._connection.more(self._service.body_idle_s)
         except TryError as failure:
             if not is_failure(self._status):
                 self._service.failures += 1

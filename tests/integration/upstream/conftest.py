@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,10 +19,11 @@ Connect = Callable[..., Awaitable[UpstreamClient]]
 QUICK = CallPolicy(connect_timeout_s=0.3, try_timeout_s=0.15, timeout_s=0.6, tries=3)
 
 
-def with_policy(policy: CallPolicy) -> Settings:
+def with_policy(policy: CallPolicy, **changes: Any) -> Settings:
     settings = demo_settings()
     services = {
-        name: msgspec.structs.replace(service, policy=policy) for name, service in settings.services.items()
+        name: msgspec.structs.replace(service, policy=policy, **changes)
+        for name, service in settings.services.items()
     }
     return msgspec.structs.replace(settings, services=services)
 
@@ -31,9 +33,13 @@ async def connect() -> AsyncIterator[Connect]:
     """`await connect(upstream, …, policy=…)` starts the upstreams and gives a client that has them in rotation."""
     async with AsyncExitStack() as stack:
 
-        async def start(*upstreams: RawUpstream, policy: CallPolicy = QUICK) -> UpstreamClient:
+        async def start(
+            *upstreams: RawUpstream, policy: CallPolicy = QUICK, body_idle_s: float = 5.0
+        ) -> UpstreamClient:
             await stack.enter_async_context(running(*upstreams))
-            client = await stack.enter_async_context(UpstreamClient(with_policy(policy), SystemClock()))
+            client = await stack.enter_async_context(
+                UpstreamClient(with_policy(policy), SystemClock(), body_idle_s=body_idle_s)
+            )
             client.update_peers(rotation(*upstreams))
             return client
 
