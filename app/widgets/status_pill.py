@@ -74,5 +74,5 @@ class StatusPill(QWidget):
         painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self._figure)
         metrics = self.fontMetrics()
         room = text.width() - (8 + metrics.horizontalAdvance(self._figure) if self._figure else 0)
-        word = metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room)
+        word = metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room + 1)
         painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)

@@ -10,6 +10,7 @@ from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.gateway.breakers_list import BreakersList
 from app.panels.gateway.breakers_model import BreakersModel
+from app.panels.gateway.budget_bars import LINE as BUDGET_LINE
 from app.panels.gateway.budget_bars import BudgetBars, BudgetRow
 from app.panels.gateway.picks_list import PicksList
 from app.panels.gateway.picks_model import PicksModel
@@ -58,8 +59,8 @@ class BalancingPage(QSplitter):
         line = QHBoxLayout(budgets)
         line.setContentsMargins(16, 8, 16, 8)
         line.setSpacing(12)
-        title = Label(tr("Retry budget"), "small", "text_secondary", strong=True, wrap=True)
-        title.setFixedWidth(52)
+        title = Label(tr("Retry budget"), "small", "text_secondary", strong=True)
+        title.setFixedHeight(BUDGET_LINE)
         title.setToolTip(tr("Repetitions of the last ten seconds, of those that are allowed"))
         line.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.budgets, 1)
