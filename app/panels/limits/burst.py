@@ -30,7 +30,7 @@ TARGET: Final = "/api/products?limit=1"
 MOST: Final = 5000
 BEYOND: Final = 20
 """So many more than the limit are sent unless the user says otherwise."""
-AT_ONCE: Final = 16
+AT_ONCE: Final = 8
 ANSWER_S: Final = 10.0
 TOO_MANY: Final = 429
 
@@ -79,19 +79,22 @@ class Tally:
 
     def says(self) -> str:
         """`100 passed, 20 got 429, in 0.2 s`."""
-        parts = [
-            tr("{n} passed", n=f"{self.passed:,}"),
-            tr("{n} got 429", n=f"{self.limited:,}"),
-        ]
+        passed = tr("{n} passed", n=f"{self.passed:,}")
+        if self.refused:
+            passed = tr("{passed} and were answered {statuses}", passed=passed, statuses=self.refused)
+        parts = [passed, tr("{n} got 429", n=f"{self.limited:,}")]
         if self.failed:
             parts.append(tr("{n} got no answer", n=f"{self.failed:,}"))
         if self.done < self.asked:
             parts.append(tr("{n} were not sent", n=f"{self.asked - self.done:,}"))
         return tr("{what}, in {s} s", what=", ".join(parts), s=f"{self.took_s:.1f}")
 
-    def details(self) -> str:
-        """Every status and how often: `200: 100, 429: 20`."""
-        return ", ".join(f"{status}: {count:,}" for status, count in sorted(self.statuses.items()))
+    @property
+    def refused(self) -> str:
+        """What those that passed were answered instead of what they asked for: `401`, `401, 503`."""
+        return ", ".join(
+            str(status) for status in sorted(self.statuses) if status >= 400 and status != TOO_MANY
+        )
 
 
 def client_error(kind: KeyKind, client: str) -> str:
@@ -145,7 +148,12 @@ async def _ask(session: aiohttp.ClientSession, url: str, tally: Tally) -> None:
         async with session.get(url, allow_redirects=False) as response:
             await response.read()
             tally.statuses[response.status] += 1
-    except (aiohttp.ClientError, TimeoutError, OSError):
+    except (
+        aiohttp.ClientError,
+        TimeoutError,
+        OSError,
+        ValueError,
+    ):  # the last: a header that is no use as one
         tally.failed += 1
 
 
@@ -162,6 +170,7 @@ def headers_of(wish: BurstWish, workspace: Path, now: float) -> dict[str, str]:
             tr("No token can be made for {user}: the key that signs them is not known here.", user=user)
         )
     if wish.kind == "header":
+        headers = {name: value for name, value in headers.items() if name.lower() != wish.header.lower()}
         headers[wish.header] = wish.client
     return headers
 

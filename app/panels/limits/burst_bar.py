@@ -3,7 +3,7 @@
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIntValidator
+from PySide6.QtGui import QIntValidator, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QProgressBar, QWidget
 
 from app.core.language import tr
@@ -18,6 +18,7 @@ from embedded_services.contracts.limits import LimitSettings
 _HEIGHT: Final = 48
 _COUNT_WIDTH: Final = 64
 _CLIENT_WIDTH: Final = 128
+_WIDE: Final = 820
 
 
 class BurstBar(QFrame):
@@ -38,7 +39,7 @@ class BurstBar(QFrame):
         self._count = QLineEdit()
         self._client = QLineEdit(DEFAULT_CLIENTS["ip"])
         self._as = Label("", "body", "text_secondary")
-        self._asks = Label(f"GET {TARGET}", "mono", "text_muted")
+        self._asks = ElidedLabel(f"GET {TARGET}", "mono", "text_muted")
         self._send = Button(tr("Burst"), "traffic")
         self._cancel = Button(tr("Cancel"))
         self._progress = QProgressBar()
@@ -60,7 +61,9 @@ class BurstBar(QFrame):
         self._count.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._count.setAccessibleName(tr("Requests in the burst"))
         self._client.setMaxLength(200)
-        self._asks.setToolTip(tr("What the burst asks for: cheap, and open to everybody who has a token."))
+        self._asks.setAccessibleDescription(
+            tr("What the burst asks for: cheap, and open to everybody who has a token.")
+        )
         self._progress.setFixedSize(120, 6)
         self._progress.setTextVisible(False)
         line = QHBoxLayout(self)
@@ -106,7 +109,7 @@ class BurstBar(QFrame):
         else:
             tip = tr("At most {most} requests, as fast as this window can.", most=f"{MOST:,}")
         self._count.setToolTip(tip)
-        self._send.setToolTip(tip)
+        self._send.setToolTip(f"GET {TARGET}\n{tip}")
         self._send.setEnabled(live and not self._is_running)
 
     def _words(self) -> str:
@@ -131,7 +134,6 @@ class BurstBar(QFrame):
         self._end()
         tone: Tone = "status_429" if tally.limited else "ok" if tally.passed else "text_secondary"
         self._say(tally.says(), tone)
-        self._says.setToolTip(tally.details())
 
     def show_failure(self, text: str) -> None:
         self._end()
@@ -142,6 +144,11 @@ class BurstBar(QFrame):
         self._send.setEnabled(self._is_live)
         self._cancel.setVisible(False)
         self._progress.setVisible(False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is little room, what came of the burst matters more than what it asks; the button says it too."""
+        super().resizeEvent(event)
+        self._asks.setVisible(event.size().width() >= _WIDE)
 
     # --- what the user wants --------------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
 from app.core.language import tr
@@ -25,7 +25,7 @@ from app.qt.row_filter import RowFilter
 from app.qt.theme import theme
 from app.widgets.button import Button
 from app.widgets.filter_field import FilterField
-from app.widgets.label import Label
+from app.widgets.label import ElidedLabel, Label
 from app.widgets.panel import Panel
 from app.widgets.row_view import RowView
 from app.widgets.segmented_toggle import SegmentedToggle
@@ -33,6 +33,10 @@ from app.widgets.state_view import StateView
 from embedded_services.contracts.gateway import LimitClient, LimitTotals
 
 _BAR: Final = 40
+_LOW: Final = 480
+_GIVE_WAY: Final = {Place.LIMIT: 920, Place.LEFT: 920, Place.LAST_429: 720}
+"""Columns that are left out where the panel is narrower."""
+_LEAST_LIST: Final = 96
 
 
 class LimitsPanel(Panel):
@@ -76,7 +80,10 @@ class LimitsPanel(Panel):
         self._found = QStackedWidget()
         self._found.addWidget(self.view)
         self._found.addWidget(self._nothing)
-        for part in (self.rule, self.burst, self._build_chart()):
+        self._found.setMinimumHeight(_LEAST_LIST)
+        self._chart_bar = self._build_chart()
+        self._chart_bar.setMinimumHeight(1)  # it is hidden where there is no room, and does not ask for any
+        for part in (self.rule, self.burst, self._chart_bar):
             self.content.addWidget(part)
         self.content.addWidget(self._found, 1)
         self.setFocusProxy(self.view)
@@ -87,11 +94,12 @@ class LimitsPanel(Panel):
         line = QHBoxLayout()
         line.setContentsMargins(16, 0, 16, 0)
         line.addWidget(Label(tr("Allowed and limited"), "section"))
-        line.addWidget(Label(tr("requests a second"), "body", "text_muted"), 1)
+        line.addWidget(ElidedLabel(tr("requests a second"), "body", "text_muted"), 1)
         line.addWidget(self.legend)
         head = QWidget()
         head.setFixedHeight(_BAR)
         head.setLayout(line)
+        holder.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         column = QVBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 4)
         column.setSpacing(0)
@@ -160,6 +168,14 @@ class LimitsPanel(Panel):
         self.chart.set_stale(stale)
         self._reset_all.setEnabled(not stale and self._model.rowCount() > 0)
         self._show_selected()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is little room, what can be seen elsewhere gives way to the gauges."""
+        super().resizeEvent(event)
+        room = event.size()
+        for place, least in _GIVE_WAY.items():
+            self.view.setColumnHidden(place, room.width() < least)
+        self._chart_bar.setVisible(room.height() >= _LOW)
 
     def set_resetting(self, busy: bool) -> None:
         self._page.set_resetting(busy)

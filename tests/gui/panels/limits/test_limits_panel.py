@@ -342,7 +342,10 @@ def test_what_came_of_a_burst_is_said(qtbot: QtBot) -> None:
     assert not hands.find(QPushButton, "cancelBurst").isVisible()
     tally = Tally(10, failed=2)
     tally.statuses.update({401: 5})
-    assert tally.says() == "5 passed, 0 got 429, 2 got no answer, 3 were not sent, in 0.0 s"
+    assert (
+        tally.says()
+        == "5 passed and were answered 401, 0 got 429, 2 got no answer, 3 were not sent, in 0.0 s"
+    )
 
 
 async def test_the_key_of_a_client_is_copied(hands: Hands, port: FakePort) -> None:
