@@ -19,7 +19,11 @@ class Algorithm(StrEnum):
 
 
 class LimitSettings(Request, frozen=True):
-    """At most `limit` requests in `window_s` seconds for each client; `key` says what makes a client."""
+    """At most `limit` requests in `window_s` seconds for each client; `key` says what makes a client.
+
+    An edit takes effect with the next request. Counts that still apply are kept, whatever is edited; only with another
+    `key` all counts start afresh, because clients are others then.
+    """
 
     algorithm: Algorithm = Algorithm.FIXED_WINDOW
     limit: Limit = 100

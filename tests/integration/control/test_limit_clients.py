@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from embedded_services.client.errors import ControlError
 from embedded_services.client.stream_client import StreamClient
-from embedded_services.contracts.stream import Delta, Snapshot
+from embedded_services.contracts.stream import Delta, Events, Snapshot
 from tests.helpers.system import RunningSystem, running_system
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -125,6 +125,8 @@ async def _until(stream: StreamClient, rows: dict[str, dict[str, Any]], reached:
                     rows.update({topic: dict(state) for topic, state in news.state.items()})
                 case Delta():
                     _merge(rows, news.set)
+                case Events():
+                    pass  # none was asked for
             if reached():
                 return
 
