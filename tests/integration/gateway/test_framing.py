@@ -1,6 +1,6 @@
 """Bytes that two servers could read in two ways: refused in the envelope, the connection ended, nothing passed on.
 
-Each case runs on both paths, in one piece and byte by byte, with a request behind it that must never be served.
+Each case runs on both paths, with a request behind it that must never be served; heads also come byte by byte.
 """
 
 import asyncio
