@@ -5,6 +5,7 @@ Everything that can be tuned while the system runs is here with its bounds, its 
 """
 
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Annotated
 
 import msgspec
@@ -177,6 +178,10 @@ class GatewaySettings(Request, frozen=True):
     trusted_proxies: Annotated[list[Annotated[str, Meta(max_length=60)]], Meta(max_length=100)] = []
     traces_per_s: Annotated[int, Meta(ge=0, le=10_000, extra_json_schema={"x-unit": "1/s"})] = 100
     fast_path: bool = True
+
+    def __post_init__(self) -> None:
+        for name in self.trusted_proxies:
+            ip_network(name, strict=False)  # raises ValueError, which msgspec makes a validation error
 
 
 class SmtpSettings(Request, frozen=True):

@@ -28,7 +28,7 @@ class Forwarded(NamedTuple):
 class TrustedProxies:
     def __init__(self, named: Sequence[str]) -> None:
         """`named` are addresses or networks. Raises ValueError for what is neither."""
-        self._networks = [ip_network(name.strip(), strict=False) for name in named]
+        self._networks = [ip_network(name, strict=False) for name in named]
 
     def __bool__(self) -> bool:
         return bool(self._networks)

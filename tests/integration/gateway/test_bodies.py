@@ -353,3 +353,22 @@ async def test_an_answer_before_the_end_of_the_upload_reaches_the_client(start: 
     response = await client.read()
     assert (response.status, response.body) == (409, b"no")
     assert response.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(("status", "size"), [(401, 8 * MB), (413, 20 * MB)])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_client_that_sends_all_before_it_reads_still_gets_the_early_answer(
+    start: Start, status: int, size: int, chunked: bool
+) -> None:
+    upstream = RawUpstream()
+    gateway = await start(user=[upstream])
+    client = await gateway.connect()
+    head = upload(None if chunked else size)
+    await client.send(head.replace(b"Authorization", b"X") if status == 401 else head)
+    for _ in range(size // len(PIECE)):
+        await client.send(b"%x\r\n%b\r\n" % (len(PIECE), PIECE) if chunked else PIECE)
+    if chunked:
+        await client.send(b"0\r\n\r\n")
+    response = await client.read()
+    assert (response.status, response.headers["connection"]) == (status, "close")
+    assert await client.is_closed()
