@@ -21,7 +21,7 @@ from app.core import language
 from app.core.backend import Backend
 from app.core.child import Child
 from app.core.language import CatalogueError, tr
-from app.core.messages import to_message
+from app.core.messages import UserMessage, to_message
 from app.core.options import Options
 from app.core.settings import SettingsFile, WindowSettings, from_text, to_text
 from app.main_window import MainWindow
@@ -89,7 +89,7 @@ class Application:
         self.window.restore(from_text(remembered.geometry), from_text(remembered.split), place)
         self._prepare()
         if broken is not None:
-            self.window.show_error(to_message(broken))
+            self.window.show_error(broken)
         if settings.message is not None:
             self.window.show_error(settings.message)
 
@@ -158,15 +158,17 @@ class Application:
 
     # --- language and theme ---------------------------------------------------------------------------------------
 
-    def _use_language(self) -> CatalogueError | None:
-        """Of the settings, or the system's; English where its catalogue is damaged."""
+    def _use_language(self) -> UserMessage | None:
+        """Of the settings, or the system's; English where its catalogue is damaged: then with what to say."""
         chosen = language.resolve(self._settings.settings.language, QLocale.system().uiLanguages())
         try:
             language.use(chosen)
         except CatalogueError as error:
-            log.error("%s", error)
+            log.warning("%s", error)
             language.use(language.ENGLISH)
-            return error
+            return UserMessage(
+                tr("The texts of this language cannot be read; here they are in English."), str(error)
+            )
         return None
 
     def _add_language_actions(self) -> None:
@@ -190,7 +192,7 @@ class Application:
         broken = self._use_language()
         self.window.rebuild(self._complete)
         if broken is not None:
-            self.window.show_error(to_message(broken))
+            self.window.show_error(broken)
 
     def _add_theme_actions(self) -> None:
         """In the palette, and in the window's menu."""

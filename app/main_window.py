@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.language import tr
@@ -18,11 +18,11 @@ from app.core.messages import UserMessage
 from app.frame.command_palette import CommandPalette
 from app.frame.inspector import Inspector
 from app.frame.rail import Rail
+from app.frame.remembering import filter_fields, place_of, put_back
 from app.frame.system_page import SystemPage
 from app.frame.timeline import Timeline
 from app.frame.top_bar import PALETTE_KEYS, TopBar
 from app.qt.theme import theme
-from app.widgets.filter_field import FilterField
 from app.widgets.inspector_page import InspectorPage
 from app.widgets.notice import Toast
 from app.widgets.panel import Panel
@@ -236,42 +236,24 @@ class MainWindow(QMainWindow):
 
     def filter_texts(self) -> dict[str, str]:
         """The texts of the named filter fields, by `panel/field`."""
-        return {key: field.text() for key, field in self._filter_fields().items() if field.text()}
+        fields = filter_fields(self._panels.values())
+        return {key: field.text() for key, field in fields.items() if field.text()}
 
     def set_filter_texts(self, texts: dict[str, str]) -> None:
-        fields = self._filter_fields()
-        for key, text in texts.items():
-            if key in fields:
-                fields[key].setText(text)
-
-    def _filter_fields(self) -> dict[str, FilterField]:
-        return {
-            f"{panel.key}/{field.objectName()}": field
-            for panel in self._panels.values()
-            for field in panel.findChildren(FilterField)
-            if field.objectName()
-        }
+        fields = filter_fields(self._panels.values())
+        for key in texts.keys() & fields.keys():
+            fields[key].setText(texts[key])
 
     def split_state(self) -> bytes:
         return bytes(self._splitter.saveState().data())
 
     @property
     def place(self) -> QRect:
-        """Where it is while it is neither maximized nor over the full screen, without its frame."""
-        is_large = self.isMaximized() or self.isFullScreen()
-        return self.normalGeometry() if is_large else self.geometry()
+        return place_of(self)
 
     def restore(self, geometry: bytes, split: bytes, place: QRect | None = None) -> None:
-        """States that do not fit (of another screen, or damaged) are passed over by Qt. It also keeps room for a frame,
-        without which a window as large as the screen is: `place` is taken where it fits.
-        """
-        if geometry:
-            self.restoreGeometry(QByteArray(geometry))
-        is_large = self.isMaximized() or self.isFullScreen()
-        if place is not None and not is_large and place != self.geometry():
-            screens = (screen.availableGeometry() for screen in QGuiApplication.screens())
-            if place.isValid() and any(room.contains(place) for room in screens):
-                self.setGeometry(place)
+        """States that do not fit are passed over."""
+        put_back(self, geometry, place)
         if split:
             self._splitter.restoreState(QByteArray(split))
 
