@@ -8,6 +8,7 @@ from app.core import figures
 from app.core.language import tr
 from app.panels.gateway.picks_model import PickRow, PicksModel
 from app.panels.gateway.section_bar import SectionBar
+from app.widgets.label import Label
 from app.widgets.row_view import RowView
 
 
@@ -28,11 +29,14 @@ class PicksList(QWidget):
         self.view.least_stretch = 40
         self.view.setModel(model)
         self.view.row_selected.connect(self._on_selected)
+        self._none = Label(tr("Choices of sampled requests appear here."), "small", "text_muted")
+        self._none.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._bar)
         column.addWidget(self.view, 1)
+        column.addWidget(self._none, 1)
         self.show_count()
 
     @property
@@ -50,6 +54,10 @@ class PicksList(QWidget):
         else:
             text = tr("why this one")
         self._bar.set_aside(text)
+        nothing = self._model.rowCount() == 0
+        if self._none.isVisibleTo(self) != nothing:
+            self._none.setVisible(nothing)
+            self.view.setVisible(not nothing)
 
     def set_stale(self, stale: bool) -> None:
         self.view.set_stale(stale)

@@ -9,8 +9,9 @@ from PySide6.QtCore import QObject
 
 from app.core import figures
 from app.core.language import tr
+from app.panels.gateway.pick_words import why_this_one
 from app.panels.gateway.tally import Tally
-from app.panels.gateway.words import has_failed, outcome_word, why_this_one
+from app.panels.gateway.words import has_failed, outcome_word
 from app.qt.columns import Column, Span
 from app.qt.row_table_model import RowTableModel
 from app.qt.tokens import Tone

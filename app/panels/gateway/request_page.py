@@ -7,16 +7,17 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core import figures
 from app.core.language import tr
+from app.panels.gateway.pick_words import load, out_word, why_this_one
 from app.panels.gateway.request_book import LoggedRequest
 from app.panels.gateway.requests_model import served_by
 from app.panels.gateway.trace_rows import TraceView
 from app.panels.gateway.waterfall import Waterfall
-from app.panels.gateway.words import load, out_word, outcome_word, status_mark, why_this_one
+from app.panels.gateway.words import outcome_word, status_mark
 from app.widgets.button import Button
 from app.widgets.fact_list import Fact, FactList
 from app.widgets.inspector_page import InspectorPage
 from app.widgets.label import Label
-from embedded_services.contracts.gateway import Attempt
+from embedded_services.contracts.gateway import Attempt, Candidate
 from embedded_services.contracts.system import RequestRecord
 
 _CANDIDATES: Final = 8
@@ -129,16 +130,18 @@ class _Why(QWidget):
                     tr("Try {n}, {instance}: {why}; {outcome}.", **dict(zip(_PARTS, told, strict=True)))
                 )
         self._text.setText("\n".join(lines))
-        self._text.setToolTip(last.why)
-        self._candidates.set_facts([
-            Fact(
-                one.id,
-                out_word(one.out) if one.out else tr("{n} in flight · {load}", n=one.in_flight, load=load(one))
-                if one.load is not None else tr("{n} in flight", n=one.in_flight),
-                "text_muted" if one.out else "accent" if one.id == last.instance else "text",
-            )
-            for one in last.candidates[:_CANDIDATES]
-        ])  # fmt: skip
+        self._text.setToolTip("\n".join(f"{attempt.instance}: {attempt.why}" for attempt in attempts))
+        self._candidates.set_facts([_fact(one, last.instance) for one in last.candidates[:_CANDIDATES]])
+
+
+def _fact(one: Candidate, chosen: str) -> Fact:
+    """A candidate: what kept it out, or what it was compared by."""
+    if one.out:
+        return Fact(one.id, out_word(one.out), "text_muted", tooltip=one.out)
+    said = tr("{n} in flight", n=one.in_flight)
+    if one.load is not None and one.load != one.in_flight:
+        said = tr("{n} in flight · load {load}", n=one.in_flight, load=load(one))
+    return Fact(one.id, said, "accent" if one.id == chosen else "text")
 
 
 _PARTS: Final = ("n", "instance", "why", "outcome")

@@ -4,10 +4,9 @@ The gateway says why in English sentences; here they are composed anew from what
 sentence itself is the tooltip. A word that is not known is shown as it is.
 """
 
-from app.core import figures
 from app.core.language import tr
 from app.qt.tokens import Tone
-from embedded_services.contracts.gateway import Attempt, BreakerState, Candidate
+from embedded_services.contracts.gateway import BreakerState
 from embedded_services.contracts.settings import Strategy
 
 
@@ -34,105 +33,27 @@ def how_it_chooses() -> dict[str, str]:
     }
 
 
-# --- picks ------------------------------------------------------------------------------------------------------------
-
-
-def why_this_one(attempt: Attempt) -> str:
-    """In few words, from what was compared."""
-    able = [candidate for candidate in attempt.candidates if not candidate.out]
-    others = [candidate for candidate in able if candidate.id != attempt.instance]
-    chosen = next((one for one in able if one.id == attempt.instance), None)
-    match attempt.reason:
-        case "turn" if able:
-            return tr("its turn, of {n}", n=len(able))
-        case "random" if able:
-            return tr("random, of {n}", n=len(able))
-        case "only":
-            return _only(attempt)
-        case "retry":
-            return _again(attempt)
-        case "least" if chosen is not None and others:
-            least = min(other.in_flight for other in others)
-            return tr("{n} in flight against {least}", n=chosen.in_flight, least=least)
-        case "power-of-two" if chosen is not None and others:
-            return _two(chosen, others)
-        case _:
-            return _plain_reasons().get(attempt.reason) or attempt.why or attempt.reason
-
-
-def _plain_reasons() -> dict[str, str]:
-    """Of those that compare nothing, or where what was compared is not told."""
-    return {
-        "turn": tr("its turn"),
-        "random": tr("random"),
-        "weight": tr("its turn by weight"),
-        "hash": tr("where its key belongs"),
-        "hedge": tr("hedge: the first was slow to answer"),
-        "probe": tr("probe: is it well again?"),
-        "panic": tr("panic: too few left, all are used"),
-    }
-
-
-def _two(chosen: Candidate, others: list[Candidate]) -> str:
-    mine, theirs = load(chosen), min((load(other) for other in others), key=len)
-    if mine == theirs:
-        return tr("2 sampled: both at {load}", load=mine)
-    return tr("2 sampled: {mine} beats {theirs}", mine=mine, theirs=theirs)
-
-
-def _only(attempt: Attempt) -> str:
-    out = [candidate for candidate in attempt.candidates if candidate.out]
-    if out:
-        return tr("only one left: {instance} {why}", instance=out[0].id, why=out_word(out[0].out))
-    return tr("only one in rotation")
-
-
-def _again(attempt: Attempt) -> str:
-    tried = [
-        candidate.id for candidate in attempt.candidates if candidate.out and candidate.id != attempt.instance
-    ]
-    return tr("retry: not {instance} again", instance=tried[0]) if tried else tr("retry")
-
-
-def load(candidate: Candidate) -> str:
-    """The figure that the strategy compared."""
-    value = candidate.in_flight if candidate.load is None else candidate.load
-    return f"{value:,.0f}" if float(value).is_integer() else figures.decimal(value, 1 if value >= 10 else 2)
-
-
-def out_word(out: str) -> str:
-    words = {
-        "breaker open": tr("breaker open"),
-        "breaker-open": tr("breaker open"),
-        "probing": tr("breaker half-open"),
-        "ejected": tr("ejected"),
-        "full": tr("full"),
-        "tried": tr("tried already"),
-        "failed": tr("just failed"),
-    }
-    return words.get(out, out)
-
-
 # --- outcomes ---------------------------------------------------------------------------------------------------------
 
 
 def outcome_word(outcome: str) -> str:
-    """What came of a try: `answered 503`, `timed out`."""
+    """What came of a try: `answered 503`, `did not answer in time`."""
     if outcome.isdigit():
         return tr("answered {status}", status=outcome)
     words = {
-        "timeout": tr("timed out"),
-        "timed out": tr("timed out"),
-        "refused": tr("refused the connection"),
-        "reset": tr("broke off"),
-        "cancelled": tr("cancelled"),
-        "lost": tr("lost the race"),
+        "refused the connection": tr("refused the connection"),
+        "did not accept the connection in time": tr("did not accept the connection in time"),
+        "had closed the connection that was kept open": tr("had closed the connection that was kept open"),
+        "closed the connection without an answer": tr("closed the connection without an answer"),
+        "did not answer in time": tr("did not answer in time"),
+        "answered something that is not HTTP": tr("answered something that is not HTTP"),
+        "cancelled": tr("cancelled: another was faster"),
     }
-    return words.get(outcome, outcome)
+    return words.get(outcome.partition(" (")[0].partition(":")[0], outcome)
 
 
 def has_failed(outcome: str) -> bool:
-    return outcome >= "500" if outcome.isdigit() else outcome not in ("cancelled", "lost", "")
+    return outcome >= "500" if outcome.isdigit() else bool(outcome) and not outcome.startswith("cancelled")
 
 
 def rejection_word(cause: str) -> str:

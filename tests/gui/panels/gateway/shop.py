@@ -187,8 +187,8 @@ def retried(number: int = 2, **changes: Any) -> RequestRecord:
         attempt("order-1", outcome="503", took_ms=0.4),
         attempt(
             "order-2", reason="retry", outcome="201", at_ms=22.4, took_ms=8.6, waited_ms=20.8,
-            candidates=[Candidate(id="order-1", in_flight=1, out="tried"), Candidate(id="order-2", in_flight=0)],
-            why="order-1 just failed; order-2 is the only other one in rotation",
+            candidates=[Candidate(id="order-1", in_flight=1, out="tried already"), Candidate(id="order-2", in_flight=0)],
+            why="retry: not order-1 again",
         ),
     ]  # fmt: skip
     plain = {
