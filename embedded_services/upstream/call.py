@@ -172,11 +172,8 @@ class Call:
         """Whose turn it is; None if nobody has a slot. Raises UpstreamError if nobody may be asked."""
         service = self._service
         choice = self._pick("", "", now)
-        if choice is None and not service.targets:
-            service.rejected["nobody"] += 1
-            raise failures.nobody_there(service.name, service.reason)
         if choice is None and not service.eligible:
-            raise self._nobody_fit(now)
+            raise self._nobody(now)
         return choice
 
     def _pick(self, reason: str, why: str, now: float | None = None) -> _Choice | None:
@@ -222,14 +219,18 @@ class Call:
             raise
         now = service.monotonic()
         if waiter.granted is None:
-            raise self._nobody_fit(now)
+            raise self._nobody(now)
         target, epoch = waiter.granted
         candidates = service.candidates(now, ()) if self._request.explain else []
         why = f"first to have a free slot, after {(now - began) * 1000:.0f} ms in the line"
         return _Choice(target, epoch, service.balancer.word, why, candidates, now - began)
 
-    def _nobody_fit(self, now: float) -> UpstreamError:
+    def _nobody(self, now: float) -> UpstreamError:
+        """Nobody is there, or nobody who may be asked."""
         service = self._service
+        if not service.targets:
+            service.rejected["nobody"] += 1
+            return failures.nobody_there(service.name, service.reason)
         service.rejected["breakers-open"] += 1
         return failures.nobody_fit(service.name, len(service.targets), service.next_probe_s(now))
 
