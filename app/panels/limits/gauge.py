@@ -39,8 +39,8 @@ def says(row: LimitClient) -> str:
         return tr("{n} over the limit", n=f"{row.count - row.limit:,}")
     if row.remaining == 0:
         return tr("at the limit")
-    share = fullness(row)
-    return tr("{n} %", n=min(99, round(share * 100)) if share else 0)
+    percent = fullness(row) * 100
+    return tr("< 1 %") if 0 < percent < 1 else tr("{n} %", n=min(99, round(percent)))
 
 
 def draw_gauge(painter: QPainter, bar: QRectF, row: LimitClient, *, stale: bool) -> None:

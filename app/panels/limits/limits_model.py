@@ -84,7 +84,7 @@ class LimitsModel(RowTableModel[LimitClient]):
                    spans=lambda row: (Span(figures.count(row.count), "text", strong=True),)),
             Column(tr("Limit"), lambda row: figures.count(row.limit), align="right", sample="1,000,000",
                    tone="text_secondary"),
-            Column(tr("Left"), lambda row: figures.count(row.remaining), align="right", sample="10,000",
+            Column(tr("Left"), lambda row: figures.count(row.remaining), align="right", sample="1,000,000",
                    tone=lambda row: "status_429" if row.remaining == 0 else "text"),
             Column(tr("Resets in"), self.resets_in, align="right", sample="1:00:00", tooltip=self.reset_words),
             Column(tr("Last 429"), self.last_429, align="right", sample=tr("{n} min ago", n=59),

@@ -63,7 +63,7 @@ def test_full_is_said_only_where_nothing_is_left() -> None:
     full = client("a", 1000, limit=1000)
     assert (fullness(full), says(full), tone_of(full)) == (1, "at the limit", "status_429")
     assert says(client("a", 120, limit=100)) == "20 over the limit"
-    assert says(client("a", 1, limit=10**9)) == "0 %"
+    assert says(client("a", 1, limit=10**9)) == "< 1 %"
 
 
 def test_what_the_end_of_a_countdown_means_depends_on_the_algorithm() -> None:
