@@ -41,6 +41,7 @@ _OURS_UPSTREAM: Final = frozenset(
         b"x-forwarded-server",
         b"x-gateway-time",
         b"x-real-ip",
+        b"x-request-deadline-ms",
         b"x-request-id",
     }
 )

@@ -43,6 +43,8 @@ _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,40}){1,4}")
 _TRACED: Final = "-01"
 """How the gateway's `traceparent` ends when the request is sampled."""
 _KEY: Final = re.compile(r"[ -~]{1,255}")
+_DEADLINE: Final = "X-Request-Deadline-Ms"
+"""How long whoever asks will wait for the answer."""
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +95,8 @@ class Dispatcher:
         try:
             if not is_loopback(request.headers.get("Host", "")):
                 raise ApiError("FORBIDDEN", "The service answers to loopback names only")
+            if request.headers.get(_DEADLINE) == "0":
+                raise ApiError("UPSTREAM_TIMEOUT", "No time was left for an answer: nothing was done")
             endpoint, params = self._routes.match(request.method, request.rel_url.raw_path)
             outcome = await endpoint.handler(await self._ask(request, endpoint, params, request_id))
             return _response(outcome if isinstance(outcome, Answer) else answer(outcome))

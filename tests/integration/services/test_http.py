@@ -213,6 +213,13 @@ async def test_a_bug_is_500_without_a_traceback_and_goes_to_the_log(
     assert reply.error == {"code": "INTERNAL_ERROR", "message": "The service failed", "requestId": "req-7"}
 
 
+async def test_a_request_for_which_no_time_is_left_is_not_done(api: Api) -> None:
+    late = await api("POST", "/notes", {"text": "late"}, headers={"X-Request-Deadline-Ms": "0"})
+    assert late.error["code"] == "UPSTREAM_TIMEOUT"
+    in_time = await api("POST", "/notes", {"text": "in time"}, headers={"X-Request-Deadline-Ms": "1"})
+    assert in_time.status < 300
+
+
 async def test_what_is_not_http_is_answered_in_the_envelope(api: Api) -> None:
     answer = await raw(api.port, b"this is not http\r\n\r\n")
     assert b" 400 " in answer.splitlines()[0]
