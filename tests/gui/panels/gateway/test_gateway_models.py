@@ -104,8 +104,10 @@ def test_what_happened_names_the_tries_that_failed() -> None:
 
     assert said(record()) == ""
     assert said(retried()) == "order-1 answered 503, retried"
-    lost = record(status=504, attempts=[attempt("order-1", outcome="timeout")], note="no time left")
-    assert said(lost) == "order-1 timed out, given up · no time left"
+    lost = record(
+        status=504, attempts=[attempt("order-1", outcome="did not answer in time")], note="no time left"
+    )
+    assert said(lost) == "order-1 did not answer in time, given up · no time left"
     assert said(record(status=499)) == "the client left"
     assert tint(LoggedRequest(1, lost)) == "bad_tint"
     assert served_by(record(instance=None)) == "nobody of order"
