@@ -1,4 +1,6 @@
 import itertools
+import sys
+import tracemalloc
 
 import pytest
 
@@ -153,3 +155,16 @@ def test_clients_that_nobody_hears_of_any_more_are_forgotten_without_traffic() -
     for second in range(2, 122):
         limiter.tidy(float(second))
     assert len(limiter) == 0
+
+
+@pytest.mark.parametrize("algorithm", EVERY)
+def test_a_client_that_came_once_takes_less_than_400_bytes(algorithm: Algorithm) -> None:
+    count = 20_000
+    keys = [f"10.{number >> 8}.{number & 255}.1" for number in range(count)]
+    limiter = Limiter(settings(algorithm), 0)
+    tracemalloc.start()
+    for number, key in enumerate(keys):
+        limiter.take(key, 1000 + number * 1e-4)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size / count + sys.getsizeof(keys[-1]) < 400
