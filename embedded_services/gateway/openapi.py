@@ -24,7 +24,7 @@ _ERROR: Final = {
     "description": "An error: what is wrong with the request, or why there is no answer",
     "content": {"application/json": {"schema": {"$ref": _REF.format(name=ErrorEnvelope.__name__)}}},
 }
-_ANY_JSON: Final = {"application/json": {"schema": {}}}
+_ANY_JSON: Final[dict[str, Any]] = {"application/json": {"schema": {}}}
 
 
 class GatewayDocument:

@@ -7,8 +7,9 @@ writes the resources anew; a test compares.
 
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
+from inspect import signature
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import msgspec
 
@@ -19,21 +20,21 @@ from embedded_services.services.order import process as order
 from embedded_services.services.payment import process as payment
 from embedded_services.services.user import process as user
 
-ANY = cast(
-    "Any", SimpleNamespace(clock=None, spec=SimpleNamespace(jwt_secret=""))
-)  # only named here, never called
-TABLES: dict[str, Callable[[], Endpoints]] = {
-    "user": lambda: user.endpoints(ANY, ANY, ANY),
-    "order": lambda: order.endpoints(ANY, ANY),
-    "payment": lambda: payment.endpoints(ANY, ANY),
-    "notification": lambda: notification.endpoints(ANY, ANY, ANY),
+NAMED_ONLY = cast("Any", MagicMock())
+"""Stands in for all that the handlers work with: they are named here, never called."""
+TABLES: dict[str, Callable[..., Endpoints]] = {
+    "user": user.endpoints,
+    "order": order.endpoints,
+    "payment": payment.endpoints,
+    "notification": notification.endpoints,
 }
 SEGMENT = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
 KEY = {"type": "string", "pattern": "^[ -~]{1,255}$"}
 
 
 def described(kind: str) -> dict[str, Any]:
-    table = TABLES[kind]()
+    make = TABLES[kind]
+    table = make(*(NAMED_ONLY for _ in signature(make).parameters))
     ref = f"#/components/schemas/{kind}.{{name}}"
     types = list(dict.fromkeys(endpoint.takes for endpoint in table))
     refs, components = msgspec.json.schema_components(types, ref_template=ref)
@@ -59,7 +60,7 @@ def operation(
     ]
     if not endpoint.has_body:
         parameters += [
-            {"name": name, "in": "query", "required": False, "schema": schema}
+            {"name": name, "in": "query", "required": False, "allowEmptyValue": True, "schema": schema}
             for name, schema in components[endpoint.takes.__name__]["properties"].items()
         ]
     if endpoint.method == "POST" and not endpoint.public:

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from embedded_services.common.ids import new_request_id
 from embedded_services.common.platform import listening_socket
@@ -19,6 +19,8 @@ from embedded_services.control.api.table import Call, Operation
 
 MAX_BODY = 1 << 20
 HOST = "127.0.0.1"
+
+_NO_ACCESS_LOG = cast("logging.Logger", None)  # what aiohttp takes, though its annotation does not say so
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
@@ -51,10 +53,7 @@ class ControlServer:
         app.router.add_get("/openapi.json", describe)
         for operation in operations:
             app.router.add_route(operation.method, operation.path, _handler(operation))
-        http_log.addFilter(_plainly)
-        runner = web.AppRunner(
-            app, access_log=None, logger=http_log, handle_signals=False, shutdown_timeout=0.2
-        )
+        runner = _Runner(app, access_log=None, logger=http_log, handle_signals=False, shutdown_timeout=0.2)
         await runner.setup()
         try:
             await web.SockSite(runner, self._socket).start()
@@ -84,6 +83,45 @@ class ControlServer:
         if not response.prepared:
             response.headers["X-Request-ID"] = request_id
             response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+class _Runner(web.AppRunner):
+    """aiohttp's, with our protocol."""
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made.request_handler, request_factory=made.request_factory)
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, access_log=_NO_ACCESS_LOG, logger=http_log)
+
+
+class _Protocol(web.RequestHandler):
+    """Answers what is not even HTTP in the format of all errors, too."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        http_log.info(
+            "not an HTTP request: %s", exc.message
+        )  # its sender's fault: worth a line, and no traceback
+        what = (
+            "the request line or a header field is too long"
+            if isinstance(exc, LineTooLong)
+            else "it is not valid HTTP"
+        )
+        error = ApiError("VALIDATION_FAILED", f"the request cannot be read: {what}")
+        response = _error(error, new_request_id())
+        response.force_close()
         return response
 
 
@@ -117,15 +155,6 @@ async def _body(request: web.Request, operation: Operation, decoder: msgspec.jso
     if raw and request.content_type != "application/json":
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", "send JSON, as Content-Type: application/json")
     return decode_json(decoder, raw)
-
-
-def _plainly(record: logging.LogRecord) -> bool:
-    """What is not HTTP is its sender's fault: worth a line, and no traceback."""
-    error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, HttpProcessingError):
-        record.levelno, record.levelname = logging.INFO, "INFO"
-        record.msg, record.args, record.exc_info = "not an HTTP request: %s", (error.message,), None
-    return True
 
 
 def _if_match(request: web.Request) -> int | None:

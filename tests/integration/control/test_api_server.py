@@ -365,3 +365,20 @@ async def test_caller_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(
         writer.close()
         await writer.wait_closed()
     assert (await client.get("/v1/things/x")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/things/x?q=" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 9000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"\x16\x03\x01\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_refused_in_the_format_of_all_errors(
+    server: ControlServer, head: bytes
+) -> None:
+    top, _, body = (await exchange(server, head)).partition(b"\r\n\r\n")
+    assert b"Content-Type: application/json" in top
+    assert msgspec.json.decode(body, type=ErrorEnvelope).error.code == "VALIDATION_FAILED"
