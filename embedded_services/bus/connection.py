@@ -8,7 +8,8 @@ that do not come.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import aio_pika
@@ -19,7 +20,8 @@ from embedded_services.common.clock import Clock
 
 HEARTBEAT_S: Final = 5
 CONNECT_S: Final = 5.0
-CLOSE_S: Final = 1.0
+CLOSE_S: Final = 0.5
+LOOK_S: Final = 0.01
 BACKOFF: Final = Backoff(0.1, 2.0)
 
 Setup = Callable[[AbstractConnection], Awaitable[None]]
@@ -28,8 +30,33 @@ Setup = Callable[[AbstractConnection], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
+class DisconnectedError(Exception):
+    """The broker did not do what it was asked to, for whatever reason; the text is for people."""
+
+
+@contextmanager
+def talking() -> Iterator[None]:
+    """Around calls to the broker only: however they fail, it is a DisconnectedError.
+
+    The library has many ways: its own errors, RuntimeError for a closed channel, bare Exception, and the cancellation of
+    futures that we wait for, which must not be taken for our own.
+    """
+    try:
+        yield
+    except DisconnectedError:
+        raise
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise DisconnectedError("the connection broke") from None
+    except Exception as error:
+        raise DisconnectedError(str(error) or type(error).__name__) from error
+
+
 class BusConnection:
-    """`run` lives as long as the process. `connected` is set while there is a connection that is set up."""
+    """`run` lives as long as the process. `connected` is set while there is a connection that is set up, and `problem`
+    says why there is none; `changed` is called when either does."""
 
     def __init__(self, url: str, name: str, clock: Clock) -> None:
         self._url = url
@@ -37,9 +64,10 @@ class BusConnection:
         self._clock = clock
         self._setups: list[Setup] = []
         self._lost = asyncio.Event()
+        self._connection: AbstractConnection | None = None
         self.connected = asyncio.Event()
-        self.connection: AbstractConnection | None = None
         self.problem = "not connected yet"
+        self.changed: Callable[[], None] = _nobody
 
     def on_connected(self, setup: Setup) -> None:
         self._setups.append(setup)
@@ -47,68 +75,101 @@ class BusConnection:
     def give_up(self, reason: str) -> None:
         """This connection is no good, whatever it says of itself: make another."""
         if not self._lost.is_set():
-            log.warning("the connection to the broker is given up: %s", reason)
-            self.problem = reason
+            self._note(reason)
             self._lost.set()
 
+    async def is_blocked(self) -> bool:
+        """Whether the broker said that it takes no messages, being short of memory or disk."""
+        connection = self._connection
+        if connection is None or connection.transport is None:
+            return False
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await connection.transport.connection.ready()
+        except TimeoutError:
+            return True
+        return False
+
+    def note_blocked(self, blocked: bool) -> None:
+        if self.connected.is_set():
+            self._note("the broker takes no messages: it is short of memory or disk" if blocked else "")
+
     async def run(self) -> None:
+        # What the library logs of each attempt is told by us, once.
+        for name in ("aiormq", "aio_pika"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         failures = 0
         while True:
             self._lost.clear()
             try:
-                async with asyncio.timeout(CONNECT_S):
-                    connection = await aio_pika.connect(
-                        self._url, heartbeat=HEARTBEAT_S, client_properties={"connection_name": self._name}
-                    )
-            except (TimeoutError, OSError, aio_pika.exceptions.AMQPError) as error:
-                self._note(f"cannot connect: {_said(error)}")
+                with talking():
+                    connection = await self._connect()
+            except DisconnectedError as error:
+                self._note(f"cannot connect: {error}")
                 failures += 1
-                await self._clock.sleep(BACKOFF.delay(failures, random.random()))  # noqa: S311 - it spreads
-                continue
-            try:
-                failures += 1
-                await self._use(connection)
-                failures = 0
-            except (TimeoutError, OSError, aio_pika.exceptions.AMQPError) as error:
-                self._note(f"cannot set up: {_said(error)}")
-            finally:
-                self.connected.clear()
-                self.connection = None
-                await _close(connection)
-            await self._clock.sleep(BACKOFF.delay(failures + 1, random.random()))  # noqa: S311 - it spreads
+            else:
+                failures = failures + 1 if not await self._use(connection) else 1
+            await self._clock.sleep(BACKOFF.delay(failures, random.random()))  # noqa: S311 - it spreads
 
-    async def _use(self, connection: AbstractConnection) -> None:
-        connection.close_callbacks.add(lambda *_: self._lost.set())
+    async def _connect(self) -> AbstractConnection:
         async with asyncio.timeout(CONNECT_S):
-            for setup in self._setups:
-                await setup(connection)
-        if self.problem:
+            return await aio_pika.connect(
+                self._url, heartbeat=HEARTBEAT_S, client_properties={"connection_name": self._name}
+            )
+
+    async def _use(self, connection: AbstractConnection) -> bool:
+        """Returns when the connection is lost: whether it ever was of use."""
+        try:
+            connection.close_callbacks.add(lambda *_: self._lost.set())
+            try:
+                with talking():
+                    async with asyncio.timeout(CONNECT_S):
+                        for setup in self._setups:
+                            await setup(connection)
+            except DisconnectedError as error:
+                self._note(f"cannot set up: {error}")
+                return False
+            self._connection = connection
+            self.connected.set()
             log.info("connected to the broker")
-        self.problem = ""
-        self.connection = connection
-        self.connected.set()
-        await self._lost.wait()
-        self._note(self.problem or "the connection broke")
+            self.problem = ""
+            self.changed()
+            await self._lost.wait()
+            self.connected.clear()
+            self._note(self.problem or "the connection broke")
+            return True
+        finally:
+            self.connected.clear()
+            self._connection = None
+            await _close(connection)
 
     def _note(self, problem: str) -> None:
-        if problem != self.problem:
+        if problem == self.problem:
+            return
+        if problem:
             log.warning("the broker: %s", problem)
         self.problem = problem
+        self.changed()
 
 
-async def confirming_channel(connection: AbstractConnection) -> AbstractChannel:
-    """A channel whose publishes wait for the broker's word, and fail when it does not want the message."""
-    return await connection.channel(publisher_confirms=True, on_return_raises=True)
+async def confirming_channel(connection: AbstractConnection, bus: BusConnection) -> AbstractChannel:
+    """A channel whose publishes wait for the broker's word, and fail when it does not want the message. Without it the
+    connection is of no use, so if it closes, or a consumer on it is cancelled, another is made."""
+    channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+    channel.close_callbacks.add(lambda _, error: bus.give_up(f"a channel closed: {error}"))
+    underlay = await channel.get_underlay_channel()
+    underlay.on_consumer_cancel_callbacks.add(lambda _: bus.give_up("the broker cancelled a consumer"))
+    return channel
 
 
 async def _close(connection: AbstractConnection) -> None:
     """Politely, but not for long: the other side may be frozen."""
     try:
-        async with asyncio.timeout(CLOSE_S):
-            await connection.close()
-    except (TimeoutError, OSError, aio_pika.exceptions.AMQPError, RuntimeError) as error:
+        with talking():
+            async with asyncio.timeout(CLOSE_S):
+                await connection.close()
+    except DisconnectedError as error:
         log.debug("the connection ended without a goodbye: %s", error)
 
 
-def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+def _nobody() -> None: ...

@@ -81,6 +81,15 @@ class Waiting:
     next_at: float | None
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """What a writer has not told: how much is due, how much is not yet, and since when the oldest of what is due waits."""
+
+    due: int
+    delayed: int
+    oldest_at: float | None
+
+
 class Outbox:
     """The outbox of one instance of a service: `writer` is its slot, `source` the service's name."""
 
@@ -95,7 +104,11 @@ class Outbox:
         self._due = select(table).where(mine, is_due).order_by(rows.seq).limit(BATCH)
         self._next = select(func.min(rows.not_before)).where(mine, rows.not_before > bindparam("now"))
         self._remove = delete(table).where(rows.seq.in_(bindparam("seqs", expanding=True)))
-        self._writers = select(rows.writer, func.count(), func.min(rows.created_at)).group_by(rows.writer)
+        self._writers = select(rows.writer).distinct()
+        later = func.count(rows.not_before).filter(rows.not_before > bindparam("now"))
+        oldest = func.min(rows.created_at).filter(is_due)
+        self._backlog = select(rows.writer, func.count(), later, oldest).group_by(rows.writer)
+        self._added = False
 
     def publish(
         self, connection: Connection, type_: str, data: Mapping[str, Any], now: float, *, delay_s: float = 0.0
@@ -126,6 +139,7 @@ class Outbox:
         now: float,
         delay_s: float,
     ) -> str:
+        self._added = True
         message_id = new_id("msg")
         envelope = Envelope(
             type=type_,
@@ -172,9 +186,20 @@ class Outbox:
         """They were confirmed."""
         connection.execute(self._remove, {"seqs": seqs})
 
-    def writers(self, connection: Connection) -> dict[str, tuple[int, float]]:
-        """Who has parcels waiting: how many, and since when the oldest does."""
-        return {writer: (count, oldest) for writer, count, oldest in connection.execute(self._writers)}
+    def took_any(self) -> bool:
+        """Whether anything was added since this was last asked. In the thread that writes."""
+        added, self._added = self._added, False
+        return added
+
+    def writers(self, connection: Connection) -> set[str]:
+        """Who has parcels waiting."""
+        return set(connection.execute(self._writers).scalars())
+
+    def backlog(self, connection: Connection, now: float) -> dict[str, Backlog]:
+        return {
+            writer: Backlog(count - later, later, oldest)
+            for writer, count, later, oldest in connection.execute(self._backlog, {"now": now})
+        }
 
 
 def _iso(now: float) -> str:

@@ -12,17 +12,19 @@ from typing import Final, Protocol, TypeVar
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from embedded_services.bus.connection import BusConnection, confirming_channel
+from embedded_services.bus.connection import BusConnection, DisconnectedError, confirming_channel, talking
 from embedded_services.bus.names import EXCHANGE, TRACEPARENT
-from embedded_services.bus.outbox import Outbox, Parcel, Waiting
+from embedded_services.bus.outbox import BATCH, Backlog, Outbox, Parcel, Waiting
 from embedded_services.common.clock import Clock
-from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.errors import ApiError
 
 CONFIRM_S: Final = 5.0
 ABSENT_S: Final = 2.0
 """How long a sibling is out of rotation before its parcels are adopted."""
+LOOK_S: Final = 15.0
+"""How long after a sibling came or went orphans are looked for: what drains may still write."""
 AGAIN_S: Final = 0.5
 LONGEST_WAIT_S: Final = 3600.0
 
@@ -34,13 +36,14 @@ log = logging.getLogger(__name__)
 class Transactions(Protocol):
     """The service's database."""
 
-    async def transact(self, work: Callable[[Connection], T]) -> T: ...
+    async def transact(self, work: Callable[[Connection], T], *, bounded: bool = True) -> T: ...
 
-    async def read(self, work: Callable[[Connection], T]) -> T: ...
+    async def read(self, work: Callable[[Connection], T], *, bounded: bool = True) -> T: ...
 
 
 class Relay:
-    """`run` lives as long as the process; `relayed` counts what the broker has confirmed."""
+    """`run` lives until `stop`, or as long as the process. `relayed` counts what the broker has confirmed, and `changed` is
+    called when it grew."""
 
     def __init__(self, outbox: Outbox, database: Transactions, bus: BusConnection, clock: Clock) -> None:
         self._outbox = outbox
@@ -49,13 +52,17 @@ class Relay:
         self._clock = clock
         self._wake = asyncio.Event()
         self._wake.set()  # an earlier incarnation may have left something
+        self._stopping = False
         self._channel: AbstractChannel | None = None
         self._events: AbstractExchange | None = None
         self._declared: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._siblings: list[str] = [outbox.writer]
+        self._look_for_orphans = True
+        self._look_until = 0.0
         self._absent_since: dict[str, float] = {}
         self.relayed = 0
+        self.changed: Callable[[], None] = _nobody
         bus.on_connected(self._set_up)
 
     def poke(self) -> None:
@@ -64,71 +71,128 @@ class Relay:
 
     def siblings(self, present: list[str]) -> None:
         """The instances of this service that are in rotation now."""
-        self._siblings = sorted({*present, self._outbox.writer})
+        siblings = sorted({*present, self._outbox.writer})
+        if siblings != self._siblings:
+            self._siblings = siblings
+            self._look_for_orphans = True
+            self._look_until = self._clock.monotonic() + LOOK_S
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Finish what is under way, and start nothing more."""
+        self._stopping = True
         self._wake.set()
+
+    async def backlog(self) -> Backlog:
+        """What waits here: our own, and what we adopt."""
+        now = self._clock.now()
+        found = await self._database.read(
+            lambda connection: self._outbox.backlog(connection, now), bounded=False
+        )
+        others = set(self._siblings) - {self._outbox.writer} if self._is_lowest else set(found)
+        ours = [
+            entry for writer, entry in found.items() if writer == self._outbox.writer or writer not in others
+        ]
+        oldest = [entry.oldest_at for entry in ours if entry.oldest_at is not None]
+        return Backlog(
+            sum(entry.due for entry in ours),
+            sum(entry.delayed for entry in ours),
+            min(oldest) if oldest else None,
+        )
 
     async def run(self) -> None:
         try:
-            while True:
+            while not self._stopping:
                 await self._wake.wait()
-                await self._bus.connected.wait()
+                if not self._bus.connected.is_set() and not self._stopping:
+                    self._wake.clear()  # the next connection wakes us
+                    continue
                 self._wake.clear()
                 try:
                     await self._relay_all()
-                except (TimeoutError, OSError, aio_pika.exceptions.AMQPError) as error:
-                    self._bus.give_up(f"a publish was not confirmed: {str(error) or type(error).__name__}")
-                    self._later(AGAIN_S)
-                except ApiError as error:
-                    log.warning("the outbox cannot be read: %s", error.message)
+                except DisconnectedError as error:
+                    self._bus.give_up(f"a publish was not confirmed: {error}")
+                except (ApiError, SQLAlchemyError) as error:
+                    log.warning("the outbox cannot be used: %s", error)
                     self._later(AGAIN_S)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
 
     async def _set_up(self, connection: AbstractConnection) -> None:
-        self._channel = await confirming_channel(connection)
+        self._channel = await confirming_channel(connection, self._bus)
         self._events = await self._channel.declare_exchange(
             EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True
         )
         self._declared.clear()
-        self._wake.set()
+        self._look_for_orphans = True
+
+    def connected(self) -> None:
+        """There is a connection, or there is none any more."""
+        if self._bus.connected.is_set():
+            self._wake.set()
 
     async def _relay_all(self) -> None:
         for writer in [self._outbox.writer, *await self._orphans()]:
-            while (waiting := await self._waiting(writer)).due:
-                await self._relay(waiting.due)
-            if waiting.next_at is not None:
-                self._later(waiting.next_at - self._clock.now())
+            more = True
+            while more and not self._stopping:
+                waiting = await self._waiting(writer)
+                if waiting.due:
+                    await self._relay(waiting.due)
+                more = len(waiting.due) == BATCH  # else what was added since has woken us
+                if waiting.next_at is not None:
+                    self._later(waiting.next_at - self._clock.now())
 
     async def _waiting(self, writer: str) -> Waiting:
         now = self._clock.now()
-        return await self._database.read(lambda connection: self._outbox.waiting(connection, writer, now))
+        return await self._database.read(
+            lambda connection: self._outbox.waiting(connection, writer, now), bounded=False
+        )
 
     async def _relay(self, parcels: list[Parcel]) -> None:
         """Publish in order, all at once; what the broker confirmed is removed, also when another one failed."""
         confirmed: list[int] = []
-        sending: list[tuple[int, asyncio.Task[object]]] = []
+
+        async def publish(parcel: Parcel, exchange: AbstractExchange) -> None:
+            await exchange.publish(_message(parcel), parcel.routing_key, mandatory=not parcel.exchange)
+            confirmed.append(parcel.seq)
+
         try:
-            async with asyncio.timeout(CONFIRM_S), Tasks("relay") as tasks:
-                for parcel in parcels:
-                    exchange = await self._exchange(parcel)
-                    # Tasks begin in the order in which they are made and a channel's lock is fair: so is the wire.
-                    publish = exchange.publish(
-                        _message(parcel), parcel.routing_key, mandatory=not parcel.exchange
-                    )
-                    sending.append((parcel.seq, tasks.start(publish, parcel.message_id)))
-                for seq, sent in sending:
-                    await sent
-                    confirmed.append(seq)
+            with talking():
+                exchanges = [await self._exchange(parcel) for parcel in parcels]
+                # gather begins them in this order, and a channel's lock is fair: so is the wire.
+                publishing = asyncio.gather(*map(publish, parcels, exchanges), return_exceptions=True)
+                await self._confirmed(publishing)
         finally:
             if confirmed:
                 self.relayed += len(confirmed)
-                await self._database.transact(lambda connection: self._outbox.remove(connection, confirmed))
+                await self._database.transact(
+                    lambda connection: self._outbox.remove(connection, confirmed), bounded=False
+                )
+                self.changed()
+
+    async def _confirmed(self, publishing: "asyncio.Future[list[BaseException | None]]") -> None:
+        """Wait for the broker, longer only if it said that it takes nothing for now. Raises what went wrong first."""
+        blocked = False
+        try:
+            while not (await asyncio.wait({publishing}, timeout=CONFIRM_S))[0]:
+                if not (blocked := await self._bus.is_blocked()):
+                    raise DisconnectedError(f"no answer within {CONFIRM_S:g} s")
+                self._bus.note_blocked(blocked)
+        finally:
+            if not publishing.done():
+                publishing.cancel()
+                await asyncio.wait({publishing})
+        if blocked:
+            self._bus.note_blocked(False)
+        for outcome in publishing.result():
+            if isinstance(outcome, BaseException):
+                raise DisconnectedError(str(outcome) or type(outcome).__name__)
 
     async def _exchange(self, parcel: Parcel) -> AbstractExchange:
         channel, events = self._channel, self._events
         if channel is None or events is None:
-            raise OSError("there is no channel")
+            raise DisconnectedError("there is no channel")
         if parcel.exchange:
             return events
         if parcel.routing_key not in self._declared:
@@ -136,24 +200,32 @@ class Relay:
             self._declared.add(parcel.routing_key)
         return channel.default_exchange
 
+    @property
+    def _is_lowest(self) -> bool:
+        return self._siblings[0] == self._outbox.writer
+
     async def _orphans(self) -> list[str]:
         """Writers whose parcels nobody takes, if it is on us: the lowest instance that is there."""
-        if self._siblings[0] != self._outbox.writer:
+        if not self._is_lowest or not self._look_for_orphans:
             return []
-        writers = await self._database.read(self._outbox.writers)
+        writers = await self._database.read(self._outbox.writers, bounded=False)
         now = self._clock.monotonic()
-        absent = [writer for writer in writers if writer not in self._siblings]
+        absent = sorted(writers - set(self._siblings))
         self._absent_since = {writer: self._absent_since.get(writer, now) for writer in absent}
         orphans = [writer for writer, since in self._absent_since.items() if now - since >= ABSENT_S]
-        if len(orphans) < len(absent):
+        self._look_for_orphans = bool(absent) or now < self._look_until
+        if len(orphans) < len(absent) or now < self._look_until:
             self._later(ABSENT_S)
         return orphans
 
     def _later(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(min(max(0.0, seconds), LONGEST_WAIT_S), self._wake.set)
+        when = loop.time() + min(max(0.0, seconds), LONGEST_WAIT_S)
+        if self._timer is not None:
+            if loop.time() < self._timer.when() <= when and not self._timer.cancelled():
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(when, self._wake.set)
 
 
 def _message(parcel: Parcel) -> aio_pika.Message:
@@ -164,3 +236,6 @@ def _message(parcel: Parcel) -> aio_pika.Message:
         message_id=parcel.message_id,
         headers={TRACEPARENT: parcel.traceparent} if parcel.traceparent else {},
     )
+
+
+def _nobody() -> None: ...

@@ -7,16 +7,16 @@ dead letter queue, with its history. So at every moment the message is somewhere
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aio_pika
 import msgspec
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
 from embedded_services.bus import names
-from embedded_services.bus.connection import BusConnection, confirming_channel
+from embedded_services.bus.connection import BusConnection, DisconnectedError, confirming_channel, talking
 from embedded_services.bus.outbox import current_trace
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
@@ -24,6 +24,7 @@ from embedded_services.contracts.events import Envelope, Failure, Handled
 
 PREFETCH: Final = 16
 HANDLE_S: Final = 30.0
+STOP_S: Final = 1.0
 MAX_REASON: Final = 500
 KEPT_FAILURES: Final = 20
 
@@ -39,10 +40,11 @@ class Refused(Exception):  # noqa: N818 - a handler's word
 
 @dataclass(frozen=True)
 class Arrived:
-    """An event as a handler gets it. `attempt` counts from 1."""
+    """An event as a handler gets it. `attempt` counts from 1; after the `last` it is a dead letter."""
 
     event: Envelope
     attempt: int
+    last: bool
     traceparent: str
 
 
@@ -52,41 +54,63 @@ failed attempt."""
 
 
 class Subscriber:
-    """The subscriptions of one instance of a service. All instances share the queue."""
+    """Works off one queue, which all instances of a service share: those of `handlers`' events that are in `bound` come to
+    it from the exchange, the others are sent to it by name."""
 
     def __init__(
         self,
-        service: str,
+        queue: str,
         instance: str,
         handlers: dict[str, Handler],
+        bound: Iterable[str],
         bus: BusConnection,
         clock: Clock,
         told: Callable[[Handled], None],
+        waits_ms: tuple[int, ...] = names.RETRY_AFTER_MS,
     ) -> None:
         """`handlers` are by event type; `told` hears what became of each message."""
-        self._queue_name = names.queue_of(service)
+        self._queue_name = queue
         self._instance = instance
         self._handlers = handlers
+        self._bound = sorted(bound)
         self._bus = bus
         self._clock = clock
         self._told = told
+        self._waits_ms = waits_ms
         self._tasks = Tasks("events")
+        self._working = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
         self._channel: AbstractChannel | None = None
+        self._queue: AbstractQueue | None = None
+        self._tag = ""
         bus.on_connected(self._set_up)
 
-    async def close(self) -> None:
-        """Take nothing more. What is under way is given back by the broker, to somebody else."""
+    async def stop(self) -> None:
+        """Take nothing more, and let what is under way end within `STOP_S`. What does not, the broker gives to another."""
+        self._stopping = True
+        try:
+            async with asyncio.timeout(STOP_S):
+                if self._queue is not None:
+                    with talking():
+                        await self._queue.cancel(self._tag, nowait=True)
+                await self._idle.wait()
+        except (TimeoutError, DisconnectedError) as error:
+            log.info("%s: stopped with %d messages under way: %s", self._queue_name, self._working, error)
         await self._tasks.close()
 
     async def _set_up(self, connection: AbstractConnection) -> None:
-        channel = await confirming_channel(connection)
+        if self._stopping:
+            return
+        channel = await confirming_channel(connection, self._bus)
         await channel.set_qos(prefetch_count=PREFETCH)
         exchange = await channel.declare_exchange(names.EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
         queue = await channel.declare_queue(self._queue_name, durable=True)
-        for type_ in self._handlers:
+        for type_ in self._bound:
             await queue.bind(exchange, type_)
         await channel.declare_queue(names.dead_queue(self._queue_name), durable=True)
-        for wait_ms in names.RETRY_AFTER_MS:
+        for wait_ms in self._waits_ms:
             await channel.declare_queue(
                 names.retry_queue(self._queue_name, wait_ms),
                 durable=True,
@@ -97,10 +121,23 @@ class Subscriber:
                 },
             )
         self._channel = channel
-        await queue.consume(self._receive)
+        self._queue = queue
+        self._tag = await queue.consume(self._receive)
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:
-        self._tasks.spawn(self._handle(message), f"message {message.message_id}")
+        if self._stopping:
+            return  # it goes back when the channel closes
+        self._working += 1
+        self._idle.clear()
+        self._tasks.spawn(self._work(message), f"message {message.message_id}")
+
+    async def _work(self, message: AbstractIncomingMessage) -> None:
+        try:
+            await self._handle(message)
+        finally:
+            self._working -= 1
+            if not self._working:
+                self._idle.set()
 
     async def _handle(self, message: AbstractIncomingMessage) -> None:
         started = self._clock.monotonic()
@@ -110,22 +147,23 @@ class Subscriber:
         try:
             event = _read(message.body)
             type_, message_id = event.type, event.message_id
-            outcome = await self._attempt(Arrived(event, failed + 1, trace))
+            last = names.wait_after(failed + 1, self._waits_ms) is None
+            outcome = await self._attempt(Arrived(event, failed + 1, last, trace))
             error, wait_ms = "", None
-        except asyncio.CancelledError:
-            raise
         except Refused as refusal:
-            outcome, error, wait_ms = "dead", str(refusal), None
+            outcome, error, wait_ms = "dead", str(refusal)[:MAX_REASON] or "refused", None
+            log.warning("%s %s: refused: %s", type_, message_id, error)
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is a failed attempt: kept and told
             error = f"{type(problem).__name__}: {problem}"[:MAX_REASON]
-            wait_ms = names.wait_after(failed + 1)
+            wait_ms = names.wait_after(failed + 1, self._waits_ms)
             outcome = "dead" if wait_ms is None else "retry"
             log.warning("%s %s: attempt %d failed: %s", type_, message_id, failed + 1, error)
         try:
-            if error:
-                await self._put_away(message, failed, error, wait_ms)
-            await message.ack()
-        except (OSError, TimeoutError, aio_pika.exceptions.AMQPError) as problem:
+            with talking():
+                if error:
+                    await self._put_away(message, failed, error, wait_ms)
+                await message.ack()
+        except DisconnectedError as problem:
             # It is not acknowledged, so the broker gives it to somebody again.
             log.warning("%s %s could not be settled: %s", type_, message_id, problem)
             return
@@ -160,8 +198,8 @@ class Subscriber:
     ) -> None:
         """Keep it for another attempt, or with the dead letters. Returns when the broker has it."""
         channel = self._channel
-        if channel is None:
-            raise OSError("there is no channel")
+        if channel is None or message.channel is not await channel.get_underlay_channel():
+            raise DisconnectedError("it came by a connection that is gone")
         headers: dict[str, Any] = dict(message.headers)
         headers.pop("x-death", None)  # our own counts say it all, and its retry queues would make it grow
         failures = [

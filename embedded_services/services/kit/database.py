@@ -6,6 +6,7 @@ Core, sees a consistent state, and must not keep the connection. Only the servic
 """
 
 import asyncio
+import contextvars
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -38,11 +39,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Schema:
-    """The tables, their version, and what a new database starts with; `seed` is given the time."""
+    """The tables, their version, and what a new database starts with; `seed` is given the time.
+
+    All that versions above `grows_from` did is to add tables: a database of that version or a later one gets those that it
+    lacks, and what `grow` writes. Without it a database of an earlier version is refused.
+    """
 
     metadata: MetaData
     version: int
     seed: Callable[[Connection, float], None]
+    grows_from: int | None = None
+    grow: Callable[[Connection, float], None] | None = None
+
+    def grows(self, version: int) -> bool:
+        return self.grows_from is not None and self.grows_from <= version < self.version
 
 
 class NotReadyError(Exception):
@@ -59,21 +69,24 @@ class Database:
         self._writer = storage.engine(writes=True)
         self._reader = storage.engine(writes=False)
         self._damage: str | None = None
+        self.after_commit: Callable[[], None] = _nothing
+        """Called after each transaction that was committed, in the thread that writes."""
 
-    async def transact(self, work: Work[T]) -> T:
-        """One write transaction. ApiError SERVICE_UNAVAILABLE when the database stays locked, too much waits, or
-        the file is gone, so that what is written would be lost."""
+    async def transact(self, work: Work[T], *, bounded: bool = True) -> T:
+        """One write transaction, which sees the caller's context variables. ApiError SERVICE_UNAVAILABLE when the database
+        stays locked, too much waits (unless not `bounded`), or the file is gone, so that what is written would be lost."""
+        run = partial(contextvars.copy_context().run, self._transaction, work)
         if not is_traced():
-            return await self._writing.run(partial(self._transaction, work))
+            return await self._writing.run(run, bounded=bounded)
         with span(f"transaction {_name(work)}"):
-            return await self._writing.run(partial(self._transaction, work))
+            return await self._writing.run(run, bounded=bounded)
 
-    async def read(self, work: Work[T]) -> T:
-        """One read transaction; writing in it is an error."""
+    async def read(self, work: Work[T], *, bounded: bool = True) -> T:
+        """One read transaction; writing in it is an error. Bounded as `transact`."""
         if not is_traced():
-            return await self._reading.run(partial(self._read, work))
+            return await self._reading.run(partial(self._read, work), bounded=bounded)
         with span(f"read {_name(work)}"):
-            return await self._reading.run(partial(self._read, work))
+            return await self._reading.run(partial(self._read, work), bounded=bounded)
 
     async def ready(self) -> None:
         """Ask the database something. Raises NotReadyError with the reason, within `READY_TIMEOUT_S`."""
@@ -120,12 +133,14 @@ class Database:
             if (loss := self._storage.loss()) is not None:
                 raise ApiError("SERVICE_UNAVAILABLE", loss)
             with self._writer.begin() as connection:
-                return work(connection)
+                result = work(connection)
         except DBAPIError as error:
             self._judge(error)
             raise
         finally:
             self._gate.leave()
+        self.after_commit()
+        return result
 
     def _read(self, work: Work[T]) -> T:
         try:
@@ -166,6 +181,8 @@ class Database:
         if version == 0:
             # A server's database may be shared with other programs, a file that does not say whose it is may not.
             doable = wanted.isdisjoint(found) if ours else not found
+        elif schema.grows(version):
+            doable = bool(ours) or (bool(found) and found <= wanted)
         else:
             doable = not ours and version == schema.version and wanted <= found  # made, and never signed
         if not doable:
@@ -176,10 +193,16 @@ class Database:
         self._storage.lock_schema(connection)
         if self._is_made(schema, connection):
             return
-        if self._storage.version(connection) == 0:
+        version = self._storage.version(connection)
+        if version == 0:
             schema.metadata.create_all(connection)
             schema.seed(connection, self._clock.now())
             log.info("database %s made, schema version %d", self._storage.name, schema.version)
+        elif version < schema.version:
+            schema.metadata.create_all(connection)
+            if schema.grow is not None:
+                schema.grow(connection, self._clock.now())
+            log.info("database %s grew from version %d to %d", self._storage.name, version, schema.version)
         self._storage.sign(connection, schema.version)
 
 
@@ -205,6 +228,9 @@ async def open_database(storage: Storage, schema: Schema, clock: Clock) -> Async
 def _reason(error: Exception) -> str:
     """The driver's own words, without SQLAlchemy's statement and link."""
     return str(error.orig if isinstance(error, DBAPIError) else error)
+
+
+def _nothing() -> None: ...
 
 
 def _name(work: Callable[..., object]) -> str:

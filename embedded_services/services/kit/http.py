@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestPayloadError
 
+from embedded_services.bus.outbox import current_trace
 from embedded_services.common.ids import new_request_id
 from embedded_services.common.platform import listening_socket
 from embedded_services.contracts.errors import ApiError
@@ -24,7 +25,7 @@ from embedded_services.services.kit.endpoints import Answer, Ask, Caller, Endpoi
 from embedded_services.services.kit.hosts import is_loopback
 from embedded_services.services.kit.roles import Role
 from embedded_services.services.kit.routes import MethodNotAllowedError, Routes
-from embedded_services.telemetry.spans import SpanBook
+from embedded_services.telemetry.spans import SpanBook, traceparent
 
 BODY_LIMIT: Final = 64 * 1024
 HEADER_LIMIT: Final = 64 * 1024
@@ -42,6 +43,7 @@ _USER_ID: Final = re.compile(r"[!-~]{1,64}")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,40}){1,4}")
 _TRACED: Final = "-01"
 """How the gateway's `traceparent` ends when the request is sampled."""
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _KEY: Final = re.compile(r"[ -~]{1,255}")
 _DEADLINE: Final = "X-Request-Deadline-Ms"
 """How long whoever asks will wait for the answer."""
@@ -82,8 +84,10 @@ class Dispatcher:
         request_id = _request_id(request)
         trace = request.headers.get("traceparent", "")
         if self._spans is None or not trace.endswith(_TRACED):
+            current_trace.set(trace if _TRACEPARENT.fullmatch(trace) else "")
             return await self._respond(request, request_id)
         with self._spans.serving(trace, f"{request.method} {request.rel_url.raw_path}") as facts:
+            current_trace.set(traceparent() or "")
             response = await self._respond(request, request_id)
             if facts is not None:
                 facts.ok = response.status < 500

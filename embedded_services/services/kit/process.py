@@ -1,6 +1,6 @@
 """How every service's process is put together: its database, the write gate's commands, its endpoints and /health."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from embedded_services.agent.context import ChildContext
@@ -9,6 +9,9 @@ from embedded_services.services.kit.endpoints import Ask, Endpoint, Endpoints, N
 from embedded_services.services.kit.http import listen
 from embedded_services.services.kit.storage import SqliteStorage
 from embedded_services.telemetry.spans import SpanBook
+
+
+def _nothing() -> None: ...
 
 
 @asynccontextmanager
@@ -23,9 +26,9 @@ async def service_database(context: ChildContext, file: str, schema: Schema) -> 
 
 @asynccontextmanager
 async def serve_endpoints(
-    context: ChildContext, database: Database, endpoints: Endpoints
+    context: ChildContext, database: Database, endpoints: Endpoints, stopping: Callable[[], None] = _nothing
 ) -> AsyncIterator[int]:
-    """Serve, with `GET /health` added; yields the port."""
+    """Serve, with `GET /health` added; yields the port. `stopping` is called first of all when the block is left."""
     spec = context.spec
 
     async def health(_ask: Ask[Nothing]) -> object:
@@ -40,4 +43,7 @@ async def serve_endpoints(
     spans = SpanBook(spec.id, context.clock)
     spans.wake = context.link.report_when_woken(spans.beat)
     async with listen(spec.host, spec.port, table, spans) as port:
-        yield port
+        try:
+            yield port
+        finally:
+            stopping()

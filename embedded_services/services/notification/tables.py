@@ -17,6 +17,8 @@ from sqlalchemy import (
     insert,
 )
 
+from embedded_services.bus.inbox import inbox_table
+from embedded_services.bus.outbox import outbox_table
 from embedded_services.services.kit.database import Schema
 from embedded_services.services.notification.language import Language
 from embedded_services.services.notification.messages import Channel
@@ -60,6 +62,9 @@ Index(
     sqlite_where=_unread,
     postgresql_where=_unread,
 )
+
+outbox = outbox_table(metadata)
+inbox = inbox_table(metadata)
 
 _ORDER_LINES: Final = """\
 {% for item in items %}
@@ -133,4 +138,4 @@ def seed(connection: Connection, now: float) -> None:
     )
 
 
-SCHEMA: Final = Schema(metadata, version=1, seed=seed)
+SCHEMA: Final = Schema(metadata, version=2, seed=seed, grows_from=1)

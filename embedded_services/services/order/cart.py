@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.validation import invalid
 from embedded_services.services.kit.database import Database
@@ -16,9 +17,10 @@ from embedded_services.services.order.tables import cart_items, idempotency_keys
 
 
 class Carts:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, outbox: Outbox) -> None:
         self._database = database
         self._clock = clock
+        self._outbox = outbox
 
     async def get(self, ask: Ask[Nothing]) -> Cart:
         return await self._database.read(lambda connection: _show(connection, ask.caller.id))
@@ -73,7 +75,7 @@ class Carts:
                         .with_for_update()
                     )
                 ]
-                placed = place(connection, user, wanted, now)
+                placed = place(connection, self._outbox, user, wanted, now)
                 _empty(connection, user)
                 return accepted(placed, ask.path)
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
 from embedded_services.contracts.validation import invalid
@@ -11,15 +12,18 @@ from embedded_services.services.kit.endpoints import Answer, Ask, Nothing, answe
 from embedded_services.services.kit.money import from_minor, to_minor
 from embedded_services.services.kit.pages import Paging, rows_of_page
 from embedded_services.services.order.messages import NewProduct, Product, ProductPatch
+from embedded_services.services.order.stock import StockChange, Why, tell_stock
 from embedded_services.services.order.tables import products
 
 _by_id = select(products).where(products.c.id == bindparam("id"))
+_by_id_locked = _by_id.with_for_update()
 
 
 class Catalogue:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, outbox: Outbox) -> None:
         self._database = database
         self._clock = clock
+        self._outbox = outbox
 
     async def list(self, ask: Ask[Paging]) -> Page[Product]:
         def work(connection: Connection) -> Page[Product]:
@@ -47,7 +51,9 @@ class Catalogue:
 
         def work(connection: Connection) -> Product:
             connection.execute(insert(products).values(new))
-            return _show(find(connection, id_))
+            product = find(connection, id_)
+            self._tell(connection, product, 0, now)
+            return _show(product)
 
         product = await self._database.transact(work)
         return answer(product, 201, location=f"/products/{product.id}", asked=ask.path)
@@ -66,19 +72,33 @@ class Catalogue:
         now = self._clock.now()
 
         def work(connection: Connection) -> Product:
+            before = find(connection, ask.params["id"], lock=True)
             connection.execute(
                 update(products)
-                .where(products.c.id == ask.params["id"])
+                .where(products.c.id == before.id)
                 .values(**values, revision=products.c.revision + 1, updated_at=now)
             )
-            return _show(find(connection, ask.params["id"]))
+            product = find(connection, before.id)
+            self._tell(connection, product, before.stock, now)
+            return _show(product)
 
         return await self._database.transact(work)
 
+    def _tell(self, connection: Connection, product: AnyRow, before: int, now: float) -> None:
+        if product.stock != before:
+            change = StockChange(
+                product_id=product.id,
+                stock=product.stock,
+                change=product.stock - before,
+                reason=Why.ADMIN,
+                revision=product.revision,
+            )
+            tell_stock(connection, self._outbox, change, now)
 
-def find(connection: Connection, id_: str) -> AnyRow:
-    """Raises ApiError NOT_FOUND."""
-    row = connection.execute(_by_id, {"id": id_}).one_or_none()
+
+def find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
+    """`lock` keeps others from changing the row meanwhile. Raises ApiError NOT_FOUND."""
+    row = connection.execute(_by_id_locked if lock else _by_id, {"id": id_}).one_or_none()
     if row is None:
         raise not_found("product")
     return row

@@ -9,18 +9,22 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from embedded_services.bus.outbox import Outbox
 from embedded_services.common.ids import new_id
 from embedded_services.contracts.errors import ApiError, ErrorDetail
 from embedded_services.contracts.validation import invalid
 from embedded_services.services.kit.database import AnyRow
+from embedded_services.services.kit.events import data_of
 from embedded_services.services.kit.money import MAX_AMOUNT, from_minor, to_minor
 from embedded_services.services.order.messages import MAX_LINES, MAX_QUANTITY, Placed, Wanted
 from embedded_services.services.order.moves import OrderStatus
+from embedded_services.services.order.shown import load
+from embedded_services.services.order.stock import StockChange, Why, tell_stock
 from embedded_services.services.order.tables import order_lines, orders, products, reservations
 
 # Built once: making a statement costs more than running it.
 _find_products = (
-    select(products.c.id, products.c.name, products.c.price, products.c.stock)
+    select(products.c.id, products.c.name, products.c.price, products.c.stock, products.c.revision)
     .where(products.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(products.c.id)
     .with_for_update()
@@ -81,8 +85,10 @@ def merge(wanted: Sequence[Wanted]) -> list[Merged]:
     return list(merged.values())
 
 
-def place(connection: Connection, user_id: str, wanted: Sequence[Wanted], now: float) -> Placed:
-    """Raises ApiError VALIDATION_FAILED, or CONFLICT "Insufficient inventory"."""
+def place(
+    connection: Connection, outbox: Outbox, user_id: str, wanted: Sequence[Wanted], now: float
+) -> Placed:
+    """Tells of the new order and the stock that it took. Raises ApiError VALIDATION_FAILED, or CONFLICT "Insufficient inventory"."""
     lines = merge(wanted)
     # In one order for everybody, so that two orders never wait for each other's rows.
     ids = sorted(line.product_id for line in lines)
@@ -96,7 +102,20 @@ def place(connection: Connection, user_id: str, wanted: Sequence[Wanted], now: f
     connection.execute(
         _take, [{"product": line.product_id, "quantity": line.quantity, "now": now} for line in lines]
     )
-    return _write(connection, user_id, lines, found, total, now)
+    placed = _write(connection, user_id, lines, found, total, now)
+    outbox.publish(connection, "order.created", data_of(load(connection, placed.id)), now)
+    for line in lines:
+        product = found[line.product_id]
+        change = StockChange(
+            product_id=line.product_id,
+            stock=product.stock - line.quantity,
+            change=-line.quantity,
+            reason=Why.ORDER,
+            revision=product.revision + 1,
+            order_id=placed.id,
+        )
+        tell_stock(connection, outbox, change, now)
+    return placed
 
 
 def _write(
@@ -148,8 +167,8 @@ def _write(
     return Placed(id=order_id, saga_id=None, status=OrderStatus.PENDING)
 
 
-def release(connection: Connection, order_id: str, now: float) -> None:
-    """Give back what the order reserved; a second time has no effect."""
+def release(connection: Connection, outbox: Outbox, order_id: str, now: float) -> None:
+    """Give back what the order reserved, and tell of it; a second time has no effect."""
     held = (reservations.c.order_id == order_id) & reservations.c.released_at.is_(None)
     rows = connection.execute(
         select(reservations.c.product_id, reservations.c.quantity)
@@ -158,11 +177,21 @@ def release(connection: Connection, order_id: str, now: float) -> None:
         .with_for_update()
     ).all()
     for row in rows:
+        (product,) = connection.execute(_find_products, {"ids": [row.product_id]})
         connection.execute(
             update(products)
             .where(products.c.id == row.product_id)
             .values(stock=products.c.stock + row.quantity, revision=products.c.revision + 1, updated_at=now)
         )
+        change = StockChange(
+            product_id=row.product_id,
+            stock=product.stock + row.quantity,
+            change=row.quantity,
+            reason=Why.RELEASE,
+            revision=product.revision + 1,
+            order_id=order_id,
+        )
+        tell_stock(connection, outbox, change, now)
     connection.execute(update(reservations).where(held).values(released_at=now))
 
 

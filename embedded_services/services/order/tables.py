@@ -1,7 +1,8 @@
 """The tables of `orders.db`, and the catalogue that a new one starts with.
 
 `products.stock` is what can still be sold. What an order took from it is in `reservations`, apart from the order's
-status, so that giving it back happens once, whoever asks for it. Prices and totals are cents.
+status, so that giving it back happens once, whoever asks for it. `order_payments` is what the payment service told, of
+orders in whatever state, and even of none. Prices and totals are cents.
 """
 
 from typing import Final
@@ -21,6 +22,8 @@ from sqlalchemy import (
     insert,
 )
 
+from embedded_services.bus.inbox import inbox_table
+from embedded_services.bus.outbox import outbox_table
 from embedded_services.services.kit.database import Schema
 from embedded_services.services.kit.idempotency import idempotency_table
 
@@ -87,6 +90,22 @@ cart_items = Table(
 
 idempotency_keys = idempotency_table(metadata)
 
+order_payments = Table(
+    "order_payments",
+    metadata,
+    Column("payment_id", String(64), primary_key=True),
+    Column("order_id", String(64), nullable=False, index=True),
+    Column("user_id", String(64), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("recorded_at", Float, nullable=False),
+)
+
+outbox = outbox_table(metadata)
+inbox = inbox_table(metadata)
+
 
 def seed(connection: Connection, now: float) -> None:
     connection.execute(
@@ -101,4 +120,4 @@ def seed(connection: Connection, now: float) -> None:
     )
 
 
-SCHEMA: Final = Schema(metadata, version=1, seed=seed)
+SCHEMA: Final = Schema(metadata, version=2, seed=seed, grows_from=1)

@@ -6,12 +6,14 @@ import msgspec
 from sqlalchemy import Connection, Select, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.wire import Page
 from embedded_services.services.kit.database import AnyRow, Database
 from embedded_services.services.kit.endpoints import Answer, Ask, Nothing, answer, not_found
+from embedded_services.services.kit.events import data_of
 from embedded_services.services.kit.idempotency import once
 from embedded_services.services.kit.money import from_minor, to_minor
 from embedded_services.services.kit.pages import rows_of_page
@@ -35,9 +37,10 @@ _add = insert(payments)
 
 
 class Payments:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, outbox: Outbox) -> None:
         self._database = database
         self._clock = clock
+        self._outbox = outbox
 
     async def pay(self, ask: Ask[NewPayment]) -> Answer:
         """201 with the payment, `completed` or `failed`. CONFLICT when the order is paid. Honours Idempotency-Key."""
@@ -68,7 +71,9 @@ class Payments:
                 payment = find(connection, str(new["id"]))
                 if payment.status == PaymentStatus.COMPLETED:
                     record(connection, payment, Kind.CHARGE, amount, now)
-                return answer(show(payment), 201, location=f"/payments/{payment.id}", asked=ask.path)
+                made = show(payment)
+                self._outbox.publish(connection, f"payment.{made.status}", data_of(made), now)
+                return answer(made, 201, location=f"/payments/{payment.id}", asked=ask.path)
 
             # A digest of a card number would give the number away, so the fingerprint knows only its end.
             same = msgspec.structs.replace(asked, card_number=last4)

@@ -2,11 +2,13 @@
 
 from sqlalchemy import Connection, insert, select, update
 
+from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
 from embedded_services.contracts.wire import Page
 from embedded_services.services.kit.database import AnyRow, Database
 from embedded_services.services.kit.endpoints import Answer, Ask, answer
+from embedded_services.services.kit.events import data_of
 from embedded_services.services.kit.idempotency import once
 from embedded_services.services.kit.money import from_minor, to_minor
 from embedded_services.services.kit.pages import Paging, rows_of_page
@@ -15,13 +17,15 @@ from embedded_services.services.payment.charging import refund_amount, status_af
 from embedded_services.services.payment.ledger import record
 from embedded_services.services.payment.messages import Currency, Kind, NewRefund, PaymentStatus, Refund
 from embedded_services.services.payment.payments import find
+from embedded_services.services.payment.payments import show as show_payment
 from embedded_services.services.payment.tables import idempotency_keys, payments, refunds
 
 
 class Refunds:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, outbox: Outbox) -> None:
         self._database = database
         self._clock = clock
+        self._outbox = outbox
 
     async def refund(self, ask: Ask[NewRefund]) -> Answer:
         """201 with the refund. CONFLICT for more than what remains. Honours Idempotency-Key."""
@@ -37,7 +41,11 @@ class Refunds:
             def effect() -> Answer:
                 status = PaymentStatus(payment.status)
                 amount = refund_amount(status, payment.amount, payment.refunded, asked)
-                return answer(_give_back(connection, payment, amount, ask.input.reason, now), 201)
+                refund = _give_back(connection, payment, amount, ask.input.reason, now)
+                after = data_of(show_payment(find(connection, payment.id)))
+                told = {**after, "refund": data_of(refund)}
+                self._outbox.publish(connection, "payment.refunded", told, now)
+                return answer(refund, 201)
 
             return once(connection, idempotency_keys, ask, now, effect)
 

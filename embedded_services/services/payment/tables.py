@@ -19,6 +19,8 @@ from sqlalchemy import (
     Table,
 )
 
+from embedded_services.bus.inbox import inbox_table
+from embedded_services.bus.outbox import outbox_table
 from embedded_services.services.kit.database import Schema
 from embedded_services.services.kit.idempotency import idempotency_table
 from embedded_services.services.payment.messages import PaymentStatus
@@ -87,9 +89,12 @@ Index("ledger_by_month", ledger.c.month, ledger.c.seq)
 
 idempotency_keys = idempotency_table(metadata)
 
+outbox = outbox_table(metadata)
+inbox = inbox_table(metadata)
+
 
 def seed(_connection: Connection, _now: float) -> None:
     """Nobody has paid anything yet."""
 
 
-SCHEMA: Final = Schema(metadata, version=1, seed=seed)
+SCHEMA: Final = Schema(metadata, version=2, seed=seed, grows_from=1)

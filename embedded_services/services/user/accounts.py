@@ -5,23 +5,27 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.tokens import ALGORITHM, AUDIENCE, ISSUER, LIFETIME_S, TokenClaims
 from embedded_services.services.kit.database import Database
 from embedded_services.services.kit.endpoints import Answer, Ask, answer
+from embedded_services.services.kit.events import data_of
 from embedded_services.services.kit.roles import Role
 from embedded_services.services.user.emails import normalise
 from embedded_services.services.user.messages import Login, Registration, Session, User
 from embedded_services.services.user.passwords import Passwords
-from embedded_services.services.user.tables import users
-from embedded_services.services.user.users import show
+from embedded_services.services.user.tables import show, users
 
 
 class Accounts:
-    def __init__(self, database: Database, clock: Clock, passwords: Passwords, secret: str) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, outbox: Outbox, passwords: Passwords, secret: str
+    ) -> None:
         self._database = database
+        self._outbox = outbox
         self._clock = clock
         self._passwords = passwords
         self._secret = secret
@@ -43,7 +47,9 @@ class Accounts:
 
         def add(connection: Connection) -> User:
             connection.execute(insert(users).values(new))
-            return show(connection.execute(select(users).where(users.c.id == new["id"])).one())
+            user = show(connection.execute(select(users).where(users.c.id == new["id"])).one())
+            self._outbox.publish(connection, "user.created", data_of(user), now)
+            return user
 
         try:
             user = await self._database.transact(add)

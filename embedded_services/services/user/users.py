@@ -15,7 +15,7 @@ from embedded_services.services.kit.pages import Paging, page_of, rows_of_page
 from embedded_services.services.kit.roles import DESCRIPTIONS, PERMISSIONS, Permission, Role
 from embedded_services.services.user.emails import normalise
 from embedded_services.services.user.messages import RoleChange, RoleView, User, UserFilter, UserPatch
-from embedded_services.services.user.tables import users
+from embedded_services.services.user.tables import show, users
 
 _present = select(users).where(users.c.deleted_at.is_(None))
 _by_id = _present.where(users.c.id == bindparam("id"))
@@ -88,18 +88,6 @@ def find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
     if found is None:
         raise not_found("user")
     return found
-
-
-def show(row: AnyRow) -> User:
-    return User(
-        id=row.id,
-        email=row.email,
-        name=row.name,
-        role=Role(row.role),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        revision=row.revision,
-    )
 
 
 def _keep_an_admin(connection: Connection, new_role: object) -> None:

@@ -1,0 +1,38 @@
+"""Moving an order's status, within one transaction, and telling of it. Who may move what is `moves.py`'s to say."""
+
+from sqlalchemy import Connection, update
+
+from embedded_services.bus.outbox import Outbox
+from embedded_services.services.kit.database import AnyRow
+from embedded_services.services.kit.events import data_of
+from embedded_services.services.order.moves import OrderStatus
+from embedded_services.services.order.paying import payment_of
+from embedded_services.services.order.placing import release
+from embedded_services.services.order.shown import load
+from embedded_services.services.order.tables import orders
+
+
+def move(
+    connection: Connection,
+    outbox: Outbox,
+    order: AnyRow,
+    after: OrderStatus,
+    now: float,
+    payment_id: str | None = None,
+) -> None:
+    """`after` must be a move that is allowed. Cancelling gives the stock back; confirming what is paid makes it `paid`."""
+    if after is OrderStatus.CONFIRMED and (paid_with := payment_of(connection, order)) is not None:
+        after, payment_id = OrderStatus.PAID, paid_with
+    if after is OrderStatus.CANCELLED:
+        release(connection, outbox, order.id, now)
+    connection.execute(
+        update(orders)
+        .where(orders.c.id == order.id)
+        .values(
+            status=after,
+            payment_id=payment_id or order.payment_id,
+            revision=orders.c.revision + 1,
+            updated_at=now,
+        )
+    )
+    outbox.publish(connection, "order.updated", data_of(load(connection, order.id)), now)

@@ -1,0 +1,42 @@
+"""What the order service does when it hears of payments: it keeps what it hears, and a confirmed order becomes `paid`."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, select
+
+from embedded_services.bus.outbox import Outbox
+from embedded_services.bus.subscriber import Arrived
+from embedded_services.common.clock import Clock
+from embedded_services.services.kit.events import Effect, Reaction
+from embedded_services.services.order.moves import OrderStatus
+from embedded_services.services.order.moving import move
+from embedded_services.services.order.paying import payment_of, read_payment, record_payment
+from embedded_services.services.order.tables import orders
+
+_by_id_locked = select(orders).where(orders.c.id == bindparam("id")).with_for_update()
+
+
+class Reactions:
+    def __init__(self, clock: Clock, outbox: Outbox) -> None:
+        self._clock = clock
+        self._outbox = outbox
+
+    @property
+    def table(self) -> Mapping[str, Reaction]:
+        return {f"payment.{outcome}": self.payment for outcome in ("completed", "failed", "refunded")}
+
+    async def payment(self, arrived: Arrived) -> Effect:
+        told, amount = read_payment(arrived.event.data)
+        now = self._clock.now()
+
+        def effect(connection: Connection) -> None:
+            if not record_payment(connection, told, amount, now):
+                return
+            order = connection.execute(_by_id_locked, {"id": told.order_id}).one_or_none()
+            if order is None or order.status != OrderStatus.CONFIRMED:
+                return
+            paid_with = payment_of(connection, order)
+            if paid_with is not None:
+                move(connection, self._outbox, order, OrderStatus.PAID, now, paid_with)
+
+        return effect

@@ -1,0 +1,63 @@
+"""Orders as they are shown: rows and their lines, made into one message."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, select
+
+from embedded_services.services.kit.database import AnyRow
+from embedded_services.services.kit.endpoints import not_found
+from embedded_services.services.kit.money import from_minor
+from embedded_services.services.order.messages import Line, Order
+from embedded_services.services.order.moves import OrderStatus
+from embedded_services.services.order.tables import order_lines, orders
+
+# Built once: making a statement costs more than running it.
+_by_id = select(orders).where(orders.c.id == bindparam("id"))
+_by_id_locked = _by_id.with_for_update()
+_lines_of = (
+    select(order_lines)
+    .where(order_lines.c.order_id.in_(bindparam("ids", expanding=True)))
+    .order_by(order_lines.c.order_id, order_lines.c.line)
+)
+
+
+def load(connection: Connection, id_: str) -> Order:
+    """Raises ApiError NOT_FOUND."""
+    return show(connection, [find(connection, id_)])[0]
+
+
+def find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
+    """`lock` keeps others from changing the row meanwhile. Raises ApiError NOT_FOUND."""
+    row = connection.execute(_by_id_locked if lock else _by_id, {"id": id_}).one_or_none()
+    if row is None:
+        raise not_found("order")
+    return row
+
+
+def show(connection: Connection, rows: Sequence[AnyRow]) -> list[Order]:
+    lines: dict[str, list[Line]] = defaultdict(list)
+    for line in connection.execute(_lines_of, {"ids": [row.id for row in rows]}):
+        lines[line.order_id].append(
+            Line(
+                product_id=line.product_id,
+                name=line.name,
+                quantity=line.quantity,
+                price=from_minor(line.price),
+                subtotal=from_minor(line.price * line.quantity),
+            )
+        )
+    return [
+        Order(
+            id=row.id,
+            user_id=row.user_id,
+            status=OrderStatus(row.status),
+            items=lines[row.id],
+            total=from_minor(row.total),
+            payment_id=row.payment_id,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            revision=row.revision,
+        )
+        for row in rows
+    ]
