@@ -1,6 +1,7 @@
-"""A reason in the few words that a row has room for; the whole of it stands in the tooltip and in the inspector. Pure.
+"""The control plane's reasons in the window's language: whole (`spoken`), and in the few words that a row has room for
+(`in_short`). Pure.
 
-Reasons are the control plane's sentences. One that is not known here is shown as it is.
+A reason is made of clauses with semicolons between them. A clause that is not known here is shown as it is.
 """
 
 import re
@@ -18,7 +19,19 @@ def in_short(status: str, reason: str) -> str:
     for pattern, words in _SHORTER:
         if found := pattern.match(rest):
             return words(found)
-    return rest
+    return spoken(rest)
+
+
+def spoken(reason: str) -> str:
+    """The whole reason; in English as it is."""
+    return "; ".join(_clause(clause) for clause in reason.split("; "))
+
+
+def _clause(clause: str) -> str:
+    for pattern, words in _CLAUSES:
+        if found := pattern.fullmatch(clause):
+            return words(found)
+    return clause
 
 
 def _checks_failed(found: re.Match[str]) -> str:
@@ -53,4 +66,49 @@ _SHORTER: Final[Sequence[tuple[re.Pattern[str], _Words]]] = (
     (re.compile(r"by you \(SIGSTOP\); in rotation"), lambda _: tr("by you, still in rotation")),
     (re.compile(r"process started, not ready yet$"), lambda _: tr("not ready yet")),
     (re.compile(r"listening, first check under way$"), lambda _: tr("first check under way")),
+)
+
+
+def _failed_in_a_row(found: re.Match[str]) -> str:
+    return tr("{n} checks in a row failed: {what}", n=found[1], what=_clause(found[2]))
+
+
+_CLAUSES: Final[Sequence[tuple[re.Pattern[str], _Words]]] = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"about to start", lambda _: tr("about to start")),
+        (r"process started, not ready yet", lambda _: tr("process started, not ready yet")),
+        (r"listening, first check under way", lambda _: tr("listening, first check under way")),
+        (r"passing its checks", lambda _: tr("passing its checks")),
+        (r"no reply within (\d+) ms", lambda found: tr("no reply within {n} ms", n=found[1])),
+        (r"connection refused", lambda _: tr("connection refused")),
+        (r"answered (\d+)", lambda found: tr("answered {status}", status=found[1])),
+        (r"a check failed: (.*)", lambda found: tr("a check failed: {what}", what=_clause(found[1]))),
+        (r"(\d+) checks in a row failed: (.*)", _failed_in_a_row),
+        (r"out of rotation at (\d+)", lambda found: tr("out of rotation at {n}", n=found[1])),
+        (r"frozen", lambda _: tr("frozen")),
+        (r"frozen by you \(SIGSTOP\)", lambda _: tr("frozen by you (SIGSTOP)")),
+        (r"in rotation until its checks fail", lambda _: tr("in rotation until its checks fail")),
+        (r"thawed by you, check under way", lambda _: tr("thawed by you, check under way")),
+        (
+            r"answers its checks: somebody else thawed it",
+            lambda _: tr("answers its checks: somebody else thawed it"),
+        ),
+        (r"killed by you", lambda _: tr("killed by you")),
+        (r"terminated by you", lambda _: tr("terminated by you")),
+        (r"restarted by you", lambda _: tr("restarted by you")),
+        (r"drained by you", lambda _: tr("drained by you")),
+        (r"restart brings it back", lambda _: tr("restart brings it back")),
+        (r"killed by signal (\d+)", lambda found: tr("killed by signal {n}", n=found[1])),
+        (r"ended with exit code (\d+)", lambda found: tr("ended with exit code {n}", n=found[1])),
+        (r"ended by itself, without an error", lambda _: tr("ended by itself, without an error")),
+        (r"restarting", lambda _: tr("restarting")),
+        (r"restarting in ([\d.]+) s", lambda found: tr("restarting in {s} s", s=found[1])),
+        (
+            r"ended (\d+) times within (\d+) s, restart it when the cause is gone",
+            lambda found: tr(
+                "ended {n} times within {s} s, restart it when the cause is gone", n=found[1], s=found[2]
+            ),
+        ),
+    )
 )

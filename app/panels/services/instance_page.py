@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.core import figures
 from app.core.language import tr
+from app.core.reasons import spoken
 from app.core.statuses import status_word
 from app.panels.services.instance_actions import ActionKey, cure, possible, says, words
 from app.panels.services.journal_model import JournalRow
@@ -121,7 +122,7 @@ def _facts(row: InstanceRow, now: float, tone: Tone) -> list[Fact]:
 
 
 def _checked(row: InstanceRow) -> str:
-    return "" if row.check is None else f"{figures.moment(row.check.at)}: {row.check.message}"
+    return "" if row.check is None else f"{figures.moment(row.check.at)}: {spoken(row.check.message)}"
 
 
 def _since(row: InstanceRow) -> str:

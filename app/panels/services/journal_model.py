@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from app.core import figures
 from app.core.language import tr
+from app.core.reasons import spoken
 from app.core.statuses import status_word
 from app.panels.services.services_model import tone_of
 from app.qt.columns import Column, Span
@@ -41,7 +42,7 @@ def journal_row(seq: int, change: Change, now: float) -> JournalRow:
         status=change.after.value if change.after else "stopped",
         before=before,
         after=after,
-        reason=change.reason,
+        reason=spoken(change.reason),
     )
 
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from app.core import figures
 from app.core.language import tr
+from app.core.reasons import spoken
 from app.core.statuses import status_word
 from app.panels.services.instance_actions import is_action, words
 from app.panels.services.services_rows import InstanceRow, ServiceRow
@@ -203,7 +204,7 @@ def _status_tooltip(row: InstanceRow) -> str:
         result = (
             tr("passed in {ms} ms", ms=figures.decimal(row.check.latency_ms))
             if row.check.ok
-            else row.check.message
+            else spoken(row.check.message)
         )
         lines.append(tr("Last check {moment}: {result}", moment=figures.moment(row.check.at), result=result))
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from typing import Final, get_args
 
 from app.core import figures
 from app.core.language import tr
-from app.core.reasons import in_short
+from app.core.reasons import in_short, spoken
 from app.core.statuses import status_word
 from app.panels.services.readings import Readings
 from app.panels.services.strategy_words import strategy_word
@@ -140,7 +140,7 @@ def check_words(check: LastCheck | None, now: float) -> str:
     """`0.3 s ago, no reply within 500 ms`, for the inspector."""
     if check is None:
         return figures.NONE
-    result = tr("{ms} ms", ms=figures.decimal(check.latency_ms)) if check.ok else check.message
+    result = tr("{ms} ms", ms=figures.decimal(check.latency_ms)) if check.ok else spoken(check.message)
     return f"{figures.ago(now - check.at)}, {result}"
 
 
@@ -159,7 +159,7 @@ def _instance_row(
         id=instance.id,
         service=instance.service,
         status=instance.status.value,
-        reason=instance.reason,
+        reason=spoken(instance.reason),
         why=_why(instance, len(siblings), rotating, sources),
         in_rotation=instance.in_rotation,
         is_last=instance.in_rotation and rotating == 1,
