@@ -1,6 +1,7 @@
 """The Gateway panel: balancing with its reasons, the request log, routes, and how each service is called."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -11,7 +12,7 @@ from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 from app.core.language import tr
 from app.panels.gateway.balancing_page import BalancingPage
 from app.panels.gateway.gateway_models import GatewayModels
-from app.panels.gateway.policies_page import PoliciesPage
+from app.panels.gateway.policies_page import PoliciesPage, Written
 from app.panels.gateway.request_book import LoggedRequest
 from app.panels.gateway.request_log import RequestLog
 from app.panels.gateway.request_page import RequestPage
@@ -24,6 +25,13 @@ PageKey = Literal["balancing", "routes", "policies"]
 REQUESTS: Final = "requests"
 LOGS: Final = "logs"
 SERVICES: Final = "services"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    page: str
+    kind: str
+    written: Written
 
 
 class GatewayPanel(Panel):
@@ -113,6 +121,15 @@ class GatewayPanel(Panel):
     def set_stale(self, stale: bool) -> None:
         for part in (self.log, self.routes, self.balancing.picks, self.balancing.breakers):
             part.set_stale(stale)
+
+    def memory(self) -> object:
+        return _Kept(self.page, self.log.kinds.choice, self.policies.memory())
+
+    def recall(self, memory: object) -> None:
+        if isinstance(memory, _Kept):
+            self.show_page(memory.page)
+            self.log.show_kind(memory.kind)
+            self.policies.recall(memory.written)
 
     # --- pages and selection --------------------------------------------------------------------------------------
 

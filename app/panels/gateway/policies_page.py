@@ -1,6 +1,7 @@
 """The page of timeouts and retries: choose a service, edit its policy, apply it to the running gateway."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -19,6 +20,15 @@ from embedded_services.contracts.errors import ErrorDetail
 from embedded_services.contracts.settings import CallPolicy
 
 
+@dataclass(frozen=True)
+class Written:
+    """What was written of each service and not applied; `service` is the one in sight, `seen` the revision it is on."""
+
+    service: str
+    drafts: Mapping[str, Mapping[Path, Value | str]]
+    seen: int
+
+
 class PoliciesPage(QWidget):
     """`apply_requested(patch, revision)`: the merge patch, and the revision that the user has seen."""
 
@@ -32,6 +42,7 @@ class PoliciesPage(QWidget):
         self._revision = 0
         self._seen = 0
         """The revision whose values the edits were made on."""
+        self._recalled: Written | None = None
         self._is_stale = self._is_busy = False
         self.form = PolicyForm()
         self._services = QHBoxLayout()
@@ -110,6 +121,8 @@ class PoliciesPage(QWidget):
             self.form.show_policy(policies[self._service])
         if not self.form.texts():
             self._seen = revision
+        if self._recalled is not None and policies:
+            self._take_back(self._recalled)
         if self._wanted in policies:
             self.choose(self._wanted)
         self._show()
@@ -139,6 +152,21 @@ class PoliciesPage(QWidget):
                     wire = f"{group.wire}.{spec.wire}" if group.wire else spec.wire
                     if detail.field.endswith(f"policy.{wire}"):
                         self.form.show_problem(spec.path, detail.message)
+
+    def memory(self) -> Written:
+        drafts = {**self._drafts, self._service: self.form.texts()}
+        return Written(self._service, drafts, self._seen)
+
+    def recall(self, written: Written) -> None:
+        """As soon as it is known what is in force."""
+        self._recalled = written
+
+    def _take_back(self, written: Written) -> None:
+        self._recalled = None
+        self.choose(written.service)
+        self._drafts = dict(written.drafts)
+        self.form.set_texts(self._drafts.pop(self._service, {}))
+        self._seen = written.seen if self.form.texts() else self._revision
 
     @property
     def revision(self) -> int:

@@ -103,6 +103,10 @@ class RequestLog(QWidget):
         self.kinds.set_choice("all")
         self._apply()
 
+    def show_kind(self, kind: str) -> None:
+        self.kinds.set_choice(kind)
+        self._apply()
+
     def select(self, seq: int) -> bool:
         """Select the request with that number, if it is shown."""
         index = self._model.index_of(seq)

@@ -12,7 +12,7 @@ from app.core.console import Reply
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.requests.body_view import BodyView
-from app.panels.requests.draft import Draft, Field, names_authorization
+from app.panels.requests.draft import METHODS, Draft, Field, names_authorization
 from app.panels.requests.exchange_page import ExchangePage
 from app.panels.requests.history_view import HistoryView
 from app.panels.requests.request_bar import RequestBar
@@ -145,6 +145,12 @@ class RequestsPanel(Panel):
         if isinstance(memory, _Kept):
             self.token.recall(memory.held)
             self.set_draft(memory.draft)
+
+    def open_at(self, argument: object) -> None:
+        """A request to send again, as (method, target); it is not sent yet."""
+        method, target = argument if isinstance(argument, tuple) else ("", "")
+        if method in METHODS:
+            self._put_back(Draft(method, target))
 
     def show_problem(self, field: Field, text: str) -> None:
         if field == "target":

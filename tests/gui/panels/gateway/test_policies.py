@@ -9,7 +9,7 @@ from app.widgets.switch import Switch
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorDetail
 from embedded_services.contracts.settings import BreakerPolicy, CallPolicy
-from tests.gui.panels.gateway.conftest import Built
+from tests.gui.panels.gateway.conftest import Built, build
 from tests.gui.panels.gateway.shop import FakeControl, FakePort, settings
 from tests.helpers.qt import eventually, texts
 
@@ -136,3 +136,20 @@ async def test_each_service_keeps_its_edits(built: Built, qtbot: QtBot) -> None:
     page.choose("user")
     assert field(page, "tries").text() == "5"
     assert "revision 7 in force · 1 change not applied" in texts(page)
+
+
+async def test_what_is_written_outlives_a_panel_that_is_built_anew(
+    built: Built, port: FakePort, qtbot: QtBot
+) -> None:
+    page = await opened(built)
+    write(qtbot, page, "tries", "5")
+    page.choose("order")
+    write(qtbot, page, "timeout_s", "9")
+    anew = build(port, qtbot, port.clock)
+    anew.panel.recall(built.panel.memory())
+    assert anew.panel.page == "policies"
+    await eventually(lambda: "revision 7 in force · 1 change not applied" in texts(anew.panel))
+    assert anew.panel.policies.service == "order"
+    assert field(anew.panel.policies, "timeout_s").text() == "9"
+    anew.panel.policies.choose("user")
+    assert field(anew.panel.policies, "tries").text() == "5"

@@ -199,3 +199,14 @@ def test_bounded_body_says_what_it_leaves_out(qtbot: QtBot) -> None:
     view.show_body(body_view(answer), answer.headers)
     assert text.toPlainText().endswith("… 10 more lines; copy the text to have them")
     assert text.text() == "a\n" * (MOST_LINES + 10)
+
+
+async def test_request_from_elsewhere_is_put_in_place_and_not_sent(qtbot: QtBot) -> None:
+    console = build(FakePort(), qtbot)
+    asked = QSignalSpy(console.panel.send_requested)
+    console.panel.open_at(("POST", "/api/orders?dry=1"))
+    assert (console.panel.draft.method, console.panel.draft.target) == ("POST", "/api/orders?dry=1")
+    console.panel.open_at(("BREW", "/coffee"))
+    console.panel.open_at("nothing of this kind")
+    assert console.panel.draft.target == "/api/orders?dry=1"
+    assert asked.count() == 0
