@@ -12,7 +12,7 @@ from embedded_services.gateway.exchange import Exchange, Trace
 from embedded_services.gateway.http import Headers, Request
 from embedded_services.gateway.memo import Memo
 from embedded_services.gateway.routes import API
-from embedded_services.upstream.messages import Pairs
+from embedded_services.upstream.messages import Pairs, field_block
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -107,14 +107,24 @@ _named: Final = Memo(_named_by)
 
 def upstream_headers(exchange: Exchange, headers: Headers) -> Pairs:
     """What a service is told: of `headers` what may pass, then what we say of the client and of the exchange."""
-    request = exchange.request
-    of_client = headers.derived
-    if of_client is None or request.forwarded:
-        of_client = _of_client(request, headers)
-        if not request.forwarded:  # who is trusted may change
-            headers.derived = of_client
+    return _of_client(exchange.request, headers) + exchange_headers(exchange)
+
+
+def client_block(request: Request) -> bytes:
+    """The first part of it, for the request's own fields: `messages.field_block`. Made once for all requests of a client that
+    share their fields."""
+    headers = request.headers
+    if request.forwarded:  # which proxies are trusted may change
+        return field_block(_of_client(request, headers))
+    block = headers.derived
+    if block is None:
+        block = headers.derived = field_block(_of_client(request, headers))
+    return block
+
+
+def exchange_headers(exchange: Exchange) -> Pairs:
+    """The last part of it."""
     out = [
-        *of_client,
         (b"X-Request-ID", exchange.id.encode()),
         (b"X-Gateway-Time", b"%d" % (exchange.at * 1000)),
         (TRACEPARENT, exchange.trace.traceparent),
@@ -127,7 +137,6 @@ def upstream_headers(exchange: Exchange, headers: Headers) -> Pairs:
 
 
 def _of_client(request: Request, headers: Headers) -> Pairs:
-    """What is the same for all requests of a client that have the same fields."""
     out = _passing(headers.pairs, _upstream)
     out += (
         (b"X-Forwarded-For", (request.forwarded or request.client).encode()),

@@ -23,8 +23,8 @@ class Headers:
 
     def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         self.pairs = pairs
-        self.derived: Pairs | None = None
-        """What `headers.upstream_headers` made of them: the requests of a client mostly share their fields."""
+        self.derived: bytes | None = None
+        """What `headers.client_block` made of them: the requests of a client mostly share their fields."""
         self._first = {_lower[name]: value for name, value in reversed(pairs)}
         self.get: Callable[[bytes], bytes | None] = self._first.get
         """The value of a field, the first one if there are several; its name is given in lower case."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from embedded_services.gateway.affinity import affinity
 from embedded_services.gateway.exchange import Exchange
-from embedded_services.gateway.headers import downstream_headers, upstream_headers
+from embedded_services.gateway.headers import client_block, downstream_headers, exchange_headers
 from embedded_services.gateway.http import NO_BODY, Body, Headers, Response
 from embedded_services.gateway.routes import API
 from embedded_services.gateway.story import Calling
@@ -27,7 +27,7 @@ async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> R
     body, length = (b"", 0) if request.body is NO_BODY else await _body(request.body)
     has_key = request.headers.get(b"idempotency-key") is not None
     target = request.target[len(API) :].encode()
-    headers = upstream_headers(exchange, request.headers)
+    headers = exchange_headers(exchange)
     upgrade = request.upgrade
     if upgrade is not None:
         headers += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade.protocol))
@@ -47,6 +47,7 @@ async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> R
                 exchange.sampled,
                 affinity(exchange, key) if key is not None else None,
                 upgraded=None if upgrade is None else upgrade.incoming,
+                block=client_block(request),
             ),
         )
     except UpstreamError as error:

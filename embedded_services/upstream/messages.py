@@ -19,7 +19,7 @@ _ANNOUNCE_EMPTY: Final = frozenset({"POST", "PUT", "PATCH"})
 @dataclass(slots=True)
 class UpstreamRequest:
     """`target` is path and query as they go on the wire; `headers` leave out Host, Connection, Content-Length and
-    Transfer-Encoding, which are the transport's.
+    Transfer-Encoding, which are the transport's. `block` are more of them, made by `field_block`.
 
     A body of bytes can be sent again to another instance. A streamed one is sent once: `length` is its exact size, or
     None to send it chunked. `repeatable` says that doing the request twice has no second effect although its method
@@ -43,16 +43,13 @@ class UpstreamRequest:
     affinity: str | None = None
     within_s: float | None = None
     upgraded: AsyncIterator[bytes] | None = None
+    block: bytes = b""
 
     def head(self, authority: bytes, field: bytes = b"") -> bytes:
         """The request line and all fields, `field` among them, ready to be sent. Raises ValueError for what would not be one request."""
         if self.method not in METHODS or _TARGET.fullmatch(self.target) is None:
             raise ValueError("the method is one we know, the target a path of visible ASCII")
-        lines = [
-            b"%b %b HTTP/1.1" % (self.method.encode(), self.target),
-            b"Host: " + authority,
-            *map(b": ".join, self.headers),
-        ]
+        lines = [b"Host: " + authority, *map(b": ".join, self.headers)]
         if not isinstance(self.body, bytes):
             lines.append(
                 b"Transfer-Encoding: chunked" if self.length is None else b"Content-Length: %d" % self.length
@@ -61,11 +58,21 @@ class UpstreamRequest:
             lines.append(b"Content-Length: %d" % len(self.body))
         if field:
             lines.append(field)
-        head = b"\r\n".join((*lines, b"", b""))
-        breaks = len(lines) + 1
-        if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
-            raise ValueError("a header field must not contain line breaks")
-        return head
+        own = b"\r\n".join(lines)
+        _check_breaks(own, len(lines) - 1)
+        return b"%b %b HTTP/1.1\r\n%b\r\n%b\r\n" % (self.method.encode(), self.target, own, self.block)
+
+
+def field_block(pairs: Pairs) -> bytes:
+    """Header fields as they go on the wire, for requests that share them. Raises ValueError for what would not be fields."""
+    block = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
+    _check_breaks(block, len(pairs))
+    return block
+
+
+def _check_breaks(text: bytes, breaks: int) -> None:
+    if text.count(b"\n") != breaks or text.count(b"\r") != breaks or b"\0" in text:
+        raise ValueError("a header field must not contain line breaks")
 
 
 class BodyStream(Protocol):

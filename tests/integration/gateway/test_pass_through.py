@@ -162,10 +162,11 @@ async def test_who_does_not_read_stops_the_other_side_of_the_tunnel(start: Start
             sent["client"] += len(PIECE)
 
     tasks.spawn(flood(), "flood")
+    await eventually(lambda: all(sent.values()))
     before = dict.fromkeys(sent, -1)
     while before != sent:
         before = dict(sent)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
     assert all(0 < amount < 25 * MB for amount in sent.values())
     assert len(await client.reader.readexactly(30 * MB)) == 30 * MB
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded_services.upstream.messages import UpstreamRequest
+from embedded_services.upstream.messages import UpstreamRequest, field_block
 
 
 async def nothing() -> AsyncIterator[bytes]:
@@ -66,3 +66,26 @@ def test_a_head_is_always_exactly_as_many_lines_as_it_has_fields(
     except ValueError:
         return
     assert len(lines) == len(headers) + 4 + (method == "POST")
+
+
+fields = st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=9)), max_size=4)
+
+
+@given(fields)
+def test_a_block_of_fields_is_those_fields_or_refused(pairs: list[tuple[bytes, bytes]]) -> None:
+    clean = not any(mark in text for pair in pairs for text in pair for mark in (b"\r", b"\n", b"\0"))
+    try:
+        block = field_block(pairs)
+    except ValueError:
+        assert not clean
+        return
+    assert clean
+    own = UpstreamRequest("GET", b"/", [(b"A", b"b")], block=block)
+    assert head(own) == [
+        b"GET / HTTP/1.1",
+        b"Host: 127.0.0.1:3001",
+        b"A: b",
+        *(name + b": " + value for name, value in pairs),
+        b"",
+        b"",
+    ]
