@@ -17,11 +17,15 @@ SMALL: Final = 64 * 1024
 class WriteBatch:
     def __init__(self) -> None:
         self._waiting: list[tuple[asyncio.WriteTransport, bytes]] = []
+        self.sent = 0
+        """Bytes handed over, since it was made; who writes to a connection directly adds its own."""
 
     def write(self, transport: asyncio.WriteTransport, message: bytes) -> None:
         """Send `message` before anything runs that is scheduled from now on. If the transport closes first, it is not
         sent at all."""
-        if len(message) > SMALL:
+        size = len(message)
+        self.sent += size
+        if size > SMALL:
             self.flush()
             transport.write(message)
             return

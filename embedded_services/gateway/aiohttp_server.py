@@ -32,11 +32,11 @@ class AiohttpServer(web.Server):
 
     def __init__(self, gateway: Gateway, writes: WriteBatch) -> None:
         super().__init__(self._handle, handler_cancellation=True)
-        self._gateway = gateway
+        self.gateway = gateway
         self._writes = writes
 
     def __call__(self) -> "AiohttpConnection":
-        limit = self._gateway.settings.gateway.header_limit
+        limit = self.gateway.settings.gateway.header_limit
         return AiohttpConnection(
             self,
             loop=asyncio.get_running_loop(),
@@ -52,37 +52,37 @@ class AiohttpServer(web.Server):
         return cast("list[AiohttpConnection]", self.connections)
 
     async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
-        limits = self._gateway.settings.gateway
+        limits = self.gateway.settings.gateway
         headers = Headers(raw.raw_headers)
         is_11 = raw.version >= HttpVersion11
         if (fault := framing_fault(headers, is_11=is_11)) is not None:
             return self._answer(raw, self._refuse_unread(raw, malformed(fault)), last=True)
         request = _request(raw, headers, limits.body_limit, limits.body_idle_s)
         if len(request.target) + _size(headers) > limits.header_limit:
-            response = self._gateway.refuse(request, headers_too_large(limits.header_limit))
+            response = self.gateway.refuse(request, headers_too_large(limits.header_limit))
         elif request.body.length is not None and request.body.length > limits.body_limit:
-            response = self._gateway.refuse(request, too_large(limits.body_limit))
+            response = self.gateway.refuse(request, too_large(limits.body_limit))
         else:
-            response = await self._gateway.handle(request)
+            response = await self.gateway.handle(request)
         return self._answer(raw, response)
 
     def refuse_malformed(self, raw: web.BaseRequest, cause: BaseException | None) -> web.StreamResponse:
         """The answer to what aiohttp could not parse; the connection is closed after it."""
         text = str(getattr(cause, "message", cause))
         if isinstance(cause, http_exceptions.LineTooLong) or text.startswith("Too many headers"):
-            error = headers_too_large(self._gateway.settings.gateway.header_limit)
+            error = headers_too_large(self.gateway.settings.gateway.header_limit)
         else:
             error = malformed(text.splitlines()[0] if text else "unreadable")
         return self._answer(raw, self._refuse_unread(raw, error), last=True)
 
     def refuse_late(self, raw: web.BaseRequest) -> web.StreamResponse:
         """The answer to a client whose head does not come to its end."""
-        seconds = self._gateway.settings.gateway.header_timeout_s
+        seconds = self.gateway.settings.gateway.header_timeout_s
         error = ApiError("REQUEST_TIMEOUT", f"The head of a request may take {seconds:g} s")
         return self._answer(raw, self._refuse_unread(raw, error), last=True)
 
     def _refuse_unread(self, raw: web.BaseRequest, error: ApiError) -> Response:
-        return self._gateway.refuse(Request("", "", "", "", Headers(()), raw.remote or ""), error)
+        return self.gateway.refuse(Request("", "", "", "", Headers(()), raw.remote or ""), error)
 
     def _answer(self, raw: web.BaseRequest, response: Response, *, last: bool = False) -> web.StreamResponse:
         return cast("web.StreamResponse", Answer(raw, response, self._writes, last=last))
@@ -99,6 +99,7 @@ class AiohttpConnection(web.RequestHandler):
         self._lingers: asyncio.Future[None] | None = None
 
     def data_received(self, data: bytes) -> None:
+        self._server.gateway.received += len(data)
         if self._lingers is not None:
             return
         before = self._request_count

@@ -170,6 +170,7 @@ class EdgeConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         reader = self._reader
+        self._gateway.received += len(data)
         reader.feed(data)
         if self._waiter is not None:
             self._wake()

@@ -47,7 +47,7 @@ def render(measured: Measured) -> bytes:
 
 
 def _requests(text: Exposition, telemetry: Telemetry) -> None:
-    series = telemetry.meters.series()
+    series, clients = telemetry.meters.series(), telemetry.clients
     by_status: dict[tuple[str, int], int] = {}
     for one in series:
         for status, count in one.statuses.items():
@@ -74,8 +74,12 @@ def _requests(text: Exposition, telemetry: Telemetry) -> None:
         ],
     )
     text.gauge(f"{_PREFIX}requests_in_flight", "Requests being answered.", [({}, telemetry.in_flight)])
-    text.gauge(
-        f"{_PREFIX}connections", "Connections of clients that are open.", [({}, telemetry.connections())]
+    text.gauge(f"{_PREFIX}connections", "Connections of clients that are open.", [({}, clients.connections)])
+    text.counter(
+        f"{_PREFIX}received_bytes_total", "Bytes that clients sent, heads included.", [({}, clients.received)]
+    )
+    text.counter(
+        f"{_PREFIX}sent_bytes_total", "Bytes that clients were sent, heads included.", [({}, clients.sent)]
     )
     text.gauge(
         f"{_PREFIX}settings_revision", "The revision of the settings in force.", [({}, telemetry.revision)]

@@ -59,6 +59,8 @@ class Gateway:
         self._date = HttpDate()
         self.rate_limit = RateLimit(settings.limits, clock.monotonic())
         self.settings = settings
+        self.received = 0
+        """Bytes that clients have sent."""
         self._routes = RouteTable(settings.routes)
         self._proxies = TrustedProxies(settings.gateway.trusted_proxies)
 

@@ -104,7 +104,7 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
         tasks.spawn(_tidy(gateway, telemetry, clock), "tidy")
         try:
             async with GatewayServer(gateway, clock) as server:
-                telemetry.connections = lambda: server.connections
+                telemetry.clients = server
                 listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
                 try:
                     yield

@@ -56,7 +56,7 @@ async def deliver(response: Response, recipient: Recipient, writes: WriteBatch) 
                 await recipient.drain()
         else:
             writes.flush()
-            await _write_stream(response, body, recipient)
+            await _write_stream(response, body, recipient, writes)
         note = ""
     except ApiError as error:  # of the instance, or of the client's own body that is still coming
         note = error.message
@@ -80,10 +80,13 @@ def _write_whole(response: Response, body: bytes, recipient: Recipient, writes: 
         writes.write(transport, message)
     else:
         writes.flush()
+        writes.sent += len(message)
         transport.write(message)  # at once: the end of the connection would overtake a batch
 
 
-async def _write_stream(response: Response, body: BodyStream, recipient: Recipient) -> None:
+async def _write_stream(
+    response: Response, body: BodyStream, recipient: Recipient, writes: WriteBatch
+) -> None:
     length = response.length
     _open(recipient).write(_head(response, length, recipient))
     if _is_silent(response, recipient):
@@ -91,6 +94,7 @@ async def _write_stream(response: Response, body: BodyStream, recipient: Recipie
     chunked = length is None and recipient.is_11 and response.status != _SWITCHED
     try:
         async for piece in body:
+            writes.sent += len(piece)
             _open(recipient).write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
             if recipient.writing_paused:
                 await recipient.drain()

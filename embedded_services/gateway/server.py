@@ -41,6 +41,16 @@ class GatewayServer:
         """How many clients are connected."""
         return len(self._edge) + len(self._aiohttp.connections)
 
+    @property
+    def received(self) -> int:
+        """Bytes that clients have sent, heads included."""
+        return self._gateway.received
+
+    @property
+    def sent(self) -> int:
+        """Bytes that clients were sent."""
+        return self._writes.sent
+
     async def __aenter__(self) -> Self:
         self._tasks.spawn(self._watch(), "watch")
         return self

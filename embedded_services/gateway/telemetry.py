@@ -9,7 +9,6 @@ that is recorded and logged.
 """
 
 from collections import deque
-from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -58,6 +57,23 @@ class Callings(Protocol):
     def tell_again(self) -> None: ...
 
 
+class Clients(Protocol):
+    """Who is connected, and how many bytes came and went: `GatewayServer`."""
+
+    @property
+    def connections(self) -> int: ...
+
+    @property
+    def received(self) -> int: ...
+
+    @property
+    def sent(self) -> int: ...
+
+
+class _Nobody:
+    connections = received = sent = 0
+
+
 class Telemetry:
     """`upstreams` are the services as they were last looked at, by name."""
 
@@ -79,7 +95,7 @@ class Telemetry:
         self.meters = Meters(settings)
         self.revision = revision
         """Of the settings in force."""
-        self.connections: Callable[[], int] = lambda: 0
+        self.clients: Clients = _Nobody()
         self.seq = self.sampled = self.kept = 0
         self.picks_seq = self.spans_dropped = 0
         self.in_flight = 0
@@ -177,7 +193,7 @@ class Telemetry:
         """None if it is too early, or nothing has changed."""
         if now < self._totals_due:
             return None
-        connections, recent, told = self.connections(), self.meters.recent, self._told_totals
+        connections, recent, told = self.clients.connections, self.meters.recent, self._told_totals
         if told is not None and (
             told.requests == self.seq
             and told.rate == recent.rate

@@ -29,7 +29,7 @@ from embedded_services.contracts.system import Ready
 from tests.helpers.live import served
 from tests.helpers.system import away_from_others, free_port
 
-FEW, MANY = 4, 60
+FEW, MANY = 2, 60
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
     response_headers_conformance, negative_data_rejection, ignored_auth,

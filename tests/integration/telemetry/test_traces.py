@@ -190,3 +190,5 @@ async def test_a_real_prometheus_scrapes_the_gateway(system: RunningSystem, tmp_
         families = {sample["metric"]["__name__"] for sample in await ask('{__name__=~"faultdeck_.+"}')}
         assert len(families) > 25
         assert await ask("process_resident_memory_bytes > 1e6")
+        assert await ask("faultdeck_gateway_received_bytes_total > 1000")
+        assert await ask("faultdeck_gateway_sent_bytes_total > 1000")
