@@ -10,12 +10,14 @@ from typing import Any, Final, Protocol
 
 from pamqp import base, commands
 
-from embedded_services.broker import frames, refusals
+from embedded_services.broker import frames, refusals, replies
 from embedded_services.broker.consumer import Consumer
+from embedded_services.broker.content_header import with_headers
 from embedded_services.broker.exchanges import Binding, Destination
 from embedded_services.broker.frames import ContentHead
 from embedded_services.broker.message import Entry, Message
 from embedded_services.broker.queue import DELIVERY_COUNT, Queue
+from embedded_services.broker.queue_arguments import wrong_time
 from embedded_services.broker.refusals import ConnectionRefusal, Refusal
 from embedded_services.broker.vhost import VirtualHost
 
@@ -37,9 +39,9 @@ class Peer(Protocol):
     @property
     def user(self) -> str: ...
 
-    def send(self, channel: int, method: base.Frame) -> None: ...
+    def send(self, channel: int, method: base.Frame | bytes) -> None: ...
 
-    def send_content(self, channel: int, method: base.Frame, payload: bytes, body: bytes) -> None: ...
+    def send_content(self, channel: int, method: bytes, payload: bytes, body: bytes) -> None: ...
 
     def published(self) -> None:
         """A message came: it counts for who is to be held back."""
@@ -100,7 +102,7 @@ class Channel:
                 raise ConnectionRefusal(505, f"expected content header, got method {frame.name} instead")
             handler = _HANDLERS.get(type(frame))
             if handler is None:
-                raise ConnectionRefusal(540, f"method {frame.name} is not implemented here")
+                raise ConnectionRefusal(503, "unimplemented method")
             handler(self, frame)
         elif isinstance(frame, ContentHead):
             self._head(frame)
@@ -146,7 +148,7 @@ class Channel:
         self._peer.published()
         routed, taken = self._vhost.publish(message)
         if method.mandatory and not routed:
-            returned = Basic.Return(312, "NO_ROUTE", method.exchange, method.routing_key)
+            returned = replies.no_route(method.exchange, method.routing_key)
             self._peer.send_content(self.number, returned, head.payload, body)
         if self._confirming:
             self._published += 1
@@ -163,14 +165,14 @@ class Channel:
         """All that was published up to now is as safe as it can be: say so."""
         for tag in self._refused:
             self._confirm_to(tag - 1)
-            self._send(Basic.Nack(tag, multiple=False, requeue=False))
+            self._send(replies.nack(tag))
             self._confirmed = tag
         self._refused.clear()
         self._confirm_to(self._published)
 
     def _confirm_to(self, tag: int) -> None:
         if tag > self._confirmed:
-            self._send(Basic.Ack(tag, multiple=tag - self._confirmed > 1))
+            self._send(replies.ack(tag, multiple=tag - self._confirmed > 1))
             self._confirmed = tag
 
     # --- consuming ---
@@ -198,13 +200,13 @@ class Channel:
         arguments = dict(method.arguments or {})
         priority = arguments.get("x-priority", 0)
         if not isinstance(priority, int) or isinstance(priority, bool):
-            raise Refusal(406, f"invalid arg 'x-priority' for queue '{queue.name}' in vhost '/'")
+            raise refusals.no_integer("x-priority", queue.name, priority)
         consumer = Consumer(
             tag, queue.name, self, method.no_ack, method.exclusive, self._prefetch, priority, arguments
         )
         self._consumers[tag] = consumer
         if not method.nowait:
-            self._send(Basic.ConsumeOk(tag))
+            self._send(replies.consume_ok(tag))
         queue.add(consumer)
 
     def cancel(self, method: commands.Basic.Cancel) -> None:
@@ -212,7 +214,7 @@ class Channel:
         if consumer is not None:
             self._leave(consumer)
         if not method.nowait:
-            self._send(Basic.CancelOk(method.consumer_tag))
+            self._send(replies.cancel_ok(method.consumer_tag or ""))
 
     def _leave(self, consumer: Consumer) -> None:
         queue = self._vhost.queues.get(consumer.queue)
@@ -228,13 +230,15 @@ class Channel:
         queue = self._vhost.queues[consumer.queue]
         tag = self._tag(queue, entry, None if consumer.no_ack else consumer, no_ack=consumer.no_ack)
         message = entry.message
-        method = Basic.Deliver(consumer.tag, tag, entry.redelivered, message.exchange, message.routing_key)
+        method = replies.deliver(
+            consumer.tag, tag, entry.redelivered, message.exchange, message.routing_key
+        )
         self._peer.send_content(self.number, method, _payload(queue, entry), message.body)
 
     def cancelled(self, consumer: Consumer) -> None:
         self._consumers.pop(consumer.tag, None)
         if self._peer.wants_cancel_notices:
-            self._send(Basic.Cancel(consumer.tag, nowait=True))
+            self._send(replies.cancel(consumer.tag))
 
     def get(self, method: commands.Basic.Get) -> None:
         queue = self._queue(method.queue)
@@ -244,7 +248,9 @@ class Channel:
             return
         tag = self._tag(queue, entry, None, no_ack=method.no_ack)
         message = entry.message
-        answer = Basic.GetOk(tag, entry.redelivered, message.exchange, message.routing_key, queue.ready)
+        answer = replies.get_ok(
+            tag, entry.redelivered, message.exchange, message.routing_key, queue.ready
+        )
         self._peer.send_content(self.number, answer, _payload(queue, entry), message.body)
 
     def _tag(self, queue: Queue, entry: Entry, consumer: Consumer | None, *, no_ack: bool) -> int:
@@ -364,7 +370,7 @@ class Channel:
             )
         self._last_queue = queue.name
         if not method.nowait:
-            self._send(QueueMethods.DeclareOk(queue.name, queue.ready, len(queue.consumers)))
+            self._send(replies.declare_ok(queue.name, queue.ready, len(queue.consumers)))
 
     def queue_bind(self, method: commands.Queue.Bind) -> None:
         self._vhost.bind(self._queue_binding(method))
@@ -401,16 +407,20 @@ class Channel:
         raise refusals.not_implemented("transactions: use publisher confirms")
 
     def _queue(self, name: str) -> Queue:
-        if not name:
-            if not self._last_queue:
-                raise ConnectionRefusal(530, "no previously declared queue")
-            name = self._last_queue
-        return self._vhost.queue(name, self._peer)
+        return self._vhost.queue(self._queue_name(name), self._peer)
+
+    def _queue_name(self, name: str) -> str:
+        """An empty one is that of the queue that was declared last."""
+        if not name and not self._last_queue:
+            raise Refusal(404, "no previously declared queue")
+        return name or self._last_queue
 
     def _queue_binding(self, method: commands.Queue.Bind | commands.Queue.Unbind) -> Binding:
-        queue = self._queue(method.queue)
-        key = method.routing_key or ("" if method.queue else queue.name)
-        return Binding(method.exchange, Destination("queue", queue.name), key, dict(method.arguments or {}))
+        name = self._queue_name(method.queue)
+        if name in self._vhost.queues:
+            self._queue(name)  # it may be another connection's own
+        key = method.routing_key or ("" if method.queue else name)
+        return Binding(method.exchange, Destination("queue", name), key, dict(method.arguments or {}))
 
     # --- the end ---
 
@@ -423,23 +433,22 @@ class Channel:
             self._leave(consumer)
         self._give_back()
 
-    def _send(self, method: base.Frame) -> None:
+    def _send(self, method: base.Frame | bytes) -> None:
         self._peer.send(self.number, method)
 
 
 def _payload(queue: Queue, entry: Entry) -> bytes:
     """The content header's values; a quorum queue says how often the message came back."""
     message = entry.message
-    if not queue.limits.quorum or not entry.deliveries:
+    if not queue.limits.quorum:
         return message.payload
-    headers = {**message.headers, DELIVERY_COUNT: entry.deliveries}
-    return frames.header_payload(frames.changed(message.properties, headers=headers))
+    return with_headers(message.payload, {DELIVERY_COUNT: entry.deliveries}, keep_expiration=True)
 
 
 def _check_properties(properties: commands.Basic.Properties, user: str) -> None:
     expiration = properties.expiration
-    if expiration is not None and not (expiration.isascii() and expiration.isdigit()):
-        raise Refusal(406, f"invalid expiration '{expiration}'")
+    if expiration is not None and (why := wrong_time(expiration)):
+        raise Refusal(406, f"invalid expiration '{expiration}': {why}")
     if properties.user_id and properties.user_id != user:
         raise Refusal(
             406, f"user_id property set to '{properties.user_id}' but authenticated user was '{user}'"

@@ -95,10 +95,10 @@ class Connection(asyncio.Protocol):
     def channels(self) -> int:
         return len(self._channels)
 
-    def send(self, channel: int, method: base.Frame) -> None:
+    def send(self, channel: int, method: base.Frame | bytes) -> None:
         self._out(frames.method(channel, method))
 
-    def send_content(self, channel: int, method: base.Frame, payload: bytes, body: bytes) -> None:
+    def send_content(self, channel: int, method: bytes, payload: bytes, body: bytes) -> None:
         self._out(
             frames.method(channel, method) + frames.content(channel, payload, body, self._terms.frame_max)
         )
@@ -219,11 +219,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         if error is not None:
             log.info("connection %s broke: %s", self.peer, error)
-        for channel in list(self._channels.values()):
-            channel.close()
-        self._channels.clear()
-        self._confirming.clear()
-        self._host.vhost.connection_left(self)
+        self._leave()
         self._host.left(self)
 
     def pause_writing(self) -> None:
@@ -304,7 +300,7 @@ class Connection(asyncio.Protocol):
         if number > self._terms.channel_max:
             raise ConnectionRefusal(
                 530,
-                f"number of channels opened ({number}) has reached the negotiated channel_max ({self._terms.channel_max})",
+                f"number of channels opened ({len(self._channels)}) has reached the negotiated channel_max ({self._terms.channel_max})",
             )
         self._channels[number] = Channel(number, self, self._host.vhost)
         self.send(number, ChannelMethods.OpenOk())
@@ -312,17 +308,14 @@ class Connection(asyncio.Protocol):
     def _own(self, frame: frames.Frame) -> None:
         """What concerns the connection itself."""
         if isinstance(frame, ConnectionMethods.Close):
-            self._ending = True
-            for channel in list(self._channels.values()):
-                channel.close()
-            self._channels.clear()
+            self._leave()
             self.send(0, ConnectionMethods.CloseOk())
             self._set_timer(CLOSE_S, self.drop)
             self._loop.call_soon(self._close_when_flushed)
         elif isinstance(frame, ConnectionMethods.CloseOk):
             self.drop()
         else:
-            raise _unexpected("a method of the connection", frame)
+            raise ConnectionRefusal(504, "unexpected method in connection state running")
 
     # --- ends ---
 
@@ -339,13 +332,18 @@ class Connection(asyncio.Protocol):
     def _end(self, refusal: Refusal, frame: frames.Frame | None = None) -> None:
         """Tell the client why, and wait a moment for its answer."""
         log.warning("%s: %s", self.peer, refusal)
+        self._leave()
+        self.send(0, ConnectionMethods.Close(refusal.code, refusal.text, *_ids(frame)))
+        self._set_timer(CLOSE_S, self.drop)
+
+    def _leave(self) -> None:
+        """What it held goes back, and what was its own goes with it."""
         self._ending = True
         for channel in list(self._channels.values()):
             channel.close()
         self._channels.clear()
         self._confirming.clear()
-        self.send(0, ConnectionMethods.Close(refusal.code, refusal.text, *_ids(frame)))
-        self._set_timer(CLOSE_S, self.drop)
+        self._host.vhost.connection_left(self)
 
     def force_close(self, text: str) -> None:
         """The broker is stopping."""

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from embedded_services.broker.message import Message, with_headers
+from embedded_services.broker.content_header import with_headers
+from embedded_services.broker.frames import properties_of
+from embedded_services.broker.message import Message
 
 REJECTED = "rejected"
 EXPIRED = "expired"
@@ -14,15 +16,18 @@ DELIVERY_LIMIT = "delivery_limit"
 def dead_letter(
     message: Message, queue: str, reason: str, now: float, exchange: str, routing_key: str | None
 ) -> Message:
-    """The message that goes to `exchange`, with this death the newest in its history."""
-    headers = dict(message.headers)
+    """The message that goes to `exchange`, with this death the newest in its history and no expiration of its own."""
+    first = {
+        "x-first-death-reason": reason,
+        "x-first-death-queue": queue,
+        "x-first-death-exchange": message.exchange,
+    }
+    known = message.headers
+    headers: dict[str, Any] = {name: value for name, value in first.items() if name not in known}
     headers["x-death"] = _history(message, queue, reason, now)
-    headers.setdefault("x-first-death-reason", reason)
-    headers.setdefault("x-first-death-queue", queue)
-    headers.setdefault("x-first-death-exchange", message.exchange)
-    return with_headers(
-        message, headers, exchange, message.routing_key if routing_key is None else routing_key
-    )
+    payload = with_headers(message.payload, headers, keep_expiration=False)
+    key = message.routing_key if routing_key is None else routing_key
+    return Message(exchange, key, properties_of(payload), payload, message.body)
 
 
 def _history(message: Message, queue: str, reason: str, now: float) -> list[Any]:

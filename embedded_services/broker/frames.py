@@ -7,7 +7,7 @@ A content header keeps its bytes, because most messages go out with the very hea
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from pamqp import base, commands, header
 from pamqp import frame as pamqp_frame
@@ -30,8 +30,10 @@ _UNREADABLE: Final = (
     KeyError,
     IndexError,
     OverflowError,
+    OSError,
     struct.error,
     AttributeError,
+    RecursionError,
 )
 """What pamqp raises for bytes that are no method, no table, no text."""
 
@@ -113,7 +115,7 @@ def _method(payload: bytes) -> base.Frame:
     try:
         method.unmarshal(payload[4:])
     except _UNREADABLE as error:
-        raise ConnectionRefusal(502, f"{method.name}: {error}") from error
+        raise ConnectionRefusal(501, f"cannot decode {method.name}: {error}") from error
     return method
 
 
@@ -122,16 +124,22 @@ def _content_head(payload: bytes) -> ContentHead:
         raise ConnectionRefusal(501, "a content header that is too short")
     class_id, weight, size = _CONTENT.unpack_from(payload)
     if class_id != BASIC_CLASS or weight:
-        raise ConnectionRefusal(501, f"a content header of class {class_id}, weight {weight}")
+        raise ConnectionRefusal(
+            505,
+            f"expected content header for class {BASIC_CLASS}, got one for class {class_id}, weight {weight} instead",
+        )
     head = header.ContentHeader()
     try:
         head.unmarshal(payload)
     except _UNREADABLE as error:
-        raise ConnectionRefusal(502, f"content header: {error}") from error
+        raise ConnectionRefusal(501, f"cannot decode a content header: {error}") from error
     return ContentHead(size, head.properties, payload[12:])
 
 
-def method(channel: int, frame: base.Frame) -> bytes:
+def method(channel: int, frame: base.Frame | bytes) -> bytes:
+    """A method, or the payload of one, as a frame."""
+    if isinstance(frame, bytes):
+        return b"%b%b\xce" % (_HEAD.pack(METHOD, channel, len(frame)), frame)
     return pamqp_frame.marshal(frame, channel)
 
 
@@ -153,16 +161,3 @@ def content(channel: int, payload: bytes, body: bytes, max_frame: int) -> bytes:
 def properties_of(payload: bytes) -> commands.Basic.Properties:
     """The properties that `payload`, the flags and values of a content header, holds."""
     return _content_head(_CONTENT.pack(BASIC_CLASS, 0, 0) + payload).properties
-
-
-def header_payload(properties: commands.Basic.Properties) -> bytes:
-    """The flags and properties of a content header."""
-    return header.ContentHeader(0, 0, properties).marshal()[12:]
-
-
-def changed(properties: commands.Basic.Properties, **values: Any) -> commands.Basic.Properties:
-    """The same properties, but for these."""
-    given = {**dict(properties), **values}
-    return commands.Basic.Properties(
-        **{name: value for name, value in given.items() if value not in (None, "")}
-    )

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from pamqp import commands
 
-from embedded_services.broker.frames import changed, header_payload
 
 PERSISTENT: Final = 2
 Properties = commands.Basic.Properties
@@ -50,9 +49,3 @@ class Entry:
 
     def __lt__(self, other: "Entry") -> bool:
         return self.seq < other.seq
-
-
-def with_headers(message: Message, headers: dict[str, Any], exchange: str, routing_key: str) -> Message:
-    """The same message with other headers and address, and without an expiration of its own."""
-    properties = changed(message.properties, headers=headers, expiration=None)
-    return Message(exchange, routing_key, properties, header_payload(properties), message.body)

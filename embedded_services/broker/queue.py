@@ -117,7 +117,10 @@ class Queue:
         if self.durable and (message.persistent or limits.quorum):
             self._host.insert(self, entry, kept=True)
         self.backlog.push(entry)
-        if limits.max_length is not None or limits.max_bytes is not None:
+        bounded = limits.max_length is not None or limits.max_bytes is not None
+        if len(self.consumers) and (bounded or (entry.expires_at is not None and entry.expires_at <= now)):
+            self.pump(now)  # it may go out at once, and then it is neither too many nor too old
+        if bounded:
             self._shorten()
         self._host.active(self)
         return True
@@ -198,7 +201,7 @@ class Queue:
         while self._has_times() and (
             (head := self.backlog.head()) is not None
             and head.expires_at is not None
-            and head.expires_at <= now
+            and head.expires_at < now
         ):
             entry = self.backlog.pop()
             if entry is not None:

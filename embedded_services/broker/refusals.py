@@ -61,6 +61,10 @@ def default_exchange() -> Refusal:
     return Refusal(403, "operation not permitted on the default exchange")
 
 
+def system_exchange(name: str) -> Refusal:
+    return Refusal(403, f"deletion of system {_in_vhost('exchange', name)} not allowed")
+
+
 def internal_exchange(name: str) -> Refusal:
     return Refusal(403, f"cannot publish to internal {_in_vhost('exchange', name)}")
 
@@ -82,7 +86,7 @@ def in_use(kind: str, name: str) -> Refusal:
 
 
 def not_empty(queue: str) -> Refusal:
-    return Refusal(406, f"{_in_vhost('queue', queue)} is not empty")
+    return Refusal(406, f"{_in_vhost('queue', queue)} not empty")
 
 
 def inequivalent(kind: str, name: str, arg: str, received: str, current: str) -> Refusal:
@@ -96,6 +100,18 @@ def invalid_arg(arg: str, queue: str, why: str) -> Refusal:
     return Refusal(406, f"invalid arg '{arg}' for {_in_vhost('queue', queue)}: {why}")
 
 
+def unsuitable_arg(arg: str, queue: str, kind: str) -> Refusal:
+    return Refusal(406, f"invalid arg '{arg}' for {_in_vhost('queue', queue)} of queue type rabbit_{kind}_queue")
+
+
+def no_integer(arg: str, queue: str, value: object) -> Refusal:
+    return invalid_arg(arg, queue, f'"expected integer, got {type_name(value)}"')
+
+
+def invalid_type(arg: str, kind: str, name: str, value: object) -> Refusal:
+    return Refusal(406, f"invalid type '{type_name(value)}' for arg '{arg}' in {_in_vhost(kind, name)}")
+
+
 def unknown_delivery_tag(tag: int) -> Refusal:
     return Refusal(406, f"unknown delivery tag {tag}")
 
@@ -104,11 +120,11 @@ def not_implemented(what: str) -> ConnectionRefusal:
     return ConnectionRefusal(540, what)
 
 
-def told(value: object) -> str:
-    """An argument's value as RabbitMQ words it in `inequivalent`."""
+def told(value: object, other: object) -> str:
+    """An argument's value as RabbitMQ words it in `inequivalent`: with its type when the other one is missing."""
     if value is None:
         return "none"
-    return f"the value '{_plain(value)}' of type '{type_name(value)}'"
+    return f"'{_plain(value)}'" if other is not None else f"the value '{_plain(value)}' of type '{type_name(value)}'"
 
 
 def type_name(value: object) -> str:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pamqp import decode, encode
+from pamqp import decode
 
+from embedded_services.broker import tables
 from embedded_services.broker.exchanges import Binding, Destination, Exchange
 from embedded_services.broker.frames import properties_of
 from embedded_services.broker.message import Entry, Message
@@ -140,7 +141,7 @@ class Store:
             exchange.kind,
             exchange.auto_delete,
             exchange.internal,
-            encode.field_table(dict(exchange.arguments)),
+            tables.encode(exchange.arguments),
         )
 
     def drop_exchange(self, name: str) -> None:
@@ -161,7 +162,7 @@ class Store:
             number,
             name,
             auto_delete,
-            encode.field_table(dict(arguments)),
+            tables.encode(arguments),
         )
 
     def drop_queue(self, number: int) -> None:
@@ -270,7 +271,7 @@ _SEQ_MASK: Final = (1 << SEQ_BITS) - 1
 
 def _row(binding: Binding) -> tuple[Any, ...]:
     kind, name = binding.destination
-    return binding.source, kind, name, binding.routing_key, encode.field_table(dict(binding.arguments))
+    return binding.source, kind, name, binding.routing_key, tables.encode(binding.arguments)
 
 
 def _table(raw: bytes) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Which binding patterns a routing key matches: words between dots; `*` is one word, `#` any number of them. Pure."""
+"""Which binding patterns a routing key matches: words between dots; `*` is one word, `#` any number of them. Pure.
+
+No text at all is no word.
+"""
 
 from typing import Generic, TypeVar
 
@@ -21,13 +24,13 @@ class TopicTrie(Generic[T]):
 
     def add(self, pattern: str, value: T) -> None:
         node = self._root
-        for word in pattern.split("."):
+        for word in _words(pattern):
             node = node.children.setdefault(word, _Node())
         node.values[value] = None
 
     def remove(self, pattern: str, value: T) -> None:
         path = [self._root]
-        words = pattern.split(".")
+        words = _words(pattern)
         for word in words:
             following = path[-1].children.get(word)
             if following is None:
@@ -42,7 +45,7 @@ class TopicTrie(Generic[T]):
     def match(self, key: str) -> dict[T, None]:
         """The values of all patterns that match, each once."""
         found: dict[T, None] = {}
-        words = key.split(".")
+        words = _words(key)
         # A node reached at a place need not be walked again: with several `#` the ways to it would multiply.
         seen: set[tuple[int, int]] = set()
         todo: list[tuple[_Node[T], int]] = [(self._root, 0)]
@@ -60,3 +63,7 @@ class TopicTrie(Generic[T]):
             if (child := node.children.get("#")) is not None:
                 todo += ((child, place) for place in range(at, len(words) + 1))
         return found
+
+
+def _words(text: str) -> list[str]:
+    return text.split(".") if text else []

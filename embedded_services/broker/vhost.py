@@ -97,7 +97,7 @@ class VirtualHost:
             raise refusals.reserved("exchange", name)
         alternate = arguments.get("alternate-exchange")
         if alternate is not None and not isinstance(alternate, str):
-            raise Refusal(406, f"invalid arg 'alternate-exchange' for exchange '{name}' in vhost '/'")
+            raise refusals.invalid_type("alternate-exchange", "exchange", name, alternate)
         exchange = Exchange(name, kind, durable, auto_delete, internal, dict(arguments))
         self.exchanges[name] = exchange
         if durable:
@@ -108,8 +108,8 @@ class VirtualHost:
         """One that is not there is deleted already."""
         if name == DEFAULT:
             raise refusals.default_exchange()
-        if name.startswith("amq."):
-            raise refusals.reserved("exchange", name)
+        if name in PREDECLARED:
+            raise refusals.system_exchange(name)
         exchange = self.exchanges.get(name)
         if exchange is None:
             return
@@ -139,9 +139,11 @@ class VirtualHost:
             self._changed()
 
     def unbind(self, binding: Binding) -> None:
-        """One that is not there is taken away already."""
-        self._check_ends(binding)
-        self._part(binding)
+        """One that is not there is taken away already, also when an end of it is not there."""
+        if DEFAULT in (binding.source, binding.destination.name):
+            raise refusals.default_exchange()
+        if binding.source in self.exchanges:
+            self._part(binding)
 
     def _check_ends(self, binding: Binding) -> None:
         kind, name = binding.destination
@@ -224,7 +226,7 @@ class VirtualHost:
         name = name or f"amq.gen-{secrets.token_urlsafe(16)}"
         limits = understand(name, arguments)
         if limits.quorum and (not durable or exclusive or auto_delete):
-            prop = "non-durable" if not durable else "exclusive" if exclusive else "auto-delete"
+            prop = "non-durable" if not durable else "exclusive-owner" if exclusive else "auto-delete"
             raise Refusal(406, f"invalid property '{prop}' for queue '{name}' in vhost '/'")
         self._last_number += 1
         queue = Queue(
@@ -410,7 +412,11 @@ def _same_exchange(
     wanted, declared = arguments.get("alternate-exchange"), known.alternate
     if wanted != declared:
         raise refusals.inequivalent(
-            "exchange", known.name, "alternate-exchange", refusals.told(wanted), refusals.told(declared)
+            "exchange",
+            known.name,
+            "alternate-exchange",
+            refusals.told(wanted, declared),
+            refusals.told(declared, wanted),
         )
 
 
@@ -431,8 +437,8 @@ def _same_queue(
             "queue",
             known.name,
             name,
-            refusals.told(arguments.get(name)),
-            refusals.told(known.arguments.get(name)),
+            refusals.told(arguments.get(name), known.arguments.get(name)),
+            refusals.told(known.arguments.get(name), arguments.get(name)),
         )
 
 

@@ -353,7 +353,7 @@ def test_an_alternate_is_not_compared_with_none(channel: WireChannel, name: str)
     assert (code, text) == (
         406,
         f"PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange '{name}' in vhost '/': "
-        "received 'two' but current is none",
+        "received the value 'two' of type 'longstr' but current is none",
     )
 
 

@@ -84,8 +84,12 @@ class Wire:
         self.heartbeats = 0
         self.frame_sizes: list[int] = []
         """Of the body frames that came."""
-        if login:
-            self._login(user, password, vhost, tune, capabilities)
+        try:
+            if login:
+                self._login(user, password, vhost, tune, capabilities)
+        except BaseException:
+            self.socket.close()
+            raise
 
     def _login(
         self,
