@@ -37,6 +37,8 @@ class Breaker:
     def tune(self, policy: BreakerPolicy, now: float) -> bool:
         """Heed another policy. Whether the state changed: one that is switched off is closed."""
         self._counts.span_s = policy.window_s
+        if self.state is _OPEN:
+            self.until = self.since + policy.open_s
         if policy.enabled or self.state is _CLOSED:
             return False
         self._move(_CLOSED, now, "it is switched off")

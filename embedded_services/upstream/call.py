@@ -138,11 +138,12 @@ class Call:
             target = before.target
             why = f"retry: {target.id} again, on a new connection"
             return _Choice(target, service.begin(target, now), "retry", why, fresh=True)
-        if step is Next.GIVE_UP or not (fault is Fault.STALE or self._may_spend(now)):
-            return None
         wait = retries.wait_s(fault, len(self._failed), policy.retries, service.draw())
+        if step is Next.GIVE_UP or wait >= self._deadline - now:
+            return None
+        if fault is not Fault.STALE and not self._may_spend(now):
+            return None
         if wait > 0.0:
-            wait = min(wait, self._deadline - now)
             await service.clock.sleep(wait)
             service.settle(service.monotonic())
         following = self._pick("retry", f"retry: not {_listed(self._tried)} again")
@@ -232,7 +233,8 @@ class Call:
             service.rejected["nobody"] += 1
             return failures.nobody_there(service.name, service.reason)
         service.rejected["breakers-open"] += 1
-        return failures.nobody_fit(service.name, len(service.targets), service.next_probe_s(now))
+        outs = [f"{target.id} {service.why_out(target)}" for target in service.targets]
+        return failures.nobody_fit(service.name, outs, service.next_event_s(now))
 
     # --- trying ---
 

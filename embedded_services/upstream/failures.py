@@ -1,11 +1,16 @@
 """What can go wrong with a call, for callers and for people."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.gateway import Attempt
 from embedded_services.upstream.retries import NOTHING_SENT, Fault
+
+_NAMED: Final = 4
+"""Instances that a message names; the rest is counted."""
 
 
 class TryError(Exception):
@@ -64,28 +69,23 @@ def nobody_there(service: str, reason: str) -> UpstreamError:
     )
 
 
-def nobody_fit(service: str, instances: int, next_probe_s: float | None) -> UpstreamError:
-    """There are instances, but none that may be asked now."""
-    whose = (
-        "the breaker of its one instance is"
-        if instances == 1
-        else f"the breakers of all {instances} instances are"
-    )
-    message = f"Service {service} is failing: {whose} open"
-    if next_probe_s is None:
-        return UpstreamError("SERVICE_UNAVAILABLE", f"{message}, and probes are under way", retry_after=1)
+def nobody_fit(service: str, outs: Sequence[str], next_event_s: float | None) -> UpstreamError:
+    """There are instances, but none that may be asked now; `outs` says of each why."""
+    said = "; ".join(outs[:_NAMED]) + (f"; and {len(outs) - _NAMED} more" if len(outs) > _NAMED else "")
+    message = f"Service {service} is failing: {said}"
+    if next_event_s is None:
+        return UpstreamError("SERVICE_UNAVAILABLE", message, retry_after=1)
     return UpstreamError(
         "SERVICE_UNAVAILABLE",
-        f"{message}; the next probe is in {next_probe_s:.1f} s",
-        retry_after=math.ceil(next_probe_s),
+        f"{message}. The next try is in {next_event_s:.1f} s",
+        retry_after=max(1, math.ceil(next_event_s)),
     )
 
 
 def queue_full(service: str, instances: int, limit: int, waiting: int) -> UpstreamError:
+    line = f"{waiting} more are waiting already" if waiting else "none may wait"
     full = _all_full(service, instances, limit)
-    return UpstreamError(
-        "SERVICE_UNAVAILABLE", f"{full}, and {waiting} more are waiting already", retry_after=1
-    )
+    return UpstreamError("SERVICE_UNAVAILABLE", f"{full}, and {line}", retry_after=1)
 
 
 def queue_timeout(service: str, instances: int, limit: int, waited_s: float) -> UpstreamError:

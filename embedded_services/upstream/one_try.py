@@ -41,7 +41,7 @@ async def one_try(
             upgraded=request.upgraded,
         )
     except BaseException as error:
-        _failed(service, target, epoch, began, error)
+        _failed(service, target, epoch, began, timeout_s, error)
         raise
     now = service.monotonic()
     took = now - began
@@ -59,12 +59,24 @@ async def one_try(
     return UpstreamResponse(status, headers, body, length, target.id, took)
 
 
-def _failed(service: Service, target: Target, epoch: int, began: float, error: BaseException) -> None:
-    """A kept connection that had been closed says nothing about its instance, nor does a caller that gave up."""
+def _failed(
+    service: Service, target: Target, epoch: int, began: float, timeout_s: float, error: BaseException
+) -> None:
+    """A caller that gave up says nothing about the instance."""
     now = service.monotonic()
-    failed = True if isinstance(error, TryError) and error.fault is not Fault.STALE else None
+    failed = True if isinstance(error, TryError) and _is_its_fault(error.fault, service, timeout_s) else None
     if failed:
         target.ewma.failed(now - began, now)
     else:
         target.ewma.at_least(now - began, now)
     service.end(target, epoch, now, failed=failed)
+
+
+def _is_its_fault(fault: Fault, service: Service, timeout_s: float) -> bool:
+    """A kept connection that had been closed says nothing about the instance, nor does it that it did not manage in less
+    time than a try should have."""
+    if fault is Fault.TIMEOUT:
+        return timeout_s >= service.try_timeout_s
+    if fault is Fault.UNREACHABLE:
+        return timeout_s >= service.policy.connect_timeout_s
+    return fault is not Fault.STALE

@@ -10,14 +10,25 @@ from embedded_services.contracts.settings import OutlierPolicy
 class Outlier:
     """One instance's record; it belongs to an incarnation. `ejections` is a total."""
 
-    __slots__ = ("_grown", "_returned_at", "consecutive", "ejections", "until")
+    __slots__ = ("_ejected_at", "_grown", "_returned_at", "consecutive", "ejections", "until")
 
     def __init__(self) -> None:
         self.consecutive = 0
         self.ejections = 0
         self.until: float | None = None
         self._grown = 0
+        self._ejected_at = 0.0
         self._returned_at = 0.0
+
+    def tune(self, policy: OutlierPolicy, now: float) -> bool:
+        """Heed another policy. Whether it returned: one that is switched off ejects nobody."""
+        if self.until is None:
+            return False
+        if policy.enabled:
+            self.until = self._ejected_at + self._length(policy)
+            return False
+        self.pardon(now)
+        return True
 
     @property
     def ejected(self) -> bool:
@@ -35,10 +46,14 @@ class Outlier:
         `ejection_s` that it was in since."""
         forgiven = int((now - self._returned_at) / policy.ejection_s)
         self._grown = max(0, self._grown - forgiven) + 1
-        seconds = min(policy.ejection_s * self._grown, policy.max_ejection_s)
+        self._ejected_at = now
+        seconds = self._length(policy)
         self.until = now + seconds
         self.ejections += 1
         return seconds
+
+    def _length(self, policy: OutlierPolicy) -> float:
+        return min(policy.ejection_s * self._grown, policy.max_ejection_s)
 
     def tick(self, now: float) -> bool:
         """Let time pass. Whether it returned."""

@@ -99,9 +99,10 @@ class Service:
             target.weight = self._weight(target)
             if target.breaker.tune(self.policy.breaker, now):
                 self._tell_breaker(target)
-            if target.outlier.ejected and not self.policy.outliers.enabled:
-                target.outlier.pardon(now)
+            if target.outlier.tune(self.policy.outliers, now):
                 self._tell_return(target, "ejection is switched off")
+            elif target.outlier.until is not None:
+                target.ejected_until = self.clock.now() + target.outlier.until - now
         if settings.strategy is not self.strategy:
             why = f"{self.strategy} → {settings.strategy}"
             self.strategy = settings.strategy
@@ -250,15 +251,21 @@ class Service:
         self._note_shares(now)
         self.version += 1
         targets, breaker_policy = self.targets, self.policy.breaker
-        open_ = {target.id for target in targets if target.breaker.state is BreakerState.OPEN}
-        left = [target for target in targets if not target.outlier.ejected and target.id not in open_]
-        # With all breakers open there is nothing to guess: fail at once, until the first probe.
-        panic = len(open_) < len(targets) and is_panic(len(left), len(targets), self.policy.outliers)
+        closed = [target for target in targets if target.breaker.state is _CLOSED]
+        fit = sum(not target.outlier.ejected for target in closed)
+        # With no breaker closed there is nothing to guess: all fail, but for the probes.
+        panic = bool(closed) and is_panic(fit, len(targets), self.policy.outliers)
         if panic != self.panic:
             self.panic = panic
-            self._tell_panic(len(left))
+            self._tell_panic(fit)
         eligible = (
-            list(targets) if panic else [target for target in left if target.breaker.admits(breaker_policy)]
+            list(targets)
+            if panic
+            else [
+                target
+                for target in targets
+                if not target.outlier.ejected and target.breaker.admits(breaker_policy)
+            ]
         )
         self.next_event = min(self._events(), default=NEVER)
         self.can_repeat = self.policy.retries.enabled and self.policy.tries > 1 and len(eligible) > 1
@@ -340,7 +347,7 @@ class Service:
             shares[target.id] = share
         return shares
 
-    def next_probe_s(self, now: float) -> float | None:
+    def next_event_s(self, now: float) -> float | None:
         """In how many seconds someone may be picked again, if time alone brings that about."""
         return max(0.0, self.next_event - now) if self.next_event is not NEVER else None
 

@@ -173,6 +173,19 @@ async def test_a_nested_call_never_outlasts_the_one_it_is_for(connect: Connect) 
     assert len(gate.upstream.requests) == 1
 
 
+async def test_an_instance_is_not_blamed_for_time_that_it_was_not_given(connect: Connect) -> None:
+    breaker = BreakerPolicy(minimum_calls=1)
+    slow = RawUpstream(stalls)
+    client = await connect(slow, policy=calm(breaker=breaker))
+    for _ in range(3):
+        with pytest.raises(UpstreamError):
+            await client.call("user", UpstreamRequest("GET", b"/", [], within_s=0.02))
+    assert row(client).targets[0].breaker.calls == 0
+    with pytest.raises(UpstreamError):
+        await client.call("user", UpstreamRequest("GET", b"/", [], within_s=0.3))
+    assert row(client).targets[0].breaker.state == "open"
+
+
 # --- hedging ---
 
 
@@ -357,7 +370,8 @@ async def test_with_all_breakers_open_calls_fail_at_once_and_are_told_when_to_co
     for _ in range(2):
         await client.call("user", get())
     with pytest.raises(
-        UpstreamError, match=r"all 2 instances are open; the next probe is in 0\.\d s"
+        UpstreamError,
+        match=r"user-1 breaker open: 2 of 2.*; user-2 breaker open.*\. The next try is in 0\.\d s",
     ) as raised:
         await client.call("user", get())
     assert (raised.value.code, raised.value.retry_after) == ("SERVICE_UNAVAILABLE", 1)

@@ -153,3 +153,9 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
+
+
+def test_another_policy_holds_for_one_that_is_open() -> None:
+    breaker = opened()
+    breaker.tune(BreakerPolicy(open_s=1), 0.5)
+    assert breaker.until == 1.0

@@ -99,3 +99,12 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
+
+
+def test_another_policy_holds_for_one_that_is_out() -> None:
+    outlier = Outlier()
+    outlier.eject(0.0, POLICY)
+    assert not outlier.tune(OutlierPolicy(ejection_s=2), 1.0)
+    assert outlier.until == 2.0
+    assert outlier.tune(OutlierPolicy(enabled=False), 1.0)
+    assert not outlier.ejected

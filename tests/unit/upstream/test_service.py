@@ -120,7 +120,7 @@ def test_with_all_breakers_open_nobody_is_picked_and_it_is_known_when_one_will_b
         rig.clock.pass_time(1)
     assert rig.pick() is None
     assert not rig.service.panic
-    assert rig.service.next_probe_s(rig.now) == pytest.approx(3)
+    assert rig.service.next_event_s(rig.now) == pytest.approx(3)
     rig.clock.pass_time(3)
     chosen = rig.pick()
     assert chosen is rig.targets[0]
@@ -173,7 +173,19 @@ def test_when_too_few_would_be_left_all_are_used_again_and_that_is_told() -> Non
     assert rig.in_force() == ["c", "d"]
     kinds = [kind for kind, _, _ in rig.told()]
     assert DecisionKind.PANIC in kinds
-    assert kinds[-2:] == [DecisionKind.PANIC_ENDED, DecisionKind.BREAKER_CLOSED]
+    assert kinds[-2:] == [DecisionKind.BREAKER_CLOSED, DecisionKind.PANIC_ENDED]
+
+
+def test_an_ejected_one_is_better_than_nobody_while_another_is_probed() -> None:
+    policy = CallPolicy(breaker=BREAKER, outliers=OutlierPolicy(consecutive_failures=2, ejection_s=60))
+    rig = Rig("a", "b", policy=policy)
+    a, b = rig.targets
+    rig.fail(a, 2)
+    rig.fail(b, 4)
+    rig.clock.pass_time(5)
+    rig.begin(b)
+    assert rig.service.panic
+    assert rig.pick() in (a, b)
 
 
 def test_an_instance_that_comes_back_as_the_same_process_is_as_it_was() -> None:
