@@ -24,9 +24,12 @@ class Channel(StrEnum):
 
 
 class NotificationStatus(StrEnum):
-    """`stored`: kept here to be read. Nothing is sent out of this machine."""
+    """`stored`: kept here to be read, and sent nowhere. `pending`: is going to be sent, too; then `sent`, or `failed`."""
 
     STORED = "stored"
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
 
 
 class NewNotification(Request, frozen=True):
@@ -58,7 +61,7 @@ class NotificationFilter(Paging, frozen=True):
     user_id: Id | None = None
 
 
-class Notifications(Message, frozen=True):
+class NotificationPage(Message, frozen=True):
     """A page, and how many unread there are in all of the user's (of everyone's, when no user is asked for)."""
 
     items: list[Notification]

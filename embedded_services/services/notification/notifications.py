@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from embedded_services.common.clock import Clock
-from embedded_services.common.ids import new_id
 from embedded_services.services.kit.database import AnyRow, Database
 from embedded_services.services.kit.endpoints import Answer, Ask, Nothing, answer, not_found
 from embedded_services.services.kit.pages import rows_of_page
@@ -16,52 +15,46 @@ from embedded_services.services.notification.messages import (
     NewNotification,
     Notification,
     NotificationFilter,
-    Notifications,
+    NotificationPage,
     NotificationStatus,
 )
+from embedded_services.services.notification.notices import Notice, Notices, order_of
 from embedded_services.services.notification.renderer import Renderer
 from embedded_services.services.notification.tables import notifications
 from embedded_services.services.notification.templates import find as find_template
 from embedded_services.services.notification.templates import source_of
 
 _by_id = select(notifications).where(notifications.c.id == bindparam("id"))
-_add = insert(notifications)
 _is_unread = notifications.c.read_at.is_(None)
 
 
-class Notices:
-    def __init__(self, database: Database, clock: Clock, renderer: Renderer) -> None:
+class Notifications:
+    def __init__(self, database: Database, clock: Clock, renderer: Renderer, notices: Notices) -> None:
         self._database = database
         self._clock = clock
         self._renderer = renderer
+        self._notices = notices
 
     async def send(self, ask: Ask[NewNotification]) -> Answer:
-        """201 with the notification, rendered and stored."""
+        """201 with the notification, rendered and stored; 200 with the one that there is of this user, order (`orderId` of
+        the data) and template."""
         given = ask.input
         to = given.user_id or ask.caller.id
         if to != ask.caller.id:
             ask.caller.must(Permission.NOTIFICATIONS_WRITE)
         template = await self._database.read(lambda connection: find_template(connection, given.template))
         rendered = await self._renderer.render(source_of(template), given.channel, given.data)
-        new = {
-            "id": new_id("ntf"),
-            "user_id": to,
-            "channel": rendered.channel,
-            "template": template.name,
-            "subject": rendered.subject,
-            "body": rendered.body,
-            "status": NotificationStatus.STORED,
-            "created_at": self._clock.now(),
-        }
+        notice = Notice(to, template.name, rendered, order_of(given.data))
+        now = self._clock.now()
 
-        def work(connection: Connection) -> Notification:
-            connection.execute(_add, new)
-            return _show(_find(connection, str(new["id"])))
+        def work(connection: Connection) -> tuple[Notification, bool]:
+            id_, is_new = self._notices.keep(connection, notice, now)
+            return _show(_find(connection, id_)), is_new
 
-        made = await self._database.transact(work)
-        return answer(made, 201, location=f"/notifications/{made.id}", asked=ask.path)
+        made, is_new = await self._database.transact(work)
+        return answer(made, 201 if is_new else 200, location=f"/notifications/{made.id}", asked=ask.path)
 
-    async def list(self, ask: Ask[NotificationFilter]) -> Notifications:
+    async def list(self, ask: Ask[NotificationFilter]) -> NotificationPage:
         given = ask.input
         rows: Select[Any] = select(notifications)
         unread: Select[Any] = select(func.count()).select_from(notifications).where(_is_unread)
@@ -74,9 +67,9 @@ class Notices:
         if given.channel is not None:
             rows = rows.where(notifications.c.channel == given.channel)
 
-        def work(connection: Connection) -> Notifications:
+        def work(connection: Connection) -> NotificationPage:
             found, cursor = rows_of_page(connection, rows, notifications.c.seq, given, of="notifications")
-            return Notifications(
+            return NotificationPage(
                 items=[_show(row) for row in found],
                 next_cursor=cursor,
                 unread=connection.execute(unread).scalar_one(),

@@ -1,4 +1,8 @@
-"""The tables of `notifications.db`, and the templates that a new one starts with."""
+"""The tables of `notifications.db`, and the templates that a new one starts with.
+
+`recipients` is who can be reached where, as `user.created` told. `order_notices` makes a notification unique for its user,
+order and template. `deliveries` is the state of those that are sent out of here.
+"""
 
 from typing import Final
 
@@ -61,6 +65,36 @@ Index(
     notifications.c.seq,
     sqlite_where=_unread,
     postgresql_where=_unread,
+)
+
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("email", String(254), nullable=False, index=True),
+    Column("name", String(80), nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+order_notices = Table(
+    "order_notices",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("order_id", String(64), primary_key=True),
+    Column("template", String(64), primary_key=True),
+    Column("notification_id", String(64), nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notification_id", String(64), primary_key=True),
+    Column("address", String(254), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_by", String(80)),
+    Column("claimed_until", Float, nullable=False),
+    Column("error", String(500), nullable=False),
+    Column("updated_at", Float, nullable=False),
 )
 
 outbox = outbox_table(metadata)
