@@ -166,8 +166,6 @@ class Broker:
             return
         log.warning("publishers are held back: %s", alarm) if alarm else log.warning("publishers may go on")
         self.alarm = alarm
-        for connection in list(self.connections):
-            if alarm:
-                connection.hold(alarm)
-            else:
+        if not alarm:
+            for connection in list(self.connections):
                 connection.release()

@@ -43,10 +43,6 @@ class Peer(Protocol):
 
     def send_content(self, channel: int, method: bytes, payload: bytes, body: bytes) -> None: ...
 
-    def published(self) -> None:
-        """A message came: it counts for who is to be held back."""
-        ...
-
     def will_confirm(self, channel: "Channel") -> None:
         """Call `channel.confirm` when the turn is committed."""
         ...
@@ -145,7 +141,6 @@ class Channel:
         properties = head.properties
         _check_properties(properties, self._peer.user)
         message = Message(method.exchange, method.routing_key, properties, head.payload, body)
-        self._peer.published()
         routed, taken = self._vhost.publish(message)
         if method.mandatory and not routed:
             returned = replies.no_route(method.exchange, method.routing_key)
@@ -230,9 +225,7 @@ class Channel:
         queue = self._vhost.queues[consumer.queue]
         tag = self._tag(queue, entry, None if consumer.no_ack else consumer, no_ack=consumer.no_ack)
         message = entry.message
-        method = replies.deliver(
-            consumer.tag, tag, entry.redelivered, message.exchange, message.routing_key
-        )
+        method = replies.deliver(consumer.tag, tag, entry.redelivered, message.exchange, message.routing_key)
         self._peer.send_content(self.number, method, _payload(queue, entry), message.body)
 
     def cancelled(self, consumer: Consumer) -> None:
@@ -248,9 +241,7 @@ class Channel:
             return
         tag = self._tag(queue, entry, None, no_ack=method.no_ack)
         message = entry.message
-        answer = replies.get_ok(
-            tag, entry.redelivered, message.exchange, message.routing_key, queue.ready
-        )
+        answer = replies.get_ok(tag, entry.redelivered, message.exchange, message.routing_key, queue.ready)
         self._peer.send_content(self.number, answer, _payload(queue, entry), message.body)
 
     def _tag(self, queue: Queue, entry: Entry, consumer: Consumer | None, *, no_ack: bool) -> int:

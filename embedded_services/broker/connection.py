@@ -70,8 +70,8 @@ class Connection(asyncio.Protocol):
         self._heard = self._sent = loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._capabilities: dict[str, object] = {}
-        self._publishes = False
         self._blocked = False
+        self._held: tuple[int, frames.Frame] | None = None
         self.user = ""
         self.name = ""
         self.peer = ""
@@ -102,11 +102,6 @@ class Connection(asyncio.Protocol):
         self._out(
             frames.method(channel, method) + frames.content(channel, payload, body, self._terms.frame_max)
         )
-
-    def published(self) -> None:
-        self._publishes = True
-        if self._host.alarm:
-            self.hold(self._host.alarm)
 
     def will_confirm(self, channel: Channel) -> None:
         self._confirming[channel] = None
@@ -141,23 +136,27 @@ class Connection(asyncio.Protocol):
 
     # --- being held back ---
 
-    def hold(self, reason: str) -> None:
-        """Read nothing more until `release`, if it is one that publishes."""
-        if self._blocked or not self._publishes or self._transport is None:
-            return
-        self._blocked = True
-        self._transport.pause_reading()
-        if self._capabilities.get("connection.blocked"):
-            self.send(0, ConnectionMethods.Blocked(reason))
+    def _hold(self, number: int, frame: frames.Frame) -> None:
+        """It publishes while it should not: this frame and all that follow wait until `release`.
+
+        That is told at once, not after a commit: it may be the commits that fail.
+        """
+        self._blocked, self._held = True, (number, frame)
+        if self._transport is not None:
+            self._transport.pause_reading()
+            if self._capabilities.get("connection.blocked"):
+                self._transport.write(frames.method(0, ConnectionMethods.Blocked(self._host.alarm)))
 
     def release(self) -> None:
-        if not self._blocked or self._transport is None:
+        """The alarm is over: take up what was held back."""
+        if self._held is None or self._transport is None:
             return
-        self._blocked = False
-        self._heard = self._loop.time()
+        self._blocked, held, self._held = False, self._held, None
         self._transport.resume_reading()
         if self._capabilities.get("connection.blocked"):
-            self.send(0, ConnectionMethods.Unblocked())
+            self._transport.write(frames.method(0, ConnectionMethods.Unblocked()))
+        self._take(*held)
+        self.data_received(b"")
 
     # --- called by the event loop ---
 
@@ -170,6 +169,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
+        if self._blocked:
+            self._reader.keep(data)
+            return
         self._host.turn()
         if not self._greeted:
             rest = self._greet(data)
@@ -180,6 +182,9 @@ class Connection(asyncio.Protocol):
             for channel, frame in self._reader.feed(data):
                 if self._ending and not isinstance(frame, ConnectionMethods.CloseOk):
                     continue
+                if self._host.alarm and isinstance(frame, commands.Basic.Publish):
+                    self._hold(channel, frame)
+                    break
                 if not isinstance(frame, Heartbeat):
                     self._take(channel, frame)
         except Refusal as refusal:

@@ -63,6 +63,10 @@ class FrameReader:
         self.max_frame = max_frame
         self._rest = b""
 
+    def keep(self, data: bytes) -> None:
+        """For the next `feed`."""
+        self._rest += data
+
     def feed(self, data: bytes) -> Iterator[tuple[int, Frame]]:
         """The frames that are complete now, with their channels. Raises ConnectionRefusal."""
         if self._rest:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from pamqp import commands
 
-
 PERSISTENT: Final = 2
 Properties = commands.Basic.Properties
 

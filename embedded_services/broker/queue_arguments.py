@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from embedded_services.broker.refusals import Refusal, invalid_arg, invalid_type, no_integer, type_name, unsuitable_arg
+from embedded_services.broker.refusals import (
+    Refusal,
+    invalid_arg,
+    invalid_type,
+    no_integer,
+    type_name,
+    unsuitable_arg,
+)
 
 LONGEST_MS: Final = 2**32 - 1
 OVERFLOWS: Final = ("drop-head", "reject-publish", "reject-publish-dlx")
@@ -37,7 +44,7 @@ class QueueArguments:
     expires: int | None = None
     max_length: int | None = None
     max_bytes: int | None = None
-    overflow: str = "drop-head"
+    overflow: str = OVERFLOWS[0]
     dead_letter_exchange: str | None = None
     dead_letter_routing_key: str | None = None
     max_priority: int | None = None
@@ -60,7 +67,7 @@ def understand(queue: str, arguments: Mapping[str, Any]) -> QueueArguments:
         expires=take.number("x-expires", 1, LONGEST_MS),
         max_length=take.number("x-max-length", 0),
         max_bytes=take.number("x-max-length-bytes", 0),
-        overflow=take.overflow() or "drop-head",
+        overflow=take.overflow(kind),
         dead_letter_exchange=take.name("x-dead-letter-exchange"),
         dead_letter_routing_key=take.text("x-dead-letter-routing-key"),
         max_priority=take.number("x-max-priority", 0, 255, "max_value_exceeded"),
@@ -110,11 +117,12 @@ class _Taker:
             return value
         raise invalid_type(argument, "queue", self._queue, value)
 
-    def overflow(self) -> str | None:
-        value = self.text("x-overflow")
-        if value is not None and value not in OVERFLOWS:
+    def overflow(self, kind: str) -> str:
+        value = self.text("x-overflow") or OVERFLOWS[0]
+        if value not in OVERFLOWS:
             raise invalid_arg("x-overflow", self._queue, "invalid_overflow")
-        return value
+        # Those of the quorum type cannot make dead letters of what they refuse.
+        return OVERFLOWS[0] if kind == "quorum" and value == "reject-publish-dlx" else value
 
     def _unacceptable(self, name: str, value: object) -> Refusal:
         return invalid_arg(name, self._queue, f"{{unacceptable_type,{type_name(value)}}}")

@@ -101,7 +101,9 @@ def invalid_arg(arg: str, queue: str, why: str) -> Refusal:
 
 
 def unsuitable_arg(arg: str, queue: str, kind: str) -> Refusal:
-    return Refusal(406, f"invalid arg '{arg}' for {_in_vhost('queue', queue)} of queue type rabbit_{kind}_queue")
+    return Refusal(
+        406, f"invalid arg '{arg}' for {_in_vhost('queue', queue)} of queue type rabbit_{kind}_queue"
+    )
 
 
 def no_integer(arg: str, queue: str, value: object) -> Refusal:
@@ -124,7 +126,11 @@ def told(value: object, other: object) -> str:
     """An argument's value as RabbitMQ words it in `inequivalent`: with its type when the other one is missing."""
     if value is None:
         return "none"
-    return f"'{_plain(value)}'" if other is not None else f"the value '{_plain(value)}' of type '{type_name(value)}'"
+    return (
+        f"'{_plain(value)}'"
+        if other is not None
+        else f"the value '{_plain(value)}' of type '{type_name(value)}'"
+    )
 
 
 def type_name(value: object) -> str:

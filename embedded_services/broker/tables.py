@@ -3,7 +3,7 @@ and a table can be changed in one field while the others stay byte for byte. Pur
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -46,32 +46,32 @@ def encode(values: Mapping[str, Any]) -> bytes:
     return changed(_LENGTH.pack(0), values)
 
 
-def _joined(data: bytes) -> bytes:
-    return _LENGTH.pack(len(data)) + data
+def _joined(data: bytes | bytearray) -> bytes:
+    return b"%b%b" % (_LENGTH.pack(len(data)), data)
 
 
 def _value(value: Any) -> bytes:
-    match value:
-        case bool():
-            return b"t" + bytes((value,))
-        case int():
-            return b"I" + struct.pack(">i", value) if -(2**31) <= value < 2**31 else b"l" + struct.pack(">q", value)
-        case float():
-            return b"d" + struct.pack(">d", value)
-        case str():
-            return b"S" + _joined(value.encode())
-        case bytes():
-            return b"S" + _joined(value)
-        case bytearray():
-            return b"x" + _joined(bytes(value))
-        case Mapping():
-            return b"F" + encode(value)
-        case list():
-            return b"A" + _joined(b"".join(map(_value, value)))
-        case datetime():
-            return b"T" + struct.pack(">Q", int(value.timestamp()))
-        case Decimal():
-            return b"D" + pamqp_encode.decimal(value)
-        case None:
-            return b"V"
-    raise TypeError(f"{type(value).__name__} is nothing that a table can hold")
+    writer = _WRITERS.get(type(value))
+    if writer is None:
+        raise TypeError(f"{type(value).__name__} is nothing that a table can hold")
+    return writer(value)
+
+
+def _integer(value: int) -> bytes:
+    short = -(2**31) <= value < 2**31
+    return b"I" + struct.pack(">i", value) if short else b"l" + struct.pack(">q", value)
+
+
+_WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
+    bool: lambda value: b"t" + bytes((value,)),
+    int: _integer,
+    float: lambda value: b"d" + struct.pack(">d", value),
+    Decimal: lambda value: b"D" + pamqp_encode.decimal(value),
+    str: lambda value: b"S" + _joined(value.encode()),
+    bytes: lambda value: b"S" + _joined(value),
+    bytearray: lambda value: b"x" + _joined(value),
+    datetime: lambda value: b"T" + struct.pack(">Q", int(value.timestamp())),
+    dict: lambda value: b"F" + encode(value),
+    list: lambda value: b"A" + _joined(b"".join(map(_value, value))),
+    type(None): lambda _: b"V",
+}

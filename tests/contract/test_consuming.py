@@ -153,8 +153,11 @@ def test_a_priority_that_is_no_number_is_refused(channel: WireChannel, name: str
     channel.send(Basic.Consume(queue=name, arguments={"x-priority": "high"}))
     closed = channel.refused()
     assert closed.code == 406
-    assert closed.text == "PRECONDITION_FAILED - invalid arg 'x-priority' for queue '{}' in vhost '/': {}".format(
-        name, '"expected integer, got longstr"'
+    assert (
+        closed.text
+        == "PRECONDITION_FAILED - invalid arg 'x-priority' for queue '{}' in vhost '/': {}".format(
+            name, '"expected integer, got longstr"'
+        )
     )
 
 
@@ -187,7 +190,9 @@ def test_exclusive_consumption(wires: Wires, channel: WireChannel, name: str) ->
     )
 
 
-def test_exclusive_consumption_of_a_queue_that_has_consumers(wires: Wires, channel: WireChannel, name: str) -> None:
+def test_exclusive_consumption_of_a_queue_that_has_consumers(
+    wires: Wires, channel: WireChannel, name: str
+) -> None:
     channel.declare(name, auto_delete=True)
     channel.consume(name)
     other = wires.channel()
@@ -220,7 +225,9 @@ def test_a_deleted_queue_cancels_its_consumers(wires: Wires, channel: WireChanne
     channel.nothing()
 
 
-def test_a_client_that_does_not_know_of_cancelling_is_not_told(wires: Wires, channel: WireChannel, name: str) -> None:
+def test_a_client_that_does_not_know_of_cancelling_is_not_told(
+    wires: Wires, channel: WireChannel, name: str
+) -> None:
     channel.declare(name)
     other = wires.channel(capabilities={})
     other.consume(name)

@@ -22,7 +22,9 @@ def to(dead: str, **arguments: Any) -> dict[str, Any]:
 
 def test_rejected(channel: WireChannel, name: str, dead: str) -> None:
     channel.declare(name, exclusive=True, arguments=to(dead))
-    channel.publish(name, b"x", properties=Properties(headers={"own": "kept"}, message_id="m", delivery_mode=2))
+    channel.publish(
+        name, b"x", properties=Properties(headers={"own": "kept"}, message_id="m", delivery_mode=2)
+    )
     channel.reject(channel.must_get(name, no_ack=False).tag, requeue=False)
     letter = channel.must_get(dead)
     assert (letter.body, letter.redelivered, letter.properties.message_id) == (b"x", False, "m")
@@ -174,7 +176,12 @@ def test_a_dead_letter_exchange_that_is_not_there_loses_them(channel: WireChanne
 
 def test_headers_that_python_does_not_write_survive(channel: WireChannel, name: str, dead: str) -> None:
     channel.declare(name, exclusive=True, arguments=to(dead))
-    headers = {"double": 0.1, "long": 2**40, "deep": {"list": [1.5, None, {"x": True}]}, "raw": bytearray(b"\xff\x00")}
+    headers = {
+        "double": 0.1,
+        "long": 2**40,
+        "deep": {"list": [1.5, None, {"x": True}]},
+        "raw": bytearray(b"\xff\x00"),
+    }
     channel.publish(name, b"x", properties=Properties(headers=headers))
     before = channel.must_get(name, no_ack=False)
     channel.reject(before.tag, requeue=False)
@@ -192,7 +199,9 @@ def test_a_history_that_a_client_made_up_does_no_harm(channel: WireChannel, name
         assert letter.headers["x-death"][0]["queue"] == name
 
 
-def test_purged_and_deleted_messages_are_no_dead_letters(wire: Wire, channel: WireChannel, name: str, dead: str) -> None:
+def test_purged_and_deleted_messages_are_no_dead_letters(
+    wire: Wire, channel: WireChannel, name: str, dead: str
+) -> None:
     channel.declare(name, arguments=to(dead))
     channel.put(name, b"1")
     channel.call(commands.Queue.Purge(queue=name), commands.Queue.PurgeOk)

@@ -86,9 +86,7 @@ def test_topic_with_several_bindings_delivers_once(channel: WireChannel, name: s
     for pattern in ("a.*", "a.#", "#", "a.b"):
         channel.bind(queue, name, pattern)
     assert routed(channel, name, "a.b", queue) == {queue}
-    channel.call(
-        commands.Queue.Unbind(queue=queue, exchange=name, routing_key="#"), commands.Queue.UnbindOk
-    )
+    channel.call(commands.Queue.Unbind(queue=queue, exchange=name, routing_key="#"), commands.Queue.UnbindOk)
     assert routed(channel, name, "b.a", queue) == set()
     assert routed(channel, name, "a.b", queue) == {queue}
 
@@ -214,9 +212,7 @@ def test_predeclared_exchanges(channel: WireChannel) -> None:
             "received 'false' but current is 'true'",
         ),
         (
-            Exchange.Declare(
-                exchange="amq.direct", exchange_type="direct", durable=True, auto_delete=True
-            ),
+            Exchange.Declare(exchange="amq.direct", exchange_type="direct", durable=True, auto_delete=True),
             406,
             "PRECONDITION_FAILED - inequivalent arg 'auto_delete' for exchange 'amq.direct' in vhost '/': "
             "received 'true' but current is 'false'",
@@ -270,9 +266,7 @@ def test_exchanges_may_be_bound_to_each_other(channel: WireChannel, name: str) -
     channel.bind(two, front, "a.*")
     assert routed(channel, front, "a.x", one, two) == {one, two}
     assert routed(channel, front, "a.y", one, two) == {two}
-    channel.call(
-        Exchange.Unbind(destination=inner, source=front, routing_key="a.#"), Exchange.UnbindOk
-    )
+    channel.call(Exchange.Unbind(destination=inner, source=front, routing_key="a.#"), Exchange.UnbindOk)
     assert routed(channel, front, "a.x", one, two) == {two}
     for exchange in (front, inner):
         channel.call(Exchange.Delete(exchange=exchange), Exchange.DeleteOk)
@@ -334,9 +328,7 @@ def test_another_alternate_is_another_exchange(channel: WireChannel, name: str) 
 
 
 def test_an_alternate_that_is_no_text_is_refused(channel: WireChannel, name: str) -> None:
-    code, text, _ = refused(
-        channel, Exchange.Declare(exchange=name, arguments={"alternate-exchange": True})
-    )
+    code, text, _ = refused(channel, Exchange.Declare(exchange=name, arguments={"alternate-exchange": True}))
     assert (code, text) == (
         406,
         "PRECONDITION_FAILED - invalid type 'bool' for arg 'alternate-exchange' in "

@@ -167,8 +167,14 @@ def test_arguments_without_meaning_are_kept_out_of_it(channel: WireChannel, name
             {"x-dead-letter-routing-key": "k"},
             "invalid arg 'x-dead-letter-routing-key' for {}: routing_key_but_no_dlx_defined",
         ),
-        ({"x-single-active-consumer": "x"}, "invalid arg 'x-single-active-consumer' for {}: {{unacceptable_type,longstr}}"),
-        ({"x-queue-type": "nothing"}, "invalid arg 'x-queue-type' for {}: \"unsupported queue type 'nothing'\""),
+        (
+            {"x-single-active-consumer": "x"},
+            "invalid arg 'x-single-active-consumer' for {}: {{unacceptable_type,longstr}}",
+        ),
+        (
+            {"x-queue-type": "nothing"},
+            "invalid arg 'x-queue-type' for {}: \"unsupported queue type 'nothing'\"",
+        ),
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(
@@ -181,7 +187,11 @@ def test_arguments_that_mean_nothing_are_refused(
 @pytest.mark.parametrize(
     ("method", "code", "text"),
     [
-        (Queue.Declare(queue="amq.mine"), 403, "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'"),
+        (
+            Queue.Declare(queue="amq.mine"),
+            403,
+            "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'",
+        ),
         (Queue.Declare(queue="t-absent", passive=True), 404, "NOT_FOUND - no queue 't-absent' in vhost '/'"),
         (Queue.Purge(queue="t-absent"), 404, "NOT_FOUND - no queue 't-absent' in vhost '/'"),
         (Basic.Get(queue="t-absent"), 404, "NOT_FOUND - no queue 't-absent' in vhost '/'"),
@@ -264,7 +274,9 @@ def test_delete_counts_what_was_ready(channel: WireChannel, name: str) -> None:
     assert channel.call(Queue.Delete(queue=name), Queue.DeleteOk).message_count == 0
 
 
-def test_delete_spares_one_in_use_or_not_empty_when_asked_to(wire: Wire, channel: WireChannel, name: str) -> None:
+def test_delete_spares_one_in_use_or_not_empty_when_asked_to(
+    wire: Wire, channel: WireChannel, name: str
+) -> None:
     channel.declare(name, exclusive=True)
     channel.put(name, b"1")
     assert refused(wire.channel(2), Queue.Delete(queue=name, if_empty=True)) == (

@@ -57,7 +57,9 @@ def test_beyond_its_limit_a_message_is_given_up(channel: WireChannel, quorum: st
     assert channel.counts(quorum) == (0, 0)
 
 
-def test_beyond_its_limit_without_a_dead_letter_exchange_it_is_dropped(channel: WireChannel, quorum: str) -> None:
+def test_beyond_its_limit_without_a_dead_letter_exchange_it_is_dropped(
+    channel: WireChannel, quorum: str
+) -> None:
     declare(channel, quorum, delivery_limit=1)
     channel.put(quorum, b"x")
     for _ in range(2):
@@ -117,8 +119,14 @@ def test_a_full_one_may_refuse(channel: WireChannel, quorum: str) -> None:
     ("options", "text"),
     [
         ({}, "invalid property 'non-durable' for queue '{}' in vhost '/'"),
-        ({"durable": True, "auto_delete": True}, "invalid property 'auto-delete' for queue '{}' in vhost '/'"),
-        ({"durable": True, "exclusive": True}, "invalid property 'exclusive-owner' for queue '{}' in vhost '/'"),
+        (
+            {"durable": True, "auto_delete": True},
+            "invalid property 'auto-delete' for queue '{}' in vhost '/'",
+        ),
+        (
+            {"durable": True, "exclusive": True},
+            "invalid property 'exclusive-owner' for queue '{}' in vhost '/'",
+        ),
     ],
 )
 def test_it_must_be_durable_and_everybodys(
@@ -132,8 +140,16 @@ def test_it_must_be_durable_and_everybodys(
 @pytest.mark.parametrize(
     ("kind", "argument", "text"),
     [
-        ("quorum", {"x-max-priority": 5}, "invalid arg 'x-max-priority' for queue '{}' in vhost '/' of queue type rabbit_quorum_queue"),
-        ("classic", {"x-delivery-limit": 5}, "invalid arg 'x-delivery-limit' for queue '{}' in vhost '/' of queue type rabbit_classic_queue"),
+        (
+            "quorum",
+            {"x-max-priority": 5},
+            "invalid arg 'x-max-priority' for queue '{}' in vhost '/' of queue type rabbit_quorum_queue",
+        ),
+        (
+            "classic",
+            {"x-delivery-limit": 5},
+            "invalid arg 'x-delivery-limit' for queue '{}' in vhost '/' of queue type rabbit_classic_queue",
+        ),
     ],
 )
 def test_arguments_of_the_other_type_are_refused(

@@ -20,7 +20,7 @@ Basic = commands.Basic
 Properties = commands.Basic.Properties
 PERSISTENT: Final = Properties(delivery_mode=2)
 WAIT_S: Final = 10.0
-QUIET_S: Final = 0.25
+QUIET_S: Final = 0.12
 """How long nothing must come before it counts as nothing."""
 
 M = TypeVar("M", bound=base.Frame)
@@ -70,7 +70,7 @@ class Wire:
         *,
         login: bool = True,
         user: str = "guest",
-        password: str = "guest",
+        password: str = "guest",  # noqa: S107 - every RabbitMQ has it
         vhost: str = "/",
         tune: commands.Connection.TuneOk | None = None,
         capabilities: dict[str, bool] | None = None,
@@ -303,9 +303,7 @@ class WireChannel:
         )
         return name
 
-    def bind(
-        self, queue: str, exchange: str, key: str = "", arguments: dict[str, Any] | None = None
-    ) -> None:
+    def bind(self, queue: str, exchange: str, key: str = "", arguments: dict[str, Any] | None = None) -> None:
         self.call(
             commands.Queue.Bind(queue=queue, exchange=exchange, routing_key=key, arguments=arguments),
             commands.Queue.BindOk,
