@@ -4,8 +4,8 @@ Every request is counted. Which of them are recorded is decided here, once: thos
 that failed or were tried again; and a few of the others. Everything is bounded, and what is not kept is counted: `seq`
 counts all requests ever, so that the difference to the records that arrive can be shown.
 
-Measured (2 cores, CPython 3.11): 0.5 µs a request that is only counted, half of it off the request's own path; 8 µs one
-that is recorded and logged.
+Measured (2 cores, CPython 3.11): 0.7 µs a request that is only counted, and 0.2 µs later, off its path; 7 µs one that is
+recorded, 30 µs one that is sampled.
 """
 
 from collections import deque

@@ -78,3 +78,33 @@ async def test_a_disk_that_fails_is_said_once_and_costs_only_lines(
     log.add(b'{"n":1}')
     await log.flush()
     assert [line.get("n", line.get("dropped")) for line in lines(path)] == [1, 3]
+
+
+async def test_requests_that_are_not_written_down_are_counted_in_the_file(path: Path) -> None:
+    log = RequestLog(path, SystemClock(), capacity=2)
+    for number in range(3):
+        log.add(b'{"n":%d}' % number)
+    log.pass_over(40)
+    log.pass_over(2)
+    await log.flush()
+    *_, told = lines(path)
+    assert (told["dropped"], told["notKept"]) == (1, 42)
+    log.pass_over(5)
+    await log.flush()
+    assert lines(path)[-1]["notKept"] == 5
+    await log.flush()
+    assert len(lines(path)) == 4
+
+
+async def test_what_was_not_written_down_is_told_when_the_disk_works_again(
+    path: Path, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("cannot write")
+    path.mkdir(parents=True)
+    log = RequestLog(path, SystemClock())
+    log.pass_over(3)
+    await log.flush()
+    path.rmdir()
+    log.pass_over(4)
+    await log.flush()
+    assert lines(path)[-1]["notKept"] == 7
