@@ -1,3 +1,4 @@
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -153,6 +154,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
+TestModel.settings = settings(max_examples=40)
 
 
 def test_another_policy_holds_for_one_that_is_open() -> None:

@@ -1,5 +1,6 @@
 from collections import Counter
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -98,3 +99,4 @@ class Fairness(RuleBasedStateMachine):
 
 
 TestFairness = Fairness.TestCase
+TestFairness.settings = settings(max_examples=40)

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -84,3 +84,4 @@ class Proportion(RuleBasedStateMachine):
 
 
 TestProportion = Proportion.TestCase
+TestProportion.settings = settings(max_examples=40)
