@@ -6,7 +6,7 @@ rows wait; what an instance left behind that is gone is adopted by the lowest of
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol, TypeVar
 
 import aio_pika
@@ -45,8 +45,17 @@ class Relay:
     """`run` lives until `stop`, or as long as the process. `relayed` counts what the broker has confirmed, and `changed` is
     called when it grew."""
 
-    def __init__(self, outbox: Outbox, database: Transactions, bus: BusConnection, clock: Clock) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        database: Transactions,
+        bus: BusConnection,
+        clock: Clock,
+        topology: Mapping[str, Iterable[str]],
+    ) -> None:
+        """`topology` is which event types are bound to which queue: they are, before anything is published."""
         self._outbox = outbox
+        self._topology = topology
         self._database = database
         self._bus = bus
         self._clock = clock
@@ -124,7 +133,11 @@ class Relay:
         self._events = await self._channel.declare_exchange(
             EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True
         )
-        self._declared.clear()
+        for name, types in self._topology.items():
+            queue = await self._channel.declare_queue(name, durable=True)
+            for type_ in types:
+                await queue.bind(self._events, type_)
+        self._declared = set(self._topology)
         self._look_for_orphans = True
 
     def connected(self) -> None:

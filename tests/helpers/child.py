@@ -27,6 +27,7 @@ def child_context(
     port: int = 0,
     settings: Settings | None = None,
     clock: Clock | None = None,
+    broker_url: str | None = None,
 ) -> ChildContext:
     """What the control plane would hand to slot `slot` of `role`; port 0 takes any free one."""
     spec = ChildSpec(
@@ -45,6 +46,7 @@ def child_context(
         jwt_secret=JWT_SECRET,
         settings=settings or demo_settings(),
         settings_revision=1,
+        broker_url=broker_url,
     )
     clock = clock or SystemClock()
     return ChildContext(spec, AgentLink(spec, clock), clock)

@@ -30,6 +30,7 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import Handled, OutboxState
 from embedded_services.contracts.wire import Message
 from embedded_services.services.kit.database import Database
+from embedded_services.services.kit.topology import topology_of
 from embedded_services.telemetry.spans import SpanBook, traceparent
 
 KEPT: Final = 1_000
@@ -67,7 +68,7 @@ class Events:
         self._service = spec.service
         self._tasks = Tasks(f"{spec.id} bus")
         self._bus = BusConnection(url, spec.id, context.clock)
-        self._relay = Relay(outbox, database, self._bus, context.clock)
+        self._relay = Relay(outbox, database, self._bus, context.clock, topology_of(spec.settings))
         self._spans = SpanBook(spec.id, context.clock)
         handlers = {type_: self._once(reaction) for type_, reaction in reactions.items()}
         self._subscribers = [

@@ -11,6 +11,7 @@ from embedded_services.services.kit.events import Effect, Reaction
 from embedded_services.services.order.moves import OrderStatus
 from embedded_services.services.order.moving import move
 from embedded_services.services.order.paying import payment_of, read_payment, record_payment
+from embedded_services.services.order.subscriptions import BOUND
 from embedded_services.services.order.tables import orders
 
 _by_id_locked = select(orders).where(orders.c.id == bindparam("id")).with_for_update()
@@ -23,7 +24,7 @@ class Reactions:
 
     @property
     def table(self) -> Mapping[str, Reaction]:
-        return {f"payment.{outcome}": self.payment for outcome in ("completed", "failed", "refunded")}
+        return dict.fromkeys(BOUND, self.payment)
 
     async def payment(self, arrived: Arrived) -> Effect:
         told, amount = read_payment(arrived.event.data)

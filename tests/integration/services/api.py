@@ -12,6 +12,7 @@ import msgspec
 
 from embedded_services.agent.context import ChildModule
 from embedded_services.common.clock import Clock
+from embedded_services.contracts.settings import Settings
 from tests.helpers.child import child_context
 
 DEMO = ("usr_demo", "customer")
@@ -73,12 +74,21 @@ class Api:
 
 @asynccontextmanager
 async def serving(
-    workspace: Path, role: str, *, slot: int = 1, clock: Clock | None = None
+    workspace: Path,
+    role: str,
+    *,
+    slot: int = 1,
+    clock: Clock | None = None,
+    broker_url: str | None = None,
+    settings: Settings | None = None,
 ) -> AsyncIterator[Api]:
     """Instance `slot` of a service, as its process would serve it."""
+    context = child_context(
+        workspace, role, slot=slot, clock=clock, broker_url=broker_url, settings=settings
+    )
     module = cast("ChildModule", importlib.import_module(f"embedded_services.services.{role}.process"))
     async with (
-        module.serve(child_context(workspace, role, slot=slot, clock=clock)) as port,
+        module.serve(context) as port,
         aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session,
     ):
         yield Api(session, port)
