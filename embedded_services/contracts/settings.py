@@ -75,7 +75,7 @@ class OutlierPolicy(Request, frozen=True):
     """An instance that fails `consecutive_failures` times in a row is ejected for `ejection_s`, longer each time it happens
     again, up to `max_ejection_s`. At most `max_ejected_percent` of a service's instances are out at a time (one may
     always be, if there are two). When fewer than `panic_percent` would be left, by ejection or open breakers, all are
-    used again: a guess is better than certain failure."""
+    used again: a guess is better than certain failure. Only with no breaker closed all calls fail at once, but for probes."""
 
     enabled: bool = True
     consecutive_failures: Annotated[int, Meta(ge=1, le=1000)] = 5
