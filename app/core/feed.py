@@ -25,6 +25,7 @@ from app.core.link import Link
 from app.core.listeners import Listeners
 from embedded_services.client.stream_client import Connection, News, StreamClient, StreamOptions
 from embedded_services.common.clock import Clock, SystemClock
+from embedded_services.contracts.events import BusState, Handled, InstanceOutbox, Seen
 from embedded_services.contracts.gateway import (
     Decision,
     GatewayTotals,
@@ -36,6 +37,7 @@ from embedded_services.contracts.gateway import (
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitSettings
 from embedded_services.contracts.logs import LogEntry
+from embedded_services.contracts.queues import DeadLetter, QueueState, Replay
 from embedded_services.contracts.settings import SettingsState
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 from embedded_services.contracts.system import Process, RequestRecord, Service, System
@@ -63,11 +65,18 @@ UPSTREAMS: Final = Topic("upstreams", Upstream)
 GATEWAY: Final = Topic("gateway", GatewayTotals)
 LIMIT_TOTALS: Final = Topic("limit-totals", LimitTotals)
 LIMIT_CLIENTS: Final = Topic("limit-clients", LimitClient)
+BUS: Final = Topic("bus", BusState)
+QUEUES: Final = Topic("queues", QueueState)
+OUTBOX: Final = Topic("outbox", InstanceOutbox)
+DEAD_LETTERS: Final = Topic("dead-letters", DeadLetter)
+REPLAYS: Final = Topic("replays", Replay)
 JOURNAL: Final = Topic("journal", Change)
 REQUESTS: Final = Topic("requests", RequestRecord)
 LOGS: Final = Topic("logs", LogEntry)
 PICKS: Final = Topic("picks", Pick)
 DECISIONS: Final = Topic("decisions", Decision)
+EVENTS_SEEN: Final = Topic("events", Seen)
+HANDLED: Final = Topic("handled", Handled)
 
 STATES: Final[tuple[Topic[Any], ...]] = (
     SYSTEM,
@@ -80,8 +89,21 @@ STATES: Final[tuple[Topic[Any], ...]] = (
     GATEWAY,
     LIMIT_TOTALS,
     LIMIT_CLIENTS,
+    BUS,
+    QUEUES,
+    OUTBOX,
+    DEAD_LETTERS,
+    REPLAYS,
 )
-EVENTS: Final[tuple[Topic[Any], ...]] = (JOURNAL, REQUESTS, LOGS, PICKS, DECISIONS)
+EVENTS: Final[tuple[Topic[Any], ...]] = (
+    JOURNAL,
+    REQUESTS,
+    LOGS,
+    PICKS,
+    DECISIONS,
+    EVENTS_SEEN,
+    HANDLED,
+)
 KEPT_EVENTS: Final = 5_000
 FOLLOWING: Final = StreamOptions(silence_s=1.0)
 """A frozen control plane shows within a second. News comes several times a second (the health checks alone), so that

@@ -18,6 +18,7 @@ from embedded_services.contracts.gateway import (
     Upstream,
 )
 from embedded_services.contracts.instances import Latency
+from embedded_services.contracts.queues import QueueState
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.system import RequestRecord
 from embedded_services.contracts.traces import Span
@@ -78,7 +79,8 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     difference to what was kept is known and can be shown; so do the other `…_seq`. Spans that could not be kept are
     counted in `spans_dropped`. From `upstreams` to `limit_clients` only the gateway reports: rows that changed,
     `limit_clients` the clients seen last, at most 200 of them, or null if nothing changed. `handled` is what became of
-    the messages that arrived, `outbox` null if nothing changed.
+    the messages that arrived, `outbox` null if nothing changed. `queues` are all that the broker has, null if nothing
+    changed.
     """
 
     calls: dict[str, CallStats] = {}
@@ -97,6 +99,7 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     handled: list[Handled] = []
     handled_seq: int = 0
     outbox: OutboxState | None = None
+    queues: list[QueueState] | None = None
 
 
 class Done(Message, tag_field="type", tag="done", frozen=True):

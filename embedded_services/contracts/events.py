@@ -30,7 +30,7 @@ class Failure(Message, frozen=True):
 
 class Seen(Message, frozen=True):
     """An event that passed the `events` exchange, as the tap read it. `trace` is its trace id, empty if it carried none;
-    `size` is bytes of the body."""
+    `size` is bytes of the body, of which `body` may be the beginning only. Numbers go on from run to run."""
 
     seq: int
     at: Timestamp
@@ -69,6 +69,54 @@ class OutboxState(Message, frozen=True):
     relayed: int
     connected: bool
     problem: str = ""
+
+
+class InstanceOutbox(OutboxState, frozen=True, kw_only=True):
+    """`OutboxState` of one instance, as it said last. It may be gone since."""
+
+    instance: str
+    service: str
+
+
+class BusState(Message, frozen=True):
+    """How the control plane listens to the broker. `url` is without the password, `kind` is `embedded` or `external`;
+    `problem` says why it is not `connected`. `total` events passed in this run, of which `dropped` were too many to be
+    read or written; those that passed in the `gaps` while we were away nobody could count, the last one ended at
+    `gap_at`. `dead_letters` are held and shown, of `dead_letters_total`."""
+
+    url: str
+    kind: str
+    connected: bool
+    problem: str
+    events_per_s: float
+    handled_per_s: float
+    total: int
+    dropped: int
+    gaps: int
+    gap_at: Timestamp | None
+    dead_letters: int
+    dead_letters_total: int
+
+
+class Published(Message, frozen=True):
+    """The broker has it. `routed` is false when no queue wanted it."""
+
+    message_id: str
+    routed: bool
+
+
+class BrokerTest(Message, frozen=True):
+    """Whether a broker can be used by this URL, and if not, why not. `product` is what it says of itself."""
+
+    ok: bool
+    message: str
+    took_ms: float
+    product: str = ""
+    version: str = ""
+
+
+class BrokerTestQuery(Request, frozen=True):
+    url: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class NewEvent(Request, frozen=True):

@@ -22,8 +22,13 @@ STATE_TOPICS = (
     "gateway",
     "limit-totals",
     "limit-clients",
+    "bus",
+    "queues",
+    "outbox",
+    "dead-letters",
+    "replays",
 )
-EVENT_TOPICS = ("journal", "requests", "logs", "picks", "decisions")
+EVENT_TOPICS = ("journal", "requests", "logs", "picks", "decisions", "events", "handled")
 
 
 class Subscribe(Request, frozen=True):

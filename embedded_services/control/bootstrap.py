@@ -31,6 +31,7 @@ from embedded_services.control.api.server import ControlServer
 from embedded_services.control.api.stream import serve_stream
 from embedded_services.control.calls import CallBook
 from embedded_services.control.drain import Drain
+from embedded_services.control.events.desk import EventDesk
 from embedded_services.control.gateway_book import GatewayBook
 from embedded_services.control.hub import Hub, Rows
 from embedded_services.control.launcher import Launcher
@@ -138,6 +139,7 @@ class ControlPlane:
         self.recorder = Recorder(lambda: self.hub.changed("requests"))
         self.gateway = GatewayBook(lambda *topics: self.hub.changed(*topics))
         self.traces = TraceBook()
+        self.events = EventDesk(lambda *topics: self.hub.changed(*topics))
         self._agents = Agents(self._agent_token, self.instances.peers, self._policies)
         self.supervisor = Supervisor(
             Surroundings(
@@ -181,6 +183,7 @@ class ControlPlane:
                 "logs": self._logs.ring,
                 "picks": self.gateway.picks,
                 "decisions": self.gateway.decisions,
+                **self.events.rings(),
             },
             clock,
         )
@@ -336,10 +339,14 @@ class ControlPlane:
         if child == GATEWAY:
             self.recorder.report(incarnation, beat.requests, beat.requests_seq)
             self.gateway.report(incarnation, beat)
+        self.events.report(child, self._service_of(child), incarnation, beat)
         if beat.spans or beat.spans_dropped:
             self.traces.report(beat.spans, beat.spans_dropped)
         if beat.calls:
             self.hub.changed("instances")
+
+    def _service_of(self, child: str) -> str:
+        return self.supervisor.get(child).service if child in self.supervisor else ""
 
     def _settings_changed(self, _: Settings, after: Settings) -> None:
         self._scaling.apply(after)
@@ -385,6 +392,7 @@ class ControlPlane:
             "gateway": lambda: _one("gateway", self.gateway.totals),
             "limit-totals": lambda: _one("limit-totals", self.gateway.limit_totals),
             "limit-clients": lambda: self.gateway.limit_clients,
+            **self.events.states(),
         }
 
     def _system(self) -> System:

@@ -1,0 +1,59 @@
+"""What the processes said of the bus: how events were handled, and what waits in the outboxes.
+
+A restarted process counts from zero; what it said before stays, and what it could not keep counts as missed.
+"""
+
+from collections.abc import Callable
+
+from embedded_services.common.ring import Ring
+from embedded_services.contracts.agent import Beat
+from embedded_services.contracts.events import Handled, InstanceOutbox, OutboxState
+
+HANDLED = 10_000
+
+
+class Reports:
+    def __init__(self, changed: Callable[..., None]) -> None:
+        """`changed` hears the names of the stream's topics."""
+        self._changed = changed
+        self._seen: dict[str, tuple[int, int]] = {}
+        self.handled: Ring[Handled] = Ring(HANDLED)
+        self.outbox: dict[str, InstanceOutbox] = {}
+
+    def report(self, instance: str, service: str, incarnation: int, beat: Beat) -> None:
+        if beat.outbox is not None:
+            self.outbox[instance] = _of(instance, service, beat.outbox)
+            self._changed("outbox")
+        if beat.handled or beat.handled_seq:
+            self._handled(instance, incarnation, beat)
+
+    def keep(self, instances: set[str]) -> None:
+        """Instances that are no longer there are forgotten."""
+        for instance in self.outbox.keys() - instances:
+            del self.outbox[instance]
+            self._changed("outbox")
+
+    def _handled(self, instance: str, incarnation: int, beat: Beat) -> None:
+        known, seen = self._seen.get(instance, (incarnation, 0))
+        if known != incarnation:
+            seen = 0
+        total = max(beat.handled_seq, seen + len(beat.handled))
+        self._seen[instance] = (incarnation, total)
+        self.handled.pass_over(total - seen - len(beat.handled))
+        for handled in beat.handled:
+            self.handled.append(handled)
+        if total > seen:
+            self._changed("handled")
+
+
+def _of(instance: str, service: str, state: OutboxState) -> InstanceOutbox:
+    return InstanceOutbox(
+        instance=instance,
+        service=service,
+        waiting=state.waiting,
+        oldest_at=state.oldest_at,
+        delayed=state.delayed,
+        relayed=state.relayed,
+        connected=state.connected,
+        problem=state.problem,
+    )
