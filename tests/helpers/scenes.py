@@ -17,13 +17,15 @@ from PySide6.QtWidgets import QPushButton
 
 from app.bootstrap import Application
 from app.core.backend import Phase
-from app.core.feed import INSTANCES
+from app.core.feed import INSTANCES, REQUESTS
 from app.core.settings import SettingsFile
+from app.panels.gateway.gateway_panel import GatewayPanel
 from app.panels.requests.draft import Draft
 from app.panels.requests.requests_panel import RequestsPanel
 from app.qt.theme import ThemeChoice, theme
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.instances import Instance, Status
+from embedded_services.contracts.system import RequestRecord
 from tests.helpers.qt import eventually
 from tests.helpers.window import healthy, opened
 
@@ -75,6 +77,15 @@ class Camera:
         for key in application.window.panels:
             application.window.show_panel(key)
             await self.take(application, themes, key, state)
+        if state == "calm":
+            await self.take_gateway_pages(application, themes)
+
+    async def take_gateway_pages(self, application: Application, themes: Iterable[str]) -> None:
+        application.window.show_panel("gateway")
+        for page in ("routes", "policies"):
+            gateway(application).show_page(page)
+            await self.take(application, themes, "gateway", page)
+        gateway(application).show_page("balancing")
 
 
 def say_what_matters(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
@@ -113,6 +124,7 @@ async def calm(application: Application) -> None:
         await send(requests, draft)
     window.panels["services"].open_at("order-1")
     await asyncio.sleep(TRAFFIC_S)  # so that there is something to read
+    await look_at_request(application, lambda record: record.sampled and record.path == "/api/orders")
 
 
 async def trouble(application: Application) -> None:
@@ -130,6 +142,19 @@ async def trouble(application: Application) -> None:
     for draft in TROUBLED:
         await send(requests, draft)
     application.window.panels["services"].open_at(FROZEN)
+    await look_at_request(application, lambda record: record.tries > 1 and record.service == "payment")
+
+
+async def look_at_request(application: Application, wanted: Callable[[RequestRecord], bool]) -> None:
+    """Into the inspector of the Gateway panel: the newest request of this kind, with its trace."""
+    tail, panel = application.session.feed.tail(REQUESTS), gateway(application)
+    application.window.show_panel("gateway")
+    panel.log.view.set_following(True)
+    found = next((record for _, record in reversed(tail.after(0)) if wanted(record)), None)
+    assert found is not None
+    await eventually(partial(panel.log.holds, found.id))
+    panel.open_at(found.id)
+    await eventually(lambda: panel.request_page.trace_note == "")
 
 
 async def whole_window(camera: Camera, application: Application, themes: tuple[str, ...]) -> None:
@@ -157,6 +182,12 @@ async def whole_window(camera: Camera, application: Application, themes: tuple[s
 def console(application: Application) -> RequestsPanel:
     found = application.window.panels["requests"]
     assert isinstance(found, RequestsPanel)
+    return found
+
+
+def gateway(application: Application) -> GatewayPanel:
+    found = application.window.panels["gateway"]
+    assert isinstance(found, GatewayPanel)
     return found
 
 

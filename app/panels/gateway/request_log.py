@@ -103,6 +103,10 @@ class RequestLog(QWidget):
         self.kinds.set_choice("all")
         self._apply()
 
+    def holds(self, identity: str) -> bool:
+        """Whether the request with that id is here."""
+        return self._model.find(identity) is not None
+
     def show_kind(self, kind: str) -> None:
         self.kinds.set_choice(kind)
         self._apply()

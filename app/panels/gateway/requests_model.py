@@ -52,7 +52,7 @@ def happened(record: RequestRecord) -> Sequence[Span]:
         spans.append(Span(tr("retried"), "warn"))
     elif record.status == _LEFT:
         spans.append(Span(tr("the client left"), "warn"))
-    if record.note:
+    if record.note and (ended_badly or not failed):
         if spans:
             spans.append(Span(" · ", "text_muted"))
         spans.append(Span(record.note, "bad" if ended_badly else "text_secondary"))

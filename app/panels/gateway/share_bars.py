@@ -169,6 +169,10 @@ class ShareBars(QWidget):
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(bar.adjusted(0.5, 0.5, -0.5, -0.5))
+        if not row.share:
+            painter.setFont(theme().font("caption"))
+            painter.setPen(color)
+            painter.drawText(bar.adjusted(8, -4, -8, 4), int(Qt.AlignmentFlag.AlignVCenter), row.word)
 
     @staticmethod
     def _mark(painter: QPainter, bar: QRectF, share: float, pen: QPen, over: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.core import figures
 from app.core.language import tr
-from app.panels.gateway.words import rejection_word
+from app.panels.gateway.words import kept_out_word, rejection_word, status_word
 from app.qt.tokens import Tone
 from embedded_services.contracts.gateway import Target, Upstream
 from embedded_services.contracts.instances import Instance, Status
@@ -17,7 +17,7 @@ EVENLY = (Strategy.ROUND_ROBIN, Strategy.RANDOM, Strategy.LEAST_CONNECTIONS, Str
 @dataclass(frozen=True)
 class ShareRow:
     """`share` and `expected` from 0 to 1, None where unknown; `all_in` is what it would be with all in rotation, None
-    where that is the same. `tooltip` is the gateway's reason."""
+    where that is the same. `word` says what keeps it out of use, `tooltip` is the reason as it was given."""
 
     id: str
     status: str
@@ -27,6 +27,7 @@ class ShareRow:
     all_in: float | None
     rate: float | None
     weight: int
+    word: str = ""
     tooltip: str = ""
 
     def says(self) -> str:
@@ -34,7 +35,7 @@ class ShareRow:
         parts = [self.id, _percent(self.share)]
         if self.expected is not None:
             parts.append(tr("expected {share}", share=_percent(self.expected)))
-        return ", ".join([*parts, figures.rate(self.rate), self.status])
+        return ", ".join([*parts, figures.rate(self.rate), self.word or self.status])
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _row(
         return ShareRow(
             identity, status, False, 0.0 if idle else None, 0.0 if idle else None, all_in,
             0.0 if upstream is not None else None, instance.weight if instance else 1,
-            instance.reason if instance else "",
+            status_word(status), instance.reason if instance else "",
         )  # fmt: skip
     expected = target.expected
     dashed = all_in if all_in is not None and (expected is None or abs(all_in - expected) > 0.005) else None
@@ -128,6 +129,7 @@ def _row(
         dashed,
         target.rate,
         target.weight,
+        "" if target.eligible else status_word(status) if status != Status.HEALTHY else kept_out_word(target),
         target.why,
     )
 

@@ -6,7 +6,7 @@ sentence itself is the tooltip. A word that is not known is shown as it is.
 
 from app.core.language import tr
 from app.qt.tokens import Tone
-from embedded_services.contracts.gateway import BreakerState
+from embedded_services.contracts.gateway import BreakerState, Target
 from embedded_services.contracts.settings import Strategy
 
 
@@ -93,3 +93,30 @@ def status_mark(status: int) -> str:
     if status < 400:
         return "healthy"
     return "degraded" if status < 500 else "unhealthy"
+
+
+# --- instances --------------------------------------------------------------------------------------------------------
+
+
+def status_word(status: str) -> str:
+    """Of an instance that gets no calls."""
+    words = {
+        "starting": tr("starting"),
+        "healthy": tr("out of rotation"),
+        "unhealthy": tr("unhealthy"),
+        "draining": tr("draining"),
+        "stopped": tr("stopped"),
+        "lost": tr("lost"),
+        "frozen": tr("frozen"),
+        "crash-looping": tr("crash-looping"),
+    }
+    return words.get(status, status)
+
+
+def kept_out_word(target: Target) -> str:
+    """Of an instance in rotation that may not be picked now."""
+    if target.breaker.state is BreakerState.OPEN:
+        return tr("breaker open")
+    if target.breaker.state is BreakerState.HALF_OPEN:
+        return tr("breaker half-open")
+    return tr("ejected") if target.ejected_until is not None else target.why

@@ -5,9 +5,9 @@ import pytest
 
 from app.panels.gateway.budget_bars import budget_rows
 from app.panels.gateway.shares import ServiceShares, rejected_words, service_shares
-from embedded_services.contracts.gateway import RetryBudget, Upstream
+from embedded_services.contracts.gateway import Breaker, BreakerState, RetryBudget, Upstream
 from embedded_services.contracts.settings import CallPolicy, RetryPolicy, Strategy
-from tests.gui.panels.gateway.shop import instance, instances, settings, target, upstream, upstreams
+from tests.gui.panels.gateway.shop import NOW, instance, instances, settings, target, upstream, upstreams
 
 
 def shares(*told: Upstream) -> dict[str, ServiceShares]:
@@ -34,7 +34,18 @@ def test_instance_that_may_not_be_picked_shows_what_it_would_get() -> None:
     first, second = payment.rows
     assert (first.expected, first.all_in, first.in_rotation) == (1.0, 0.5, True)
     assert (second.expected, second.all_in, second.in_rotation) == (0.0, 0.5, False)
-    assert second.status == "frozen"
+    assert (second.status, second.word) == ("frozen", "frozen")
+
+
+def test_healthy_instance_that_may_not_be_picked_says_what_keeps_it_out() -> None:
+    opened = Breaker(state=BreakerState.OPEN, since=NOW, calls=9, failed=9, until=NOW + 1)
+    told = [
+        target("order-1", eligible=False, breaker=opened, why="its breaker is open"),
+        target("order-2", eligible=False, ejected_until=NOW + 9),
+    ]
+    first, second = shares(upstream("order", told))["order"].rows
+    assert (first.status, first.word, first.tooltip) == ("degraded", "breaker open", "its breaker is open")
+    assert (second.status, second.word) == ("degraded", "ejected")
 
 
 def test_instance_that_the_gateway_does_not_know_is_out_of_rotation() -> None:
