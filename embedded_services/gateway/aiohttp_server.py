@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Final, cast
 
 from aiohttp import http_exceptions, web
-from aiohttp.http import HttpVersion11
+from aiohttp.http import HttpVersion10, HttpVersion11
 
 from embedded_services.common.write_batch import WriteBatch
 from embedded_services.contracts.errors import ApiError
@@ -23,6 +23,7 @@ from embedded_services.gateway.response_writer import deliver
 
 LINGER_S: Final = 5.0
 """How long what a client still sends is read and dropped, after it was answered early."""
+_VERSIONS: Final = (HttpVersion10, HttpVersion11)
 _FOREVER_S: Final = 1e9
 """The keep-alive of aiohttp's own, which measures another way than ours."""
 
@@ -54,8 +55,10 @@ class AiohttpServer(web.Server):
     async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
         limits = self.gateway.settings.gateway
         headers = Headers(raw.raw_headers)
-        is_11 = raw.version >= HttpVersion11
-        if (fault := framing_fault(headers, is_11=is_11)) is not None:
+        fault = framing_fault(headers, is_11=raw.version == HttpVersion11)
+        if raw.version not in _VERSIONS:
+            fault = "the version is neither HTTP/1.1 nor HTTP/1.0"
+        if fault is not None:
             return self._answer(raw, self._refuse_unread(raw, malformed(fault)), last=True)
         request = _request(raw, headers, limits.body_limit, limits.body_idle_s)
         if len(request.target) + _size(headers) > limits.header_limit:

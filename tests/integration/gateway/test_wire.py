@@ -1,13 +1,15 @@
 """Heads, pipelines and connections over real sockets, on both paths."""
 
 import asyncio
+import socket
 
 import pytest
 
 from embedded_services.common.platform import raise_file_limit
+from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.settings import GatewaySettings
 from tests.helpers.raw_client import request
-from tests.helpers.raw_upstream import Client, RawUpstream
+from tests.helpers.raw_upstream import Client, RawUpstream, eventually
 from tests.integration.gateway.conftest import BOTH_PATHS, Start, bearer, settings
 
 pytestmark = BOTH_PATHS
@@ -42,11 +44,6 @@ async def test_a_large_head_within_the_limit_passes(start: Start) -> None:
 
 
 async def test_requests_that_come_in_one_piece_are_answered_in_order(start: Start) -> None:
-    async def says_what_was_asked(client: Client) -> None:
-        while True:
-            request = await client.read()
-            await client.answer(request.line.split(" ")[1].encode())
-
     gateway = await start(user=[RawUpstream(says_what_was_asked)])
     client = await gateway.connect()
     wire = b"".join(request("GET", f"/api/users/{number}", **bearer()) for number in range(100))
@@ -54,6 +51,59 @@ async def test_requests_that_come_in_one_piece_are_answered_in_order(start: Star
     assert [(await client.read()).body for _ in range(100)] == [
         b"/users/%d" % number for number in range(100)
     ]
+
+
+async def test_what_takes_more_than_the_fast_path_is_served_in_its_turn(start: Start) -> None:
+    gateway = await start(user=[RawUpstream(says_what_was_asked)])
+    client = await gateway.connect()
+    headers = bearer()
+    chunked = request("GET", "/api/users/chunked", Transfer_Encoding="chunked", **headers).replace(
+        b"GET", b"POST"
+    )
+    plain = [request("GET", f"/api/users/{number}", **headers) for number in range(4)]
+    await client.send(plain[0] + plain[1] + chunked + b"2\r\nab\r\n0\r\n\r\n" + plain[2])
+    wanted = [b"/users/0", b"/users/1", b"/users/chunked", b"/users/2"]
+    assert [(await client.read()).body for _ in wanted] == wanted
+    await client.send(plain[3])
+    assert (await client.read()).body == b"/users/3"
+
+
+async def test_a_client_that_sends_ahead_without_reading_is_made_to_wait(start: Start, tasks: Tasks) -> None:
+    async def is_large(client: Client) -> None:
+        while True:
+            await client.read()
+            await client.answer(bytes(20_000))
+
+    upstream = RawUpstream(is_large)
+    gateway = await start(user=[upstream])
+    client = await gateway.connect()
+    sock = client.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+    client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a client's transport can
+    wire, count = request("GET", "/api/users/1", X="x" * 20_000, **bearer()), 800
+
+    async def send_ahead() -> None:
+        for _ in range(count):
+            await client.send(wire)
+
+    sending = tasks.start(send_ahead(), "send ahead")
+    await eventually(lambda: len(upstream.requests) > 0)
+    before = -1
+    while before != len(upstream.requests):
+        before = len(upstream.requests)
+        await asyncio.sleep(0.2)
+    assert len(upstream.requests) < count / 2  # what the sockets hold of their answers
+    client.writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
+    for _ in range(count):
+        assert len((await client.read()).body) == 20_000
+    await sending
+
+
+async def says_what_was_asked(client: Client) -> None:
+    while True:
+        request = await client.read()
+        await client.answer(request.line.split(" ")[1].encode())
 
 
 async def test_an_absolute_target_means_its_path(start: Start) -> None:
