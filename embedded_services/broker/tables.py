@@ -46,8 +46,8 @@ def encode(values: Mapping[str, Any]) -> bytes:
     return changed(_LENGTH.pack(0), values)
 
 
-def _joined(data: bytes | bytearray) -> bytes:
-    return b"%b%b" % (_LENGTH.pack(len(data)), data)
+def _joined(data: bytes) -> bytes:
+    return _LENGTH.pack(len(data)) + data
 
 
 def _value(value: Any) -> bytes:
@@ -69,7 +69,7 @@ _WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
     Decimal: lambda value: b"D" + pamqp_encode.decimal(value),
     str: lambda value: b"S" + _joined(value.encode()),
     bytes: lambda value: b"S" + _joined(value),
-    bytearray: lambda value: b"x" + _joined(value),
+    bytearray: lambda value: b"x" + _joined(bytes(value)),
     datetime: lambda value: b"T" + struct.pack(">Q", int(value.timestamp())),
     dict: lambda value: b"F" + encode(value),
     list: lambda value: b"A" + _joined(b"".join(map(_value, value))),

@@ -49,6 +49,9 @@ _WINDOW = (
 )
 """What Qt's modules and its X11 plugin are linked with and do not bring along."""
 
+_BROKER = (("rabbitmq-server", "rabbitmq-server"), ("node", "nodejs"), ("npm", "npm"))
+"""What the embedded broker is compared with, and another language to talk to it in."""
+
 NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
     "window": _WINDOW,
     "tests": (
@@ -65,8 +68,7 @@ NEEDED: dict[str, tuple[tuple[str, str], ...]] = {
         ("wrk", "wrk"),
         ("nginx", "nginx-light"),
         ("caddy", "caddy"),
-        ("node", "nodejs"),
-        ("npm", "npm"),
+        *_BROKER,
     ),
 }
 """What each profile looks for (a command, or a shared library by its file name), and the package that brings it."""

@@ -176,7 +176,7 @@ def test_a_dead_letter_exchange_that_is_not_there_loses_them(channel: WireChanne
 
 def test_headers_that_python_does_not_write_survive(channel: WireChannel, name: str, dead: str) -> None:
     channel.declare(name, exclusive=True, arguments=to(dead))
-    headers = {
+    headers: Any = {
         "double": 0.1,
         "long": 2**40,
         "deep": {"list": [1.5, None, {"x": True}]},
@@ -191,7 +191,8 @@ def test_headers_that_python_does_not_write_survive(channel: WireChannel, name: 
 
 def test_a_history_that_a_client_made_up_does_no_harm(channel: WireChannel, name: str, dead: str) -> None:
     channel.declare(name, exclusive=True, arguments=to(dead))
-    for history in ([], [{"queue": name}], [{"queue": name, "reason": "rejected", "count": 5}]):
+    histories: Any = ([], [{"queue": name}], [{"queue": name, "reason": "rejected", "count": 5}])
+    for history in histories:
         channel.publish(name, b"x", properties=Properties(headers={"x-death": history}))
         channel.confirmed(1)
         channel.reject(channel.must_get(name, no_ack=False).tag, requeue=False)

@@ -9,11 +9,18 @@ from tests.helpers.broker_node import BrokerNode
 Queue = commands.Queue
 
 
-@pytest.mark.timeout(90)
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_a_restart_keeps_what_is_durable(broker: BrokerNode, name: str, end: str) -> None:
-    if end == "kill" and broker.name == "rabbitmq":
-        pytest.skip("a stop is enough to learn what it does; it takes its time to start")
+def test_a_restart_keeps_what_is_durable(embedded_node: BrokerNode, name: str, end: str) -> None:
+    restart_keeps(embedded_node, name, end)
+
+
+@pytest.mark.slow  # it takes ten seconds to start
+@pytest.mark.timeout(90)
+def test_a_restart_of_rabbitmq_keeps_what_is_durable(rabbitmq_node: BrokerNode, name: str) -> None:
+    restart_keeps(rabbitmq_node, name, "stop")
+
+
+def restart_keeps(broker: BrokerNode, name: str, end: str) -> None:
     with Wire(broker.port) as wire:
         channel = wire.channel()
         channel.confirm_select()

@@ -327,11 +327,11 @@ def test_names_may_be_any_text(channel: WireChannel, name: str) -> None:
     declare = b"\x00\x32\x00\x0a\x00\x00" + bytes((len(queue),)) + queue + b"\x04\x00\x00\x00\x00"
     get = b"\x00\x3c\x00\x46\x00\x00" + bytes((len(queue),)) + queue + b"\x01"
     channel.wire.raw(b"".join(struct.pack(">BHI", 1, 1, len(one)) + one + b"\xce" for one in (declare, get)))
-    assert channel.expect(Queue.DeclareOk).queue.encode() == queue
+    assert channel.expect(Queue.DeclareOk).queue == queue.decode()
     channel.expect(Basic.GetEmpty)
     channel.publish(queue.decode(), b"x")
     channel.wire.raw(struct.pack(">BHI", 1, 1, len(get)) + get + b"\xce")
-    assert channel.expect(Basic.GetOk).routing_key.encode() == queue
+    assert channel.expect(Basic.GetOk).routing_key == queue.decode()
 
 
 def test_nowait_is_not_answered(channel: WireChannel, wire: Wire, name: str) -> None:

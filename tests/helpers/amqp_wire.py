@@ -108,7 +108,9 @@ class Wire:
             }
         self.send(
             0,
-            commands.Connection.StartOk({"capabilities": capabilities}, "PLAIN", f"\0{user}\0{password}"),
+            commands.Connection.StartOk(
+                {"capabilities": dict(capabilities)}, "PLAIN", f"\0{user}\0{password}"
+            ),
         )
         offer = self.expect(commands.Connection.Tune)
         wish = tune or commands.Connection.TuneOk(offer.channel_max, offer.frame_max, 0)
@@ -152,7 +154,7 @@ class Wire:
                 self.blocked = None
             elif isinstance(one, commands.Connection.Close):
                 self.send(0, commands.Connection.CloseOk())
-                raise ClosedError(one.reply_code, one.reply_text, connection=True)
+                raise ClosedError(one.reply_code or 0, one.reply_text, connection=True)
             else:
                 return channel, one
 
@@ -258,7 +260,7 @@ class WireChannel:
         assert channel == self.number, f"channel {channel} instead of {self.number}: {one}"
         if isinstance(one, commands.Channel.Close):
             self.send(commands.Channel.CloseOk())
-            raise ClosedError(one.reply_code, one.reply_text)
+            raise ClosedError(one.reply_code or 0, one.reply_text)
         return one
 
     def _keep(self, one: Any) -> None:
@@ -269,7 +271,7 @@ class WireChannel:
         elif isinstance(one, Basic.Ack | Basic.Nack):
             self.confirms.append(one)
         elif isinstance(one, Basic.Cancel):
-            self.cancels.append(one.consumer_tag)
+            self.cancels.append(one.consumer_tag or "")
         else:
             raise AssertionError(f"unexpected {one}")
 
@@ -287,14 +289,13 @@ class WireChannel:
 
     def declare(self, name: str = "", **options: Any) -> str:
         arguments = options.pop("arguments", None)
-        return self.call(
-            commands.Queue.Declare(queue=name, arguments=arguments, **options), commands.Queue.DeclareOk
-        ).queue
+        declare = commands.Queue.Declare(queue=name, arguments=arguments, **options)
+        return str(self.call(declare, commands.Queue.DeclareOk).queue)
 
     def counts(self, name: str) -> tuple[int, int]:
         """Messages that are ready, and consumers."""
         told = self.call(commands.Queue.Declare(queue=name, passive=True), commands.Queue.DeclareOk)
-        return told.message_count, told.consumer_count
+        return told.message_count or 0, told.consumer_count or 0
 
     def exchange(self, name: str, kind: str = "direct", **options: Any) -> str:
         self.call(
@@ -365,7 +366,7 @@ class WireChannel:
         return [ok for _, ok in self.confirmed(len(bodies))]
 
     def consume(self, queue: str, **options: Any) -> str:
-        return self.call(Basic.Consume(queue=queue, **options), Basic.ConsumeOk).consumer_tag
+        return str(self.call(Basic.Consume(queue=queue, **options), Basic.ConsumeOk).consumer_tag)
 
     def qos(self, count: int, *, shared: bool = False) -> None:
         self.call(Basic.Qos(prefetch_count=count, global_=shared), Basic.QosOk)
