@@ -33,6 +33,7 @@ Local = Callable[[], Response]
 """An endpoint of the gateway itself, open to everybody."""
 
 CLIENT_LEFT: Final = 499
+SWITCHED: Final = 101
 _READ: Final = ("GET", "HEAD")
 
 log = logging.getLogger(__name__)
@@ -186,8 +187,17 @@ class Gateway:
             (b"X-Request-ID", exchange.id.encode()),
             (b"X-Response-Time", b"%.1fms" % took_ms),
         )
-        response.finished = partial(self._end, exchange, response.status)
+        response.finished = (
+            partial(self._end, exchange, response.status)
+            if response.status != SWITCHED
+            else partial(self._close_tunnel, exchange, took_ms / 1000)
+        )
         return response
+
+    def _close_tunnel(self, exchange: Exchange, took_s: float, note: str) -> None:
+        """What counts as the time of such a request is how long it took to switch."""
+        exchange.note = f"open for {self._clock.monotonic() - exchange.started:.1f} s"
+        self._telemetry.end(exchange, SWITCHED, took_s, note)
 
     def _end(self, exchange: Exchange, status: int, note: str) -> None:
         self._telemetry.end(exchange, status, self._clock.monotonic() - exchange.started, note)

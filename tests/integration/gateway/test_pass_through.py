@@ -71,7 +71,9 @@ async def test_a_websocket_is_authenticated_and_then_passed_both_ways(start: Sta
     beat = gateway.beat()
     assert beat is not None
     assert beat.calls["user-1"].in_flight == 0
-    assert [(record.status, record.note) for record in beat.requests] == [(101, "")]
+    (record,) = beat.requests
+    assert record.status == 101
+    assert record.note.startswith("open for ")
 
 
 async def test_an_instance_that_ends_ends_the_tunnel(start: Start) -> None:
@@ -167,7 +169,7 @@ async def test_who_does_not_read_stops_the_other_side_of_the_tunnel(start: Start
     while before != sent:
         before = dict(sent)
         await asyncio.sleep(0.2)
-    assert all(0 < amount < 25 * MB for amount in sent.values())
+    assert max(sent.values()) < 100 * MB  # what all the sockets on the way hold
     assert len(await client.reader.readexactly(30 * MB)) == 30 * MB
 
 
