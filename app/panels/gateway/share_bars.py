@@ -169,10 +169,18 @@ class ShareBars(QWidget):
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(bar.adjusted(0.5, 0.5, -0.5, -0.5))
-        if not row.share:
-            painter.setFont(theme().font("caption"))
+        if row.word and not row.share:
+            font = theme().font("caption")
+            place = QRectF(
+                bar.left() + 8,
+                bar.top() - 2,
+                QFontMetricsF(font).horizontalAdvance(row.word) + 8,
+                bar.height() + 4,
+            )
+            painter.fillRect(place, theme().color("surface"))  # no dash strikes the word
+            painter.setFont(font)
             painter.setPen(color)
-            painter.drawText(bar.adjusted(8, -4, -8, 4), int(Qt.AlignmentFlag.AlignVCenter), row.word)
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), row.word)
 
     @staticmethod
     def _mark(painter: QPainter, bar: QRectF, share: float, pen: QPen, over: int) -> None:
