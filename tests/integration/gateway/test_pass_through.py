@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from aiohttp import ClientSession, web
 
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.limits import LimitSettings
@@ -74,6 +75,32 @@ async def test_a_websocket_is_authenticated_and_then_passed_both_ways(start: Sta
     (record,) = beat.requests
     assert record.status == 101
     assert record.note.startswith("open for ")
+
+
+async def test_a_websocket_of_a_real_library_at_either_end(start: Start) -> None:
+    async def serve(request: web.BaseRequest) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(f"{request.headers['X-User-ID']}: {message.data}")
+        return socket
+
+    runner = web.ServerRunner(web.Server(serve))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    gateway = await start()
+    gateway.rotate({"user": [RawUpstream(port=runner.addresses[0][1])]})
+    async with (
+        ClientSession(headers=bearer()) as session,
+        session.ws_connect(f"http://127.0.0.1:{gateway.port}/api/users/live", compress=15) as socket,
+    ):
+        for text in ("hello", "x" * 200_000, "goodbye"):
+            await socket.send_str(text)
+            assert await socket.receive_str(timeout=5) == f"u1: {text}"
+        await socket.close()
+        assert socket.close_code == 1000
+    await runner.cleanup()
 
 
 async def test_an_instance_that_ends_ends_the_tunnel(start: Start) -> None:
