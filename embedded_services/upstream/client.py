@@ -4,7 +4,6 @@ Peers and settings are pushed in and hold from the next try on; a change of stra
 instance that leaves is finished there. Here is the common case, one try that succeeds; `call.py` has all others.
 """
 
-import logging
 import random
 from types import TracebackType
 from typing import Self
@@ -15,7 +14,6 @@ from embedded_services.common.write_batch import WriteBatch
 from embedded_services.contracts.agent import Peer, Peers, ServicePeers
 from embedded_services.contracts.gateway import Upstream
 from embedded_services.contracts.settings import ServiceSettings, Settings
-from embedded_services.upstream.balancing.strategies import AVAILABLE
 from embedded_services.upstream.call import Call
 from embedded_services.upstream.decisions import Decisions
 from embedded_services.upstream.failures import TryError, nobody_there
@@ -30,8 +28,6 @@ from embedded_services.upstream.views import Viewer
 
 _UNKNOWN = ServiceSettings(kind="external")
 """How a service is called that has peers and no settings."""
-
-log = logging.getLogger(__name__)
 
 
 class UpstreamClient:
@@ -70,11 +66,9 @@ class UpstreamClient:
         await self._tasks.close()
 
     def update_settings(self, settings: Settings) -> None:
-        """Put policies and strategies in force. A strategy that we do not have leaves the one before in force."""
+        """Put policies and strategies in force."""
         for name, wanted in settings.services.items():
-            if wanted.strategy not in AVAILABLE:
-                log.error("service %s: there is no strategy %s", name, wanted.strategy)
-            elif name in self._services:
+            if name in self._services:
                 self._services[name].apply(wanted)
             else:
                 self._add(name, wanted)

@@ -13,7 +13,6 @@ from embedded_services.common.clock import Clock
 from embedded_services.contracts.gateway import BreakerState, Candidate, DecisionKind
 from embedded_services.contracts.settings import ServiceSettings, Strategy
 from embedded_services.upstream.balancing import strategies
-from embedded_services.upstream.balancing.round_robin import RoundRobin
 from embedded_services.upstream.balancing.strategy import Balancer, Draw
 from embedded_services.upstream.breaker import UNJUDGED
 from embedded_services.upstream.concurrency import Line
@@ -64,8 +63,8 @@ class Service:
         self.body_idle_s = BODY_IDLE_S
         self.draw = draw
         self._decisions = decisions
-        self.strategy = Strategy.ROUND_ROBIN
-        self.balancer: Balancer[Target] = RoundRobin(draw)
+        self.strategy = settings.strategy
+        self.balancer: Balancer[Target] = strategies.make(settings.strategy, draw)
         self.targets: list[Target] = []
         self.eligible: list[Target] = []
         self.full: set[str] = set()
@@ -84,9 +83,6 @@ class Service:
         self.rejected: Counter[str] = Counter()
         self.version = 0
         self._heed(settings)
-        if settings.strategy in strategies.AVAILABLE:
-            self.strategy = settings.strategy
-            self.balancer = strategies.make(self.strategy, draw)
 
     # --- what is in force ---
 

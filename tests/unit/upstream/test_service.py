@@ -3,82 +3,20 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from embedded_services.common.tasks import Tasks
-from embedded_services.common.write_batch import WriteBatch
-from embedded_services.contracts.agent import Peer
-from embedded_services.contracts.gateway import BreakerState, Decision, DecisionKind
+from embedded_services.contracts.gateway import BreakerState, DecisionKind
 from embedded_services.contracts.settings import (
     BreakerPolicy,
     CallPolicy,
     ConcurrencyPolicy,
     OutlierPolicy,
-    ServiceSettings,
     Strategy,
 )
-from embedded_services.upstream.decisions import Decisions
-from embedded_services.upstream.pool import Pool
-from embedded_services.upstream.service import Service
-from embedded_services.upstream.stats import InstanceStats
 from embedded_services.upstream.target import Target
-from embedded_services.upstream.views import Viewer, view
-from tests.helpers.clock import FakeClock
+from tests.helpers.service_rig import BREAKER, OFF, OUTLIERS, Rig
 
 OPEN, HALF_OPEN, CLOSED = BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED
-BREAKER = BreakerPolicy(minimum_calls=4, open_s=5, probes=1)
-OUTLIERS = OutlierPolicy(consecutive_failures=2, ejection_s=10)
-OFF = CallPolicy(breaker=BreakerPolicy(enabled=False), outliers=OutlierPolicy(enabled=False))
 BREAKERS = CallPolicy(breaker=BREAKER, outliers=OutlierPolicy(enabled=False))
 EJECTION = CallPolicy(breaker=BreakerPolicy(enabled=False), outliers=OUTLIERS)
-
-
-class Rig:
-    """A service with a clock to turn."""
-
-    def __init__(
-        self, *ids: str, policy: CallPolicy = OFF, strategy: Strategy = Strategy.ROUND_ROBIN
-    ) -> None:
-        self.clock = FakeClock()
-        self.decisions = Decisions(self.clock)
-        self.settings = ServiceSettings(kind="user", policy=policy, strategy=strategy)
-        self.service = Service("user", self.settings, self.clock, self.decisions, lambda: 0.0)
-        self.targets = [self.target(name) for name in ids]
-        self.service.replace(self.targets, "")
-
-    def target(self, name: str, incarnation: int = 1) -> Target:
-        peer = Peer(id=name, incarnation=incarnation, host="127.0.0.1", port=1, weight=1)
-        pool = Pool(peer.host, peer.port, Tasks("test"), WriteBatch())
-        return Target(peer, pool, InstanceStats(name, incarnation), self.clock)
-
-    @property
-    def now(self) -> float:
-        return self.clock.monotonic()
-
-    def pick(self) -> Target | None:
-        service = self.service
-        service.settle(self.now)
-        return service.balancer.pick(self.now, None, service.full)
-
-    def begin(self, target: Target | None) -> tuple[Target, int]:
-        assert target is not None
-        return target, self.service.begin(target, self.now)
-
-    def call(self, target: Target | None, *, failed: bool) -> None:
-        self.service.end(*self.begin(target), self.now, failed=failed)
-
-    def fail(self, target: Target, times: int) -> None:
-        for _ in range(times):
-            self.call(target, failed=True)
-
-    def told(self) -> list[tuple[DecisionKind, str | None, str]]:
-        drained: list[Decision] = self.decisions.drain()
-        return [(told.kind, told.instance, told.why) for told in drained]
-
-    def apply(self, **changes: object) -> None:
-        self.settings = msgspec.structs.replace(self.settings, **changes)
-        self.service.apply(self.settings)
-
-    def in_force(self) -> list[str]:
-        return [target.id for target in self.service.eligible]
 
 
 def test_an_open_breaker_takes_its_instance_out_until_a_probe_succeeds() -> None:
@@ -236,34 +174,6 @@ def test_a_strategy_and_weights_are_changed_under_way() -> None:
     assert picks.count(rig.targets[0]) == 6
     assert rig.service.expected() == {"a": 0.75, "b": 0.25}
     assert rig.told() == [(DecisionKind.STRATEGY, None, "round-robin → weighted-round-robin")]
-
-
-def test_a_view_shows_who_gets_what_and_why_not() -> None:
-    rig = Rig("a", "b", policy=CallPolicy(breaker=BREAKER, outliers=OUTLIERS))
-    viewer = Viewer(rig.service)
-    assert viewer.changed(rig.now) is not None
-    assert viewer.changed(rig.now) is None
-    rig.clock.pass_time(0.25)
-    for _ in range(10):
-        rig.call(rig.pick(), failed=False)
-    row = viewer.changed(rig.now)
-    assert row is not None
-    assert [(t.picks, t.share, t.expected, t.eligible) for t in row.targets] == [(5, 0.5, 0.5, True)] * 2
-    assert row.fairness == 1.0
-    rig.fail(rig.targets[0], 2)
-    row = view(rig.service, rig.now)
-    assert [(t.eligible, t.why, t.ejections) for t in row.targets] == [
-        (False, "ejected: 2 failures in a row", 1),
-        (True, "", 0),
-    ]
-    assert row.targets[0].ejected_until == rig.clock.now() + 10
-    assert row.targets[0].breaker.failed == 2
-    rig.clock.pass_time(30)
-    assert viewer.changed(rig.now) is not None
-    rig.clock.pass_time(30)
-    viewer.changed(rig.now)
-    rig.clock.pass_time(30)
-    assert viewer.changed(rig.now) is None
 
 
 class Waiting:
