@@ -13,10 +13,11 @@ from typing import Final, cast
 
 from embedded_services.common.tasks import Tasks
 from embedded_services.common.write_batch import WriteBatch
-from embedded_services.gateway.aiohttp_server import AiohttpConnection
-from embedded_services.gateway.http import Request, Upgrade
+from embedded_services.contracts.errors import ApiError
+from embedded_services.gateway.aiohttp_server import AiohttpConnection, too_large
+from embedded_services.gateway.http import NO_BODY, Request, Upgrade
 from embedded_services.gateway.patience import Seen, Stage
-from embedded_services.gateway.pipeline import Gateway
+from embedded_services.gateway.pipeline import SWITCHED, Gateway
 from embedded_services.gateway.request_reader import RequestReader
 from embedded_services.gateway.response_writer import deliver
 
@@ -66,8 +67,11 @@ class EdgeConnection(asyncio.Protocol):
                 self.head_only = request.method == "HEAD"
                 if reader.upgrade is not None and request.method == "GET":
                     request.upgrade = Upgrade(reader.upgrade, self._incoming())
-                response = await handle(request)
-                self._tunnel = response.status == 101
+                if request.body is not NO_BODY and (error := self._too_large(request)) is not None:
+                    response = self._gateway.refuse(request, error)
+                else:
+                    response = await handle(request)
+                self._tunnel = response.status == SWITCHED
                 self.keep_alive = reader.keep_alive and not self._stopping and not self._tunnel
                 self._served += 1
                 await deliver(response, self, self._writes)
@@ -77,8 +81,14 @@ class EdgeConnection(asyncio.Protocol):
                 self._hand_over()
         except ConnectionError:
             pass  # it is recorded with the request; the end of the connection is all there is left to say
-        if self.transport is not None:
-            self.transport.close()
+        finally:
+            if self.transport is not None:
+                self.transport.close()
+
+    def _too_large(self, request: Request) -> ApiError | None:
+        limit = self._gateway.settings.gateway.body_limit
+        length = request.body.length
+        return too_large(limit) if length is not None and length > limit else None
 
     async def _next(self) -> Request | None:
         """The next request; None when there is none that could be served here."""
@@ -110,6 +120,8 @@ class EdgeConnection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         self._writes.flush()
+        if self._stopping:
+            return
         self._connections.discard(self)
         self.transport = None
         successor = self._other_server()
@@ -157,7 +169,10 @@ class EdgeConnection(asyncio.Protocol):
             self._late = True
             self._wake()
         elif self.transport is not None:
-            self.transport.abort()
+            if stage is Stage.IDLE:
+                self.transport.close()
+            else:
+                self.transport.abort()
 
     # --- called by the event loop ---
 

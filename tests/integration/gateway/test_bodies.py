@@ -277,6 +277,15 @@ async def test_a_body_larger_than_allowed_is_refused_before_it_is_read(start: St
     assert upstream.requests == []
 
 
+async def test_the_smallest_limit_holds_for_the_smallest_bodies(start: Start) -> None:
+    upstream = RawUpstream()
+    gateway = await start(user=[upstream], settings=settings(gateway=GatewaySettings(body_limit=1024)))
+    client = await gateway.connect()
+    assert (await client.ask("POST", "/api/users", b"x" * 1024, **bearer())).status == 200
+    assert (await client.ask("POST", "/api/users", b"x" * 1025, **bearer())).error == "PAYLOAD_TOO_LARGE"
+    assert len(upstream.requests) == 1
+
+
 async def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large(start: Start) -> None:
     complete = 0
 

@@ -7,7 +7,7 @@ import pytest
 
 from embedded_services.common.platform import raise_file_limit
 from embedded_services.common.tasks import Tasks
-from embedded_services.contracts.settings import GatewaySettings
+from embedded_services.contracts.settings import CallPolicy, GatewaySettings
 from tests.helpers.raw_client import request
 from tests.helpers.raw_upstream import Client, RawUpstream, eventually
 from tests.integration.gateway.conftest import BOTH_PATHS, Start, bearer, settings
@@ -115,7 +115,9 @@ async def test_an_absolute_target_means_its_path(start: Start) -> None:
 
 
 async def test_hundreds_of_connections_are_served(start: Start) -> None:
-    gateway = await start(user=[RawUpstream(name="user-1"), RawUpstream(name="user-2")])
+    patient = CallPolicy(connect_timeout_s=10.0, try_timeout_s=10.0, timeout_s=20.0)
+    upstreams = [RawUpstream(name="user-1"), RawUpstream(name="user-2")]
+    gateway = await start(user=upstreams, settings=settings(policy=patient))
     headers = bearer()
 
     async def ask() -> int:
