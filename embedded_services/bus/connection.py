@@ -14,6 +14,7 @@ from typing import Final
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.connection import make_url
 
 from embedded_services.common.backoff import Backoff
 from embedded_services.common.clock import Clock
@@ -50,6 +51,8 @@ def talking() -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise DisconnectedError("the connection broke") from None
+    except TimeoutError as error:
+        raise DisconnectedError("no answer in time") from error
     except Exception as error:
         raise DisconnectedError(str(error) or type(error).__name__) from error
 
@@ -112,10 +115,17 @@ class BusConnection:
             await self._clock.sleep(BACKOFF.delay(failures, random.random()))  # noqa: S311 - it spreads
 
     async def _connect(self) -> AbstractConnection:
-        async with asyncio.timeout(CONNECT_S):
-            return await aio_pika.connect(
-                self._url, heartbeat=HEARTBEAT_S, client_properties={"connection_name": self._name}
-            )
+        connection = aio_pika.Connection(
+            make_url(self._url, heartbeat=HEARTBEAT_S),
+            client_properties={"connection_name": self._name},
+        )
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await connection.connect()
+        except BaseException:
+            await connection.close()  # or it would do so when it is collected
+            raise
+        return connection
 
     async def _use(self, connection: AbstractConnection) -> bool:
         """Returns when the connection is lost: whether it ever was of use."""
@@ -137,6 +147,7 @@ class BusConnection:
             await self._lost.wait()
             self.connected.clear()
             self._note(self.problem or "the connection broke")
+            self.changed()
             return True
         finally:
             self.connected.clear()

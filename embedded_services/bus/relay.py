@@ -7,6 +7,7 @@ rows wait; what an instance left behind that is gone is adopted by the lowest of
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
 import aio_pika
@@ -178,25 +179,29 @@ class Relay:
                 await self._confirmed(publishing)
         finally:
             if confirmed:
-                self.relayed += len(confirmed)
                 await self._database.transact(
                     lambda connection: self._outbox.remove(connection, confirmed), bounded=False
                 )
+                self.relayed += len(confirmed)
                 self.changed()
 
     async def _confirmed(self, publishing: "asyncio.Future[list[BaseException | None]]") -> None:
         """Wait for the broker, longer only if it said that it takes nothing for now. Raises what went wrong first."""
-        blocked = False
+        patient = False
         try:
             while not (await asyncio.wait({publishing}, timeout=CONFIRM_S))[0]:
-                if not (blocked := await self._bus.is_blocked()):
+                blocked = await self._bus.is_blocked()
+                if not (blocked or patient):
                     raise DisconnectedError(f"no answer within {CONFIRM_S:g} s")
                 self._bus.note_blocked(blocked)
+                patient = blocked  # when it takes messages again, it has as long once more
         finally:
             if not publishing.done():
                 publishing.cancel()
                 await asyncio.wait({publishing})
-        if blocked:
+                with suppress(asyncio.CancelledError):
+                    publishing.exception()  # else it is said that nobody ever asked
+        if patient:
             self._bus.note_blocked(False)
         for outcome in publishing.result():
             if isinstance(outcome, BaseException):
