@@ -164,7 +164,8 @@ class GatewaySettings(Request, frozen=True):
     A client may take `header_timeout_s` for a head, pause `body_idle_s` in a body, take nothing of an answer for
     `send_idle_s`, and keep an unused connection for `keep_alive_s`. `X-Forwarded-For` is believed only from
     `trusted_proxies` (addresses or networks). `traces_per_s` requests a second are recorded with every detail.
-    `fast_path` serves plain requests without aiohttp, on connections that begin from then on.
+    `fast_path` serves plain requests without aiohttp, on connections that begin from then on; only there can a client switch
+    to another protocol (WebSocket).
     """
 
     body_limit: Annotated[int, Meta(ge=1024, le=1 << 30, extra_json_schema={"x-unit": "bytes"})] = (
