@@ -50,8 +50,12 @@ class _Lane:
 
 
 class Backlog:
-    def __init__(self, pages: Pages, max_priority: int | None = None) -> None:
+    def __init__(
+        self, pages: Pages, max_priority: int | None = None, *, window: int = WINDOW, batch: int = BATCH
+    ) -> None:
         self._pages = pages
+        self._window = window
+        self._batch = batch
         self._highest = max_priority or 0
         self._pageable = max_priority is None
         self._lanes = [_Lane() for _ in range(self._highest + 1)]
@@ -79,7 +83,9 @@ class Backlog:
         self.bytes += size
         lane = self._lane(entry)
         if self._pageable and (
-            self._paged or len(lane.fresh) >= WINDOW or (lane.fresh and self._in_memory + size > WINDOW_BYTES)
+            self._paged
+            or len(lane.fresh) >= self._window
+            or (lane.fresh and self._in_memory + size > WINDOW_BYTES)
         ):
             if not entry.stored:
                 self._pages.write(entry)
@@ -132,7 +138,7 @@ class Backlog:
         return self._lanes[0] if len(self._lanes[0]) else None
 
     def _load(self) -> None:
-        entries = self._pages.load(self._loaded_to, BATCH, BATCH_BYTES)
+        entries = self._pages.load(self._loaded_to, self._batch, BATCH_BYTES)
         if not entries:
             raise RuntimeError(f"the store lacks {self._paged} messages that were written to it")
         self._loaded_to = entries[-1].seq

@@ -23,6 +23,8 @@ from embedded_services.broker.message import Entry, Message
 SEQ_BITS: Final = 40
 VERSION: Final = 1
 CACHE_KB: Final = 8_192
+LOCK_S: Final = 1.0
+"""How long to wait for a process that still has the file."""
 
 _SCHEMA: Final = (
     "CREATE TABLE exchanges (name TEXT PRIMARY KEY, kind TEXT NOT NULL, auto_delete INTEGER NOT NULL, "
@@ -63,7 +65,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Raises StoreError."""
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, cached_statements=64)
+            self._db = sqlite3.connect(path, timeout=LOCK_S, isolation_level=None, cached_statements=64)
             self._prepare()
         except sqlite3.Error as error:
             raise StoreError(f"{path}: {error}") from error
@@ -248,14 +250,17 @@ class Store:
             (low, high, limit),
         )
         found: list[Entry] = []
-        size = 0
+        size = seen = last = 0
         for row in rows:
+            seen, last = seen + 1, row[0]
             if row[0] in self._deletes:
                 continue
             found.append(_entry(*row))
             size += found[-1].message.size
             if size >= most_bytes:
                 return found
+        if seen == limit:  # there may be more that are committed
+            return found or self.load(queue, last & _SEQ_MASK, limit, most_bytes)
         for row_id, values in self._inserts.items():
             if low <= row_id <= high and len(found) < limit:
                 _, _, expires_at, deliveries, *rest = values

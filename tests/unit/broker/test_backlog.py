@@ -1,0 +1,122 @@
+"""A backlog against a plain sorted list, with a window so small that most of it is in the store."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from embedded_services.broker.backlog import Backlog
+from embedded_services.broker.message import Entry
+from tests.unit.broker.builders import message
+
+
+class Pages:
+    """What a store does for one queue."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Entry] = {}
+
+    def write(self, entry: Entry) -> None:
+        assert entry.seq not in self.rows
+        self.rows[entry.seq] = entry
+        entry.stored = True
+
+    def load(self, after: int, limit: int, most_bytes: int) -> list[Entry]:
+        return [self.rows[seq] for seq in sorted(self.rows) if seq > after][:limit]
+
+
+class Paged(RuleBasedStateMachine):
+    @initialize(kept=st.integers(0, 12))
+    def begin(self, kept: int) -> None:
+        self.pages = Pages()
+        self.backlog = Backlog(self.pages, window=4, batch=3)
+        self.ready: dict[int, Entry] = {}
+        self.out: list[Entry] = []
+        self.last = 0
+        for _ in range(kept):
+            entry = self._new(b"stored")
+            self.pages.write(entry)
+            self.ready[entry.seq] = entry
+        self.backlog.recover(kept, kept * 6)
+
+    def _new(self, body: bytes) -> Entry:
+        self.last += 1
+        return Entry(self.last, message(body))
+
+    @rule(body=st.binary(max_size=5), stored=st.booleans())
+    def push(self, body: bytes, stored: bool) -> None:
+        entry = self._new(body)
+        if stored:
+            self.pages.write(entry)
+        self.backlog.push(entry)
+        self.ready[entry.seq] = entry
+
+    @precondition(lambda self: self.ready)
+    @rule()
+    def pop(self) -> None:
+        head, entry = self.backlog.head(), self.backlog.pop()
+        assert entry is head
+        assert entry is not None
+        assert entry.seq == min(self.ready)
+        del self.ready[entry.seq]
+        self.pages.rows.pop(entry.seq, None)
+        entry.stored = False
+        self.out.append(entry)
+
+    @precondition(lambda self: self.out)
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        entry = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
+        self.backlog.give_back(entry)
+        self.ready[entry.seq] = entry
+
+    @rule()
+    def drain(self) -> None:
+        assert [entry.seq for entry in self.backlog.drain()] == sorted(self.ready)
+        self.ready.clear()
+        self.pages.rows.clear()
+
+    @invariant()
+    def counts(self) -> None:
+        if not hasattr(self, "backlog"):
+            return
+        assert self.backlog.count == len(self.ready)
+        assert self.backlog.bytes == sum(entry.message.size for entry in self.ready.values())
+        assert 0 <= self.backlog.bytes_in_memory <= self.backlog.bytes
+
+
+class Prioritised(RuleBasedStateMachine):
+    @initialize(highest=st.integers(0, 3))
+    def begin(self, highest: int) -> None:
+        self.highest = highest
+        self.backlog = Backlog(Pages(), highest)
+        self.ready: list[Entry] = []
+        self.out: list[Entry] = []
+        self.last = 0
+
+    def order(self, entry: Entry) -> tuple[int, int]:
+        return -min(entry.message.properties.priority or 0, self.highest), entry.seq
+
+    @rule(priority=st.none() | st.integers(0, 5))
+    def push(self, priority: int | None) -> None:
+        self.last += 1
+        entry = Entry(self.last, message(priority=priority))
+        self.backlog.push(entry)
+        self.ready.append(entry)
+
+    @precondition(lambda self: self.ready)
+    @rule()
+    def pop(self) -> None:
+        entry = self.backlog.pop()
+        assert entry is min(self.ready, key=self.order)
+        self.ready.remove(entry)
+        self.out.append(entry)
+
+    @precondition(lambda self: self.out)
+    @rule()
+    def give_back(self) -> None:
+        entry = self.out.pop(0)
+        self.backlog.give_back(entry)
+        self.ready.append(entry)
+
+
+TestPaged = Paged.TestCase
+TestPrioritised = Prioritised.TestCase
