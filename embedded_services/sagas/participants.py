@@ -1,0 +1,119 @@
+"""How steps are carried out: one HTTP call to a service, through the resilient client, and what its answer means.
+
+An answer below 500 is the service's word: 2xx did it, 4xx refused it. Everything else leaves open whether it happened,
+unless nothing was sent at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
+
+from embedded_services.sagas.definition import HttpCall
+from embedded_services.upstream.client import UpstreamClient
+from embedded_services.upstream.failures import UpstreamError
+from embedded_services.upstream.messages import UpstreamRequest
+from embedded_services.upstream.retries import NOTHING_SENT
+
+MAX_ANSWER: Final = 256 * 1024
+ORCHESTRATOR: Final = ((b"X-User-ID", b"orchestrator"), (b"X-User-Role", b"admin"))
+"""Who asks, as the services know it: they believe who calls them directly, which the gateway's clients cannot."""
+
+
+@dataclass(frozen=True)
+class Done:
+    output: Mapping[str, Any]
+    instance: str
+
+
+@dataclass(frozen=True)
+class No:
+    """It was refused, and had no effect."""
+
+    error: str
+    instance: str | None = None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """It may have happened."""
+
+    error: str
+    instance: str | None = None
+
+
+@dataclass(frozen=True)
+class Nobody:
+    """Nothing was sent."""
+
+    why: str
+
+
+Answer: TypeAlias = Done | No | Unknown | Nobody
+
+
+class Participants(Protocol):
+    async def call(
+        self, service: str, call: HttpCall, key: str, traceparent: str, timeout_s: float
+    ) -> Answer:
+        """Never raises but for being cancelled."""
+        ...
+
+
+class HttpParticipants:
+    """The services of the system."""
+
+    def __init__(self, upstream: UpstreamClient) -> None:
+        self._upstream = upstream
+
+    async def call(
+        self, service: str, call: HttpCall, key: str, traceparent: str, timeout_s: float
+    ) -> Answer:
+        body = b"" if call.body is None else msgspec.json.encode(call.body)
+        headers = [
+            (b"Idempotency-Key", key.encode()),
+            (b"traceparent", traceparent.encode()),
+            *ORCHESTRATOR,
+        ]
+        if body:
+            headers.append((b"Content-Type", b"application/json"))
+        request = UpstreamRequest(
+            call.method, call.path.encode(), headers, body, len(body), repeatable=True, within_s=timeout_s
+        )
+        try:
+            response = await self._upstream.call(service, request)
+            content = await response.read(MAX_ANSWER)
+        except UpstreamError as error:
+            if error.code == "SERVICE_UNAVAILABLE" and all(t.fault in NOTHING_SENT for t in error.tries):
+                return Nobody(error.message)
+            instance = error.tries[-1].instance if error.tries else None
+            return Unknown(error.message, instance)
+        return meaning(response.status, content, response.instance)
+
+
+def meaning(status: int, content: bytes, instance: str) -> Answer:
+    """What a service's answer says of a step."""
+    if 200 <= status < 300:
+        try:
+            output = msgspec.json.decode(content) if content else {}
+        except (msgspec.DecodeError, RecursionError) as error:
+            return Unknown(f"answered {status} with what is no JSON: {error}", instance)
+        return Done(output if isinstance(output, dict) else {"answer": output}, instance)
+    said = _message(content) or HTTPStatus(status).phrase if status in _STATUSES else _message(content)
+    if 400 <= status < 500 and status not in _TRY_AGAIN:
+        return No(said or f"answered {status}", instance)
+    return Unknown(f"answered {status}: {said}" if said else f"answered {status}", instance)
+
+
+_STATUSES: Final = frozenset(status.value for status in HTTPStatus)
+_TRY_AGAIN: Final = frozenset({408, 425, 429})
+
+
+def _message(content: bytes) -> str:
+    try:
+        told = msgspec.json.decode(content)
+        return str(told["error"]["message"])
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
+        return ""
