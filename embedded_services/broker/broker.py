@@ -15,6 +15,7 @@ from typing import Final
 
 from embedded_services.broker.connection import Connection
 from embedded_services.broker.handshake import Login
+from embedded_services.broker.queue_views import QueueView, QueueViews
 from embedded_services.broker.store import Store, StoreError
 from embedded_services.broker.vhost import VirtualHost
 from embedded_services.common.clock import Clock
@@ -51,6 +52,7 @@ class Broker:
         self.vhost = VirtualHost(self._store, clock.now, self.turn)
         self.connections: dict[Connection, None] = {}
         self.alarm = ""
+        self._views = QueueViews()
         self._with_output: dict[Connection, None] = {}
         self._in_turn = False
         self._broken = ""
@@ -90,6 +92,10 @@ class Broker:
         for connection in list(self.connections):
             connection.drop()
         self._end_turn()
+
+    def queues(self) -> list[QueueView]:
+        """All queues as they are now, and how fast messages went through them in the last seconds."""
+        return self._views.of(self._clock.now(), self.vhost.queues.values())
 
     # --- the turn ---
 
@@ -152,6 +158,7 @@ class Broker:
 
     def _look(self) -> None:
         self._look_for_alarm()
+        self._views.look(self._clock.now(), self.vhost.queues.values())
         self._next_look = self._loop.call_later(LOOK_S, self._look)
 
     def _look_for_alarm(self) -> None:
