@@ -7,6 +7,7 @@ from typing import Final
 from embedded_services.agent.context import ChildContext, StartError
 from embedded_services.broker.broker import Broker
 from embedded_services.broker.handshake import Login
+from embedded_services.broker.report import QueueReport
 from embedded_services.broker.store import StoreError
 from embedded_services.common.platform import listening_socket, raise_file_limit
 
@@ -28,5 +29,8 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
             broker = Broker(folder / FILE, LOGIN, context.clock)
         except StoreError as error:
             raise StartError(f"the broker's file cannot be used: {error}") from error
+        report = QueueReport(broker)
+        context.link.report(report)
+        context.link.on_linked(report.again)
         async with broker.serving(sock):
             yield int(sock.getsockname()[1])

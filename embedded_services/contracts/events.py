@@ -9,6 +9,9 @@ from embedded_services.contracts.wire import END, Message, Request, Timestamp
 EventType = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*){1,7}" + END, max_length=200)]
 
 
+MAX_SEQ = 2**53 - 1
+
+
 class Envelope(Message, frozen=True):
     """`timestamp` is ISO 8601 in UTC; `data` is the event's own. `message_id` is what a consumer knows a repetition by."""
 
@@ -131,8 +134,8 @@ class EventQuery(Request, frozen=True):
     """Events with `after` < seq < `before` (0: without bound), the newest first. `type` is a binding pattern (`order.*`,
     `saga.#`), `q` is looked for anywhere in the body whatever its case, `trace` is a whole trace id."""
 
-    after: Annotated[int, Meta(ge=0)] = 0
-    before: Annotated[int, Meta(ge=0)] = 0
+    after: Annotated[int, Meta(ge=0, le=MAX_SEQ)] = 0
+    before: Annotated[int, Meta(ge=0, le=MAX_SEQ)] = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     type: Annotated[str, Meta(max_length=200)] = ""
     q: Annotated[str, Meta(max_length=200)] = ""

@@ -24,6 +24,8 @@ class QueueState(Message, frozen=True):
     ready: int
     unacked: int | None
     consumers: int
+    exclusive: bool = False
+    auto_delete: bool = False
     bytes: int | None = None
     published_per_s: float | None = None
     delivered_per_s: float | None = None

@@ -26,6 +26,7 @@ from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.system import Ready, System
 from embedded_services.control.actions import Actions
 from embedded_services.control.agents import Agents
+from embedded_services.control.api.event_operations import EventHandlers
 from embedded_services.control.api.operations import Handlers, operations
 from embedded_services.control.api.server import ControlServer
 from embedded_services.control.api.stream import serve_stream
@@ -139,7 +140,12 @@ class ControlPlane:
         self.recorder = Recorder(lambda: self.hub.changed("requests"))
         self.gateway = GatewayBook(lambda *topics: self.hub.changed(*topics))
         self.traces = TraceBook()
-        self.events = EventDesk(lambda *topics: self.hub.changed(*topics))
+        self.events = EventDesk(
+            workspace.path / "data" / "events",
+            clock,
+            lambda *topics: self.hub.changed(*topics),
+            lambda: self.settings.current.services,
+        )
         self._agents = Agents(self._agent_token, self.instances.peers, self._policies)
         self.supervisor = Supervisor(
             Surroundings(
@@ -202,6 +208,7 @@ class ControlPlane:
                 logs=self._logs.ring,
                 usage=self._usage,
                 limit_clients=LimitClients(self._agents),
+                events=EventHandlers(self.events, clock),
             )
         )
         self.instances.subscribe(self._instance_changed)
@@ -224,14 +231,21 @@ class ControlPlane:
         self._write_ready_file(None)
         self._refuse_if_served()
         await asyncio.to_thread(end_leftovers, self._workspace.last_run())
-        async with self._server.serving(
-            self._operations, stream=lambda request: serve_stream(request, self.hub), agent=self._agents.serve
+        async with (
+            self.events.serving(),
+            self._server.serving(
+                self._operations,
+                stream=lambda request: serve_stream(request, self.hub),
+                agent=self._agents.serve,
+            ),
         ):
             self._tasks.spawn(self.hub.run(), "stream hub")
             self._tasks.spawn(self._watch_usage(), "usage")
             self._tasks.spawn(self._logs.run(), "logs")
             try:
                 if not self._stop.is_set():
+                    if self._facts.broker_url is not None:
+                        self.events.connect(self._facts.broker_url, embedded=self._options.broker_url is None)
                     self._scaling.start_gateway(self._options.gateway_port)
                     self._scaling.apply(self.settings.current)
                     await self._until_ready()

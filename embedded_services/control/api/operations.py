@@ -25,6 +25,7 @@ from embedded_services.contracts.traces import Trace
 from embedded_services.contracts.validation import invalid
 from embedded_services.contracts.wire import Page
 from embedded_services.control.actions import NAMES, Actions
+from embedded_services.control.api.event_operations import EventHandlers, event_operations
 from embedded_services.control.api.paging import newest_first, page_of
 from embedded_services.control.api.table import ActionOptions, Call, GatewayQuery, Operation, PageQuery
 from embedded_services.control.gateway_book import GatewayBook
@@ -57,6 +58,7 @@ class Handlers:
     logs: Ring[LogEntry]
     usage: UsageMeter
     limit_clients: LimitClients
+    events: EventHandlers
 
     async def system(self, _: Call) -> System:
         return self.views.system(await self._processes())
@@ -386,6 +388,7 @@ def operations(do: Handlers) -> list[Operation]:
             status=204,
             errors=("NOT_FOUND", "SERVICE_UNAVAILABLE"),
         ),
+        *event_operations(do.events),
     ]
 
 

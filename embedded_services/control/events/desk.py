@@ -1,37 +1,236 @@
-"""The control plane's side of the message layer, put together: what passes, what waits, what failed, and what to do about it."""
+"""The control plane's side of the message layer, put together: what passes, what waits, what failed, and what to do about it.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+Two connections: one reads (the tap, the dead letters, the queues of an external broker), the other publishes, because a
+broker that is short of memory stops whoever publishes, and we go on showing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
+from aiormq.abc import DeliveredMessage
 
+from embedded_services.bus.connection import BusConnection
+from embedded_services.common.clock import Clock
 from embedded_services.common.ring import Ring
+from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.agent import Beat
-from embedded_services.contracts.events import Seen
+from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.events import BusState, EventPage, EventQuery, NewEvent, Published
+from embedded_services.contracts.queues import DeadLetter
+from embedded_services.control.events.dead_letters import DeadLetters
+from embedded_services.control.events.history import History
+from embedded_services.control.events.publisher import Publisher
+from embedded_services.control.events.queue_book import QueueBook, QueueLook
+from embedded_services.control.events.reading import seen
+from embedded_services.control.events.replays import Replays
 from embedded_services.control.events.reports import Reports
+from embedded_services.control.events.tap import Tap
+from embedded_services.control.events.trial import without_password
 
-EVENTS = 20_000
+FOLDER: Final = "events"
+RATE_S: Final = 1.0
+LETTERS_SHOWN: Final = 1_000
+"""In the stream, the newest; the API lists all that are held."""
+LETTER_SHOWN: Final = 4 * 1024
 
 
 class EventDesk:
-    def __init__(self, changed: Callable[..., None]) -> None:
-        """`changed` hears the names of the stream's topics."""
+    """While `serving`, there is the history; the rest from when a broker is known and `connect` is called."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        changed: Callable[..., None],
+        services: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """`changed` hears the names of the stream's topics; `services` are those whose queues an external broker may
+        have."""
+        self._clock = clock
+        self._changed = changed
+        self._services = services
         self.reports = Reports(changed)
-        self.events: Ring[Seen] = Ring(EVENTS)
+        self.history = History(folder, clock, lambda: changed("events"))
+        self.queues = QueueBook(lambda: changed("queues"), self._held_of)
+        self._link: _Link | None = None
+        self._bus_row: BusState | None = None
+
+    # --- the stream ---
 
     def states(self) -> dict[str, Callable[[], Mapping[str, msgspec.Struct]]]:
         """The state topics of the stream."""
         return {
-            "bus": dict,
-            "queues": dict,
+            "bus": lambda: {} if self._bus_row is None else {"bus": self._bus_row},
+            "queues": self.queues.rows,
             "outbox": lambda: self.reports.outbox,
-            "dead-letters": dict,
-            "replays": dict,
+            "dead-letters": self._letter_rows,
+            "replays": lambda: {} if self._link is None else self._link.replays.rows,
         }
 
     def rings(self) -> dict[str, Ring[Any]]:
         """The event topics of the stream."""
-        return {"events": self.events, "handled": self.reports.handled}
+        return {"events": self.history.ring, "handled": self.reports.handled}
 
     def report(self, child: str, service: str, incarnation: int, beat: Beat) -> None:
+        """What a process said of itself."""
         self.reports.report(child, service, incarnation, beat)
+        if beat.queues is not None:
+            self.queues.take(beat.queues)
+
+    # --- the run ---
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Leaving closes the connections and the history."""
+        async with Tasks("events") as tasks:
+            self._tasks = tasks
+            self._opened = tasks.start(self.history.open(), "open the history")
+            tasks.spawn(self.history.run(), "history")
+            try:
+                yield
+            finally:
+                self._link = None
+                await tasks.close()
+                await self.history.close()
+
+    def connect(self, url: str, *, embedded: bool) -> None:
+        """Follow the broker at `url` from now on. To be called once, while serving."""
+        self._link = _Link(self, url, embedded, self._tasks, self._clock, self._changed, self._services)
+        self._tasks.spawn(self._follow(self._link), "broker")
+
+    async def _follow(self, link: "_Link") -> None:
+        await asyncio.wait({self._opened})  # it knows the last number
+        link.start()
+        self.refresh()
+        await self._measure(link)
+
+    async def _measure(self, link: "_Link") -> None:
+        """The bus as a whole, once a second, and when a connection comes or goes."""
+        while True:
+            events, handled = self.history.total, self.reports.handled.last_seq
+            started = self._clock.monotonic()
+            await self._clock.sleep(RATE_S)
+            took = self._clock.monotonic() - started
+            link.events_per_s = round((self.history.total - events) / took, 1)
+            link.handled_per_s = round((self.reports.handled.last_seq - handled) / took, 1)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Look whether the bus as a whole has changed."""
+        link = self._link
+        row = None if link is None else link.state(self.history, self.letters_in_queues())
+        if row != self._bus_row:
+            self._bus_row = row
+            self._changed("bus")
+
+    # --- what is asked ---
+
+    async def search(self, query: EventQuery) -> EventPage:
+        return await self.history.search(query)
+
+    async def publish(self, new: NewEvent) -> Published:
+        """Raises SERVICE_UNAVAILABLE without a broker that takes it."""
+        return await self.link.publisher.event(new)
+
+    @property
+    def link(self) -> "_Link":
+        """Raises SERVICE_UNAVAILABLE when there is no broker."""
+        if self._link is None:
+            raise ApiError("SERVICE_UNAVAILABLE", "this system runs without a broker")
+        return self._link
+
+    @property
+    def replays(self) -> Replays:
+        return self.link.replays
+
+    def letters(self) -> list[DeadLetter]:
+        """All that are held, the newest first; bodies may be the beginning only."""
+        if self._link is None:
+            return []
+        return [_short(letter) for letter in self._link.letters.letters()]
+
+    def letter(self, letter: str) -> DeadLetter:
+        """With its body as a whole. Raises NOT_FOUND."""
+        return self.link.letters.get(letter)
+
+    def _letter_rows(self) -> dict[str, DeadLetter]:
+        if self._link is None:
+            return {}
+        return {letter.id: _short(letter) for letter in self._link.letters.letters()[:LETTERS_SHOWN]}
+
+    def letters_in_queues(self) -> int:
+        """All that there are, also those that are too many to be held."""
+        rows = self.queues.rows()
+        told = sum(row.ready + (row.unacked or 0) for name, row in rows.items() if name.endswith(".dead"))
+        return max(told, len(self._link.letters) if self._link is not None else 0)
+
+    def _held_of(self, queue: str) -> int:
+        return 0 if self._link is None else self._link.letters.held_of(queue)
+
+
+class _Link:
+    """All that needs a broker."""
+
+    def __init__(
+        self,
+        desk: EventDesk,
+        url: str,
+        embedded: bool,
+        tasks: Tasks,
+        clock: Clock,
+        changed: Callable[..., None],
+        services: Callable[[], Iterable[str]],
+    ) -> None:
+        self._url = url
+        self._embedded = embedded
+        self._tasks = tasks
+        self._history = desk.history
+        self._clock = clock
+        self.reading = BusConnection(url, "control", clock)
+        self.publishing = BusConnection(url, "control publishing", clock)
+        self.reading.changed = self.publishing.changed = desk.refresh
+        self.tap = Tap(self.reading, clock, self._take, self._history.pass_over)
+        self.publisher = Publisher(self.publishing, clock)
+        self.letters = DeadLetters(
+            self.reading, clock, desk.queues.names, lambda: changed("dead-letters", "queues")
+        )
+        self.replays = Replays(self.letters, self.publisher, clock, tasks, lambda: changed("replays"))
+        self._look = None if embedded else QueueLook(self.reading, clock, desk.queues, services)
+        self.events_per_s = 0.0
+        self.handled_per_s = 0.0
+
+    def start(self) -> None:
+        self._tasks.spawn(self.reading.run(), "reading")
+        self._tasks.spawn(self.publishing.run(), "publishing")
+        self._tasks.spawn(self.letters.run(), "dead letters")
+        if self._look is not None:
+            self._tasks.spawn(self._look.run(), "queues")
+
+    def _take(self, message: DeliveredMessage) -> None:
+        self._history.take(seen(message, self._history.next_seq, self._clock.now()))
+
+    def state(self, history: History, letters: int) -> BusState:
+        return BusState(
+            url=without_password(self._url),
+            kind="embedded" if self._embedded else "external",
+            connected=self.reading.connected.is_set(),
+            problem=self.reading.problem or self.publishing.problem,
+            events_per_s=self.events_per_s,
+            handled_per_s=self.handled_per_s,
+            total=history.total,
+            dropped=history.dropped,
+            gaps=self.tap.gaps,
+            gap_at=self.tap.gap_at,
+            dead_letters=len(self.letters),
+            dead_letters_total=letters,
+        )
+
+
+def _short(letter: DeadLetter) -> DeadLetter:
+    if len(letter.body) <= LETTER_SHOWN:
+        return letter
+    return msgspec.structs.replace(letter, body=letter.body[:LETTER_SHOWN])

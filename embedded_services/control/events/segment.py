@@ -127,8 +127,8 @@ class Segment:
                     db.execute("ROLLBACK")
                 raise
             self.size = _size(connection)
-        self.first = self.first or added[0].seq
-        self.last = added[-1].seq
+        self.first = min(self.first or added[0].seq, added[0].seq)
+        self.last = max(self.last, added[-1].seq)
         self.count += len(added)
         self.types.update(event.type for event in added)
 

@@ -77,7 +77,7 @@ class EventStore:
                 segment = self._writable()
                 part = added[at : at + max(1, self._segment - segment.count)]
                 segment.append(part)
-                self.last_seq = part[-1].seq
+                self.last_seq = max(self.last_seq, part[-1].seq)
                 at += len(part)
 
     def _writable(self) -> Segment:
