@@ -1,11 +1,16 @@
 """One try of a call on one instance."""
 
+from typing import Final
+
 from embedded_services.upstream.failures import TryError
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
 from embedded_services.upstream.retries import Fault, is_repeatable
 from embedded_services.upstream.service import Service
 from embedded_services.upstream.stream import Stream
 from embedded_services.upstream.target import Target
+
+_HELD_UP_S: Final = 0.25
+"""A try that ended so much later than it should have says more about us than about the instance."""
 
 
 async def one_try(
@@ -64,19 +69,22 @@ def _failed(
 ) -> None:
     """A caller that gave up says nothing about the instance."""
     now = service.monotonic()
-    failed = True if isinstance(error, TryError) and _is_its_fault(error.fault, service, timeout_s) else None
-    if failed:
-        target.ewma.failed(now - began, now)
+    took = now - began
+    failed: bool | None = None
+    if isinstance(error, TryError) and _is_its_fault(error.fault, service, timeout_s, took):
+        failed = True
+        target.ewma.failed(took, now)
     else:
-        target.ewma.at_least(now - began, now)
+        target.ewma.at_least(took, now)
     service.end(target, epoch, now, failed=failed)
 
 
-def _is_its_fault(fault: Fault, service: Service, timeout_s: float) -> bool:
-    """A kept connection that had been closed says nothing about the instance, nor does it that it did not manage in less
-    time than a try should have."""
+def _is_its_fault(fault: Fault, service: Service, timeout_s: float, took: float) -> bool:
+    """A kept connection that had been closed says nothing about the instance. Nor does it that it did not manage in less
+    time than a try should have, or while this very process was held up."""
     if fault is Fault.TIMEOUT:
-        return timeout_s >= service.try_timeout_s
+        return timeout_s >= service.try_timeout_s and took < timeout_s + _HELD_UP_S
     if fault is Fault.UNREACHABLE:
-        return timeout_s >= service.policy.connect_timeout_s
+        allowed = service.policy.connect_timeout_s
+        return timeout_s >= allowed and took < allowed + _HELD_UP_S
     return fault is not Fault.STALE

@@ -188,10 +188,8 @@ class Service:
         """Learn from the outcome of a call."""
         changed = False
         if self._breaking:
-            breaker = target.breaker
-            state = breaker.state
-            changed = breaker.judge(epoch, now, self.policy.breaker, failed=failed)
-            if changed and breaker.state is not state:
+            changed = target.breaker.judge(epoch, now, self.policy.breaker, failed=failed)
+            if changed and target.breaker.epoch != epoch:
                 self._tell_breaker(target)
         if failed:
             if self._ejecting and target.outlier.failed(self.policy.outliers):

@@ -12,6 +12,8 @@ from embedded_services.upstream.balancing.strategy import Draw, M
 
 _REMEMBERED: Final = 16_384
 """Keys whose place is kept, so that it need not be found again."""
+_LONG: Final = 200
+"""Characters of a key that is not kept: clients choose them, and memory is bounded."""
 _MASK: Final = (1 << 64) - 1
 
 
@@ -46,9 +48,10 @@ class ConsistentHash(Generic[M]):
             place = self._find(key, ())
             if place is None:
                 return None
-            if len(self._places) >= _REMEMBERED:
-                self._places.clear()
-            self._places[key] = place
+            if len(key) <= _LONG:
+                if len(self._places) >= _REMEMBERED:
+                    self._places.clear()
+                self._places[key] = place
         return self._find(key, out) if out and place.id in out else place
 
     def why(self, chosen: M, now: float, key: str | None) -> str:  # noqa: ARG002

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 from embedded_services.upstream.deadline import Deadline
 
@@ -53,3 +54,18 @@ async def test_a_deadline_that_is_cleared_or_closed_is_never_missed() -> None:
     assert (cleared.missed, closed.missed) == (0, 0)
     cleared.deadline.set(0.01)
     await asyncio.wait_for(cleared.happened.wait(), 1)
+
+
+async def test_what_came_while_the_loop_was_held_up_is_read_before_a_deadline_is_missed() -> None:
+    watch = Watch()
+    watch.deadline.set(0.01)
+    threading.Event().wait(0.2)
+    await asyncio.sleep(0)
+    assert watch.missed == 0
+    watch.deadline.clear()
+    await asyncio.sleep(0.08)
+    assert watch.missed == 0
+    watch.deadline.set(0.01)
+    threading.Event().wait(0.2)
+    await asyncio.wait_for(watch.happened.wait(), 1)
+    assert watch.missed == 1

@@ -59,6 +59,13 @@ def test_the_keys_of_one_that_is_out_are_spread_over_all_others() -> None:
     assert all(pick(balancer, key, {"a"}).id == place for key, place in before.items() if place != "a")
 
 
+def test_a_long_key_is_as_good_as_a_short_one() -> None:
+    balancer = hashing()
+    balancer.update(instances("a", "b", "c"))
+    long = "path:" + "/x" * 5000
+    assert {pick(balancer, long).id for _ in range(9)} == {pick(balancer, long).id}
+
+
 def test_what_has_no_key_goes_anywhere() -> None:
     balancer = hashing()
     balancer.update(instances("a", "b", "c"))
