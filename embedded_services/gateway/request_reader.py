@@ -203,4 +203,7 @@ def _protocol(headers: Headers) -> bytes | None:
 
 def _may_become_a_head(data: bytes) -> bool:
     """Whether it is worth waiting for the rest of it."""
-    return data[:1].isalpha() and data.count(b"\n") == data.count(b"\r\n")
+    breaks = data.count(b"\r\n")
+    return (
+        data[:1].isalpha() and data.count(b"\n") == breaks and data.count(b"\r", 0, len(data) - 1) == breaks
+    )
