@@ -150,6 +150,7 @@ class BusConnection:
             self.changed()
             return True
         finally:
+            self._lost.set()  # what closes from here on does so because we close it
             self.connected.clear()
             self._connection = None
             await _close(connection)

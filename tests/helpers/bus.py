@@ -22,6 +22,7 @@ from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.events import Handled
 from embedded_services.services.kit.database import Database, Schema, open_database
 from embedded_services.services.kit.storage import SqliteStorage
+from tests.helpers.eventually import until
 
 WAITS_MS = (20, 40, 60, 80)
 
@@ -165,9 +166,6 @@ async def listening(url: str, *types: str) -> AsyncIterator["asyncio.Queue[Abstr
 async def taken(url: str, queue: str, within_s: float = 10.0) -> AbstractIncomingMessage:
     """The next message of a queue, taken from it."""
     connection = await aio_pika.connect(url)
-    async with connection, connection.channel() as channel, asyncio.timeout(within_s):
-        source = await channel.get_queue(queue)
-        async with source.iterator(no_ack=True) as messages:
-            async for message in messages:
-                return message
-    raise AssertionError("unreachable")
+    async with connection, connection.channel() as channel:
+        source = await channel.declare_queue(queue, durable=True)
+        return await until(lambda: source.get(no_ack=True, fail=False), within_s)

@@ -83,9 +83,7 @@ async def serving(
     settings: Settings | None = None,
 ) -> AsyncIterator[Api]:
     """Instance `slot` of a service, as its process would serve it."""
-    context = child_context(
-        workspace, role, slot=slot, clock=clock, broker_url=broker_url, settings=settings
-    )
+    context = child_context(workspace, role, slot=slot, clock=clock, broker_url=broker_url, settings=settings)
     module = cast("ChildModule", importlib.import_module(f"embedded_services.services.{role}.process"))
     async with (
         module.serve(context) as port,

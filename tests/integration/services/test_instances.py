@@ -91,7 +91,9 @@ async def test_a_restart_keeps_the_data(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def processes(workspace: Path, role: str, count: int) -> AsyncIterator[list[tuple[SpawnProcess, Api]]]:
+async def processes(
+    workspace: Path, role: str, count: int, *, broker_url: str | None = None
+) -> AsyncIterator[list[tuple[SpawnProcess, Api]]]:
     """Real processes of a service, healthy."""
     context = multiprocessing.get_context("spawn")
     started: list[tuple[SpawnProcess, int]] = []
@@ -99,7 +101,7 @@ async def processes(workspace: Path, role: str, count: int) -> AsyncIterator[lis
         for slot in range(1, count + 1):
             with listening_socket("127.0.0.1", 0) as free:
                 port = int(free.getsockname()[1])
-            spec = child_context(workspace, role, slot=slot, port=port).spec
+            spec = child_context(workspace, role, slot=slot, port=port, broker_url=broker_url).spec
             process = context.Process(target=run_child, args=(spec,), name=spec.id)
             process.start()
             started.append((process, port))
