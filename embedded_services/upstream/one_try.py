@@ -4,7 +4,7 @@ from typing import Final
 
 from embedded_services.upstream.failures import TryError
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
-from embedded_services.upstream.retries import Fault, is_repeatable
+from embedded_services.upstream.retries import IDEMPOTENT, Fault
 from embedded_services.upstream.service import Service
 from embedded_services.upstream.stream import Stream
 from embedded_services.upstream.target import Target
@@ -33,8 +33,8 @@ async def one_try(
         head = request.head(target.authority, deadline)
         connection = None
         if not fresh:
-            surely_alive = not is_repeatable(request.method, request.repeatable)
-            connection = pool.take(surely_alive=surely_alive)
+            repeatable = request.repeatable or request.method in IDEMPOTENT
+            connection = pool.take(surely_alive=not repeatable)
         if connection is None:
             connection = await pool.connect(min(service.policy.connect_timeout_s, timeout_s))
         await connection.exchange(
