@@ -66,9 +66,10 @@ class Subscriber:
         bus: BusConnection,
         clock: Clock,
         told: Callable[[Handled], None],
-        waits_ms: tuple[int, ...] = names.RETRY_AFTER_MS,
+        waits_ms: tuple[int, ...] | None = None,
     ) -> None:
-        """`handlers` are by event type; `told` hears what became of each message."""
+        """`handlers` are by event type; `told` hears what became of each message; `waits_ms` are what the bus waits before
+        each further attempt, unless others are given."""
         self._queue_name = queue
         self._instance = instance
         self._handlers = handlers
@@ -76,7 +77,7 @@ class Subscriber:
         self._bus = bus
         self._clock = clock
         self._told = told
-        self._waits_ms = waits_ms
+        self._waits_ms = names.RETRY_AFTER_MS if waits_ms is None else waits_ms
         self._tasks = Tasks("events")
         self._working = 0
         self._idle = asyncio.Event()

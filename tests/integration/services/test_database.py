@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -299,6 +300,104 @@ async def test_a_file_that_cannot_be_used_is_named_and_left_alone(
     assert "\n" not in str(caught.value)
     if path.is_file():
         assert path.read_bytes() == before
+
+
+later = MetaData()
+notes.to_metadata(later)
+marks = Table("marks", later, Column("id", Integer, primary_key=True), Column("note", Integer, index=True))
+
+
+def mark(connection: Connection, _now: float) -> None:
+    connection.execute(insert(marks).values(note=1))
+
+
+GROWN = Schema(later, version=4, seed=seed, grows_from=3, grow=mark)
+
+
+def marked(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(marks)).scalar_one())
+
+
+async def test_a_database_of_an_earlier_version_gets_the_tables_that_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    async with opened(path) as database:
+        await database.transact(add)
+    async with AsyncExitStack() as stack:
+        grown = await asyncio.gather(*[stack.enter_async_context(opened(path, GROWN)) for _ in range(4)])
+        assert [await database.read(count) for database in grown] == [2] * 4
+        assert [await database.read(marked) for database in grown] == [1] * 4, "it grows once"
+    with pytest.raises(StartError, match="has schema version 4, made by a newer Faultdeck"):
+        async with opened(path):
+            pass
+
+
+async def test_a_new_database_needs_not_grow(tmp_path: Path) -> None:
+    async with opened(tmp_path / "notes.db", GROWN) as database:
+        assert (await database.read(count), await database.read(marked)) == (1, 0)
+
+
+async def test_an_earlier_file_that_was_never_signed_grows_if_it_has_our_tables_only(tmp_path: Path) -> None:
+    for others, grows in (("", True), ("CREATE TABLE others (id)", False)):
+        path = tmp_path / f"notes{len(others)}.db"
+        async with opened(path):
+            pass
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA application_id = 0")
+            connection.execute(others)
+        connection.close()
+        if grows:
+            async with opened(path, GROWN) as database:
+                assert await database.read(marked) == 1
+            continue
+        with pytest.raises(StartError, match="tables that this Faultdeck did not make"):
+            async with opened(path, GROWN):
+                pass
+
+
+async def test_a_growth_that_fails_changes_nothing(tmp_path: Path) -> None:
+    def fail(connection: Connection, now: float) -> None:
+        mark(connection, now)
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+
+    path = tmp_path / "notes.db"
+    async with opened(path):
+        pass
+    with pytest.raises(StartError, match="no such table: nowhere"):
+        async with opened(path, Schema(later, version=4, seed=seed, grows_from=3, grow=fail)):
+            pass
+    async with opened(path) as database:
+        assert await database.read(count) == 1
+
+
+async def test_a_version_from_which_it_does_not_grow_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    async with opened(path):
+        pass
+    for schema in (Schema(later, version=5, seed=seed, grows_from=4), Schema(later, version=5, seed=seed)):
+        with pytest.raises(StartError, match="tables that this Faultdeck did not make"):
+            async with opened(path, schema):
+                pass
+
+
+async def test_commits_are_told_and_what_was_undone_is_not(database: Database) -> None:
+    told: list[str] = []
+    database.after_commit = lambda: told.append(threading.current_thread().name)
+
+    def fail(connection: Connection) -> None:
+        add(connection)
+        raise ValueError("no")
+
+    await database.transact(add)
+    with pytest.raises(ValueError, match="no"):
+        await database.transact(fail)
+    await database.read(count)
+    assert told == ["database_0"]
+
+
+async def test_a_transaction_sees_its_caller_s_context(database: Database) -> None:
+    asked: ContextVar[str] = ContextVar("asked")
+    asked.set("me")
+    assert await database.transact(lambda _: asked.get()) == "me"
 
 
 async def test_a_workspace_that_is_no_folder_is_named(tmp_path: Path) -> None:

@@ -267,6 +267,35 @@ async def test_an_instance_whose_database_is_damaged_is_not_healthy(
     assert health.body["reason"] == "the database is damaged: database disk image is malformed"
 
 
+ADDED = {
+    "user": ("outbox", "inbox"),
+    "order": ("outbox", "inbox", "order_payments"),
+    "payment": ("outbox", "inbox"),
+    "notification": ("outbox", "inbox", "recipients", "order_notices", "deliveries"),
+}
+"""What version 2 of each service's tables added."""
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_database_from_before_there_were_events_grows(tmp_path: Path, role: str) -> None:
+    async with serving(tmp_path, role):
+        pass
+    path = tmp_path / "data" / f"{role}s.db"
+    with sqlite3.connect(path) as database:
+        for table in ADDED[role]:
+            database.execute(f"DROP TABLE {table}")
+        database.execute("PRAGMA user_version = 1")
+        before = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
+    async with serving(tmp_path, role) as one, serving(tmp_path, role, slot=2) as two:
+        assert {(await api("GET", "/health", who=None)).status for api in (one, two)} == {200}
+    with database:
+        after = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        told = database.execute("SELECT count(*) FROM outbox").fetchone()
+    database.close()
+    assert after - before == set(ADDED[role])
+    assert told == (2 if role == "user" else 0,), "others hear of the users who were there"
+
+
 async def test_instances_whose_database_was_deleted_say_so_and_take_no_orders(tmp_path: Path) -> None:
     reason = "orders.db was deleted or replaced while it was in use; restart the system to go on"
     async with serving(tmp_path, "order") as api:
