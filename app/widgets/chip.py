@@ -39,8 +39,11 @@ class Chip(QWidget):
             self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             self.setToolTip(tr("Click to take it away"))
 
-    def set_text(self, text: str, tone: Tone | None = None) -> None:
-        self._text, self._tone = text, tone or self._tone
+    def set_text(self, text: str, tone: Tone | None = None, icon: str | None = None) -> None:
+        """Tone and icon stay where they are not given."""
+        if (text, tone or self._tone, icon or self._icon) == (self._text, self._tone, self._icon):
+            return
+        self._text, self._tone, self._icon = text, tone or self._tone, icon or self._icon
         self.setAccessibleName(text)
         self.updateGeometry()
         self.update()

@@ -29,6 +29,7 @@ class InspectorPage(QWidget):
         self.setObjectName("inspectorPage")
         self._kind = Label("", "caption", "text_secondary")
         self._name = ElidedLabel("", "title")
+        self._title_line = QHBoxLayout()
         self._status = StatusPill(small=True)
         self._id = CopyableId()
         self._note = Label("", "small", "text_secondary", wrap=True)
@@ -41,7 +42,7 @@ class InspectorPage(QWidget):
         self.hide()  # a panel's own until the inspector shows it, and not something on top of the panel
 
     def _build_ui(self) -> None:
-        first, second = QHBoxLayout(), QHBoxLayout()
+        first, second = QHBoxLayout(), self._title_line
         first.addWidget(self._kind, 1)
         first.addWidget(self._id)
         second.addWidget(self._name, 1)
@@ -95,6 +96,11 @@ class InspectorPage(QWidget):
         self._id.setVisible(bool(identity))
         self._note.setText(note)
         self._note.setVisible(bool(note))
+
+    def put_name(self, widget: QWidget) -> None:
+        """Show the name by a widget of the panel's own, which the panel keeps true."""
+        self._name.setVisible(False)
+        self._title_line.insertWidget(0, widget, 1)
 
     @property
     def subject(self) -> str:

@@ -65,7 +65,7 @@ class LongRowView(QTableView):
         self._top: tuple[QPersistentModelIndex, int] | None = None
         self.row_height = theme().size.row_dense
         self.setAccessibleName(name)
-        self.setItemDelegate(_RowDelegate(self))
+        self.setItemDelegate(RowDelegate(self))
         self._look_like_rows()
         self.customContextMenuRequested.connect(self._on_menu)
         self.verticalScrollBar().actionTriggered.connect(self._on_scroll_action)
@@ -232,21 +232,26 @@ class LongRowView(QTableView):
             self.row_menu_requested.emit(index.data(Role.ROW), self.viewport().mapToGlobal(place))
 
 
-class _RowDelegate(CellDelegate):
-    """A table has no way to paint a whole row: each cell paints its part of the ground."""
+class RowDelegate(CellDelegate):
+    """A table has no way to paint a whole row: each cell paints its part of the ground. Panels subclass it only for
+    columns of their own kind.
+    """
 
     def __init__(self, view: LongRowView) -> None:
         super().__init__(view)
         self._rows = view
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        self.draw_ground(painter, option, index)
+        super().paint(painter, option, index)
+
+    def draw_ground(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         selected = self._rows.selectionModel().isSelected(index)
         area = option.rect
         painter.fillRect(area, theme().color(self._ground(index, selected=selected)))
         painter.fillRect(area.left(), area.bottom(), area.width(), 1, theme().color("border"))
         if selected and index.column() == 0:
             painter.fillRect(area.left(), area.top(), 2, area.height(), theme().color("accent"))
-        super().paint(painter, option, index)
 
     def _ground(self, index: Index, *, selected: bool) -> Tone:
         if selected:

@@ -1,0 +1,52 @@
+"""What is said of the bus as a whole: the panel's subtitle, what is lost, and what the absence of a broker means. Pure."""
+
+from collections.abc import Iterable
+
+from app.core import figures
+from app.core.language import tr
+from app.core.messages import UserMessage
+from embedded_services.contracts.events import BusState, InstanceOutbox
+
+
+def subtitle(bus: BusState | None, *, stale: bool) -> str:
+    if bus is None:
+        return tr("no broker")
+    kind = tr("embedded broker") if bus.kind == "embedded" else tr("broker of yours")
+    parts = [kind, bus.url]
+    if bus.connected and not stale:
+        parts.append(tr("{rate} published", rate=figures.rate(bus.events_per_s)))
+        parts.append(tr("{rate} handled", rate=figures.rate(bus.handled_per_s)))
+    if stale:
+        parts.append(tr("last reading"))
+    return " · ".join(parts)
+
+
+def absence(
+    bus: BusState | None, outboxes: Iterable[InstanceOutbox], since: float | None, *, has_system: bool
+) -> UserMessage | None:
+    """Why nothing passes, and what becomes of what is told meanwhile; None while all is well."""
+    if not has_system:
+        return None
+    rows = list(outboxes)
+    waiting = sum(row.waiting for row in rows)
+    if bus is None:
+        if not waiting:
+            return None
+        return UserMessage(tr("There is no broker: {n} wait in the outboxes.", n=_events(waiting)), _kept())
+    if bus.connected:
+        return None
+    away = (
+        tr("The broker is away since {time}", time=figures.clock_time(since))
+        if since is not None
+        else tr("The broker is away")
+    )
+    text = tr("{away}; {n} wait in the outboxes.", away=away, n=_events(waiting)) if waiting else f"{away}."
+    return UserMessage(text, f"{_kept()} {bus.problem}".strip())
+
+
+def _events(count: int) -> str:
+    return tr("1 event") if count == 1 else tr("{n} events", n=figures.count(count))
+
+
+def _kept() -> str:
+    return tr("Services go on, and what they tell is published in order once there is one.")
