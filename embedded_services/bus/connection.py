@@ -44,17 +44,23 @@ def talking() -> Iterator[None]:
     """
     try:
         yield
-    except DisconnectedError:
-        raise
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if _is_cancelled():
             raise
         raise DisconnectedError("the connection broke") from None
-    except TimeoutError as error:
-        raise DisconnectedError("no answer in time") from error
     except Exception as error:
+        if _is_cancelled():
+            raise asyncio.CancelledError from error  # the library answered our own cancellation with an error
+        if isinstance(error, DisconnectedError):
+            raise
+        if isinstance(error, TimeoutError):
+            raise DisconnectedError("no answer in time") from error
         raise DisconnectedError(str(error) or type(error).__name__) from error
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 class BusConnection:

@@ -15,10 +15,28 @@ import msgspec
 
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorEnvelope
+from embedded_services.contracts.events import (
+    BrokerTest,
+    BrokerTestQuery,
+    EventPage,
+    EventQuery,
+    InstanceOutbox,
+    NewEvent,
+    Published,
+)
 from embedded_services.contracts.gateway import LimitClient
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitPatch, LimitSettings
 from embedded_services.contracts.logs import LogEntry
+from embedded_services.contracts.queues import (
+    DeadLetter,
+    DeadLetterPage,
+    DeadLetterQuery,
+    QueueState,
+    Replay,
+    ReplayOptions,
+    ReplayRequest,
+)
 from embedded_services.contracts.settings import ServicePatch, SettingsState
 from embedded_services.contracts.system import (
     ActionResult,
@@ -158,6 +176,52 @@ class ControlClient:
             "/v1/logs", Page[LogEntry], cursor, limit, {"level": level, "process": process, "q": q}
         )
 
+    # --- events ---------------------------------------------------------------------------------------------------
+
+    async def events(self, query: EventQuery) -> EventPage:
+        """Events that passed the exchange, newest first."""
+        return await self._call("GET", f"/v1/events?{_query(query)}", EventPage)
+
+    async def publish_event(self, event: NewEvent) -> Published:
+        """Answered when the broker has it."""
+        return await self._call("POST", "/v1/events", Published, body=event)
+
+    async def queues(self, *, cursor: str = "", limit: int = 1000) -> Page[QueueState]:
+        return await self._page("/v1/queues", Page[QueueState], cursor, limit)
+
+    async def outbox(self, *, cursor: str = "", limit: int = 1000) -> Page[InstanceOutbox]:
+        """What each instance has still to tell the broker."""
+        return await self._page("/v1/outbox", Page[InstanceOutbox], cursor, limit)
+
+    async def dead_letters(self, query: DeadLetterQuery) -> DeadLetterPage:
+        return await self._call("GET", f"/v1/dead-letters?{_query(query)}", DeadLetterPage)
+
+    async def dead_letter(self, letter: str) -> DeadLetter:
+        """With its body as a whole."""
+        return await self._call("GET", f"/v1/dead-letters/{_part(letter)}", DeadLetter)
+
+    async def replay_dead_letter(self, letter: str, options: ReplayOptions | None = None) -> Published:
+        """Answered when the broker has the copy, and the dead letter is gone."""
+        return await self._call("POST", f"/v1/dead-letters/{_part(letter)}/replay", Published, body=options)
+
+    async def discard_dead_letter(self, letter: str) -> None:
+        await self._call("DELETE", f"/v1/dead-letters/{_part(letter)}", type(None))
+
+    async def replay_dead_letters(self, request: ReplayRequest) -> Replay:
+        """Begins; the stream's `replays` tell how far it is."""
+        return await self._call("POST", "/v1/dead-letters/replay", Replay, body=request)
+
+    async def replay(self, replay: str) -> Replay:
+        return await self._call("GET", f"/v1/dead-letters/replays/{_part(replay)}", Replay)
+
+    async def stop_replay(self, replay: str) -> Replay:
+        """What is under way is finished, and nothing more begun."""
+        return await self._call("DELETE", f"/v1/dead-letters/replays/{_part(replay)}", Replay)
+
+    async def test_broker(self, url: str) -> BrokerTest:
+        """Whether a broker can be used by this URL, and if not, why not."""
+        return await self._call("POST", "/v1/broker/test", BrokerTest, body=BrokerTestQuery(url=url))
+
     # --- one call -------------------------------------------------------------------------------------------------
 
     async def _page(
@@ -227,6 +291,12 @@ class ControlClient:
 
 def _registered(service: str, instance: str) -> str:
     return f"/v1/registry/{_part(service)}/{_part(instance)}"
+
+
+def _query(query: msgspec.Struct) -> str:
+    """What is given of it, as the part of a URL after the question mark."""
+    given = msgspec.to_builtins(query)
+    return "&".join(f"{name}={quote(str(value), safe='')}" for name, value in given.items() if value)
 
 
 def _part(name: str) -> str:

@@ -101,6 +101,11 @@ class DeadLetters:
             held.letter.queue == queue and held.generation == self._generation for held in self._held.values()
         )
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that is shown is known to lie there now."""
+        return self._settled and self._bus.connected.is_set() and self._channel is not None
+
     def __len__(self) -> int:
         return len(self._held)
 
