@@ -111,7 +111,16 @@ def _look(checkout: Checkout) -> str | None:
 
 
 def _make(checkout: Checkout, lock: IO[bytes], argv: list[str]) -> str:
-    """Empty the folder, all but the lock, and make an environment of the Python that runs this."""
+    """Empty the folder, all but the lock, and make an environment of the Python that runs this.
+
+    Raises SetupError for a folder that is a link: what it leads to is somebody else's, and not ours to empty.
+    """
+    if os.path.islink(checkout.environment):
+        _mark(lock, b"")
+        raise SetupError(
+            f"{checkout.environment} is a link, and what it leads to was made for another folder; it was left as it is. "
+            "Remove the link and start again"
+        )
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         _provide_venv(argv)
     python = getattr(sys, "_base_executable", None) or sys.executable
