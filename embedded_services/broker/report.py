@@ -4,6 +4,7 @@ from typing import Final
 
 from embedded_services.broker.broker import Broker
 from embedded_services.broker.queue_views import QueueView
+from embedded_services.bus.names import EXCHANGE
 from embedded_services.contracts.agent import Beat
 from embedded_services.contracts.queues import QueueState
 
@@ -24,14 +25,24 @@ class QueueReport:
 
     def __call__(self) -> Beat | None:
         views = sorted(self._broker.queues(), key=lambda view: view.name)[:MOST]
-        states = [_state(view) for view in views]
+        bound = self._bound()
+        states = [_state(view, bound.get(view.name, [])) for view in views]
         if states == self._told:
             return None
         self._told = states
         return Beat(queues=states)
 
+    def _bound(self) -> dict[str, list[str]]:
+        """The patterns by which queues get events."""
+        exchange = self._broker.vhost.exchanges.get(EXCHANGE)
+        found: dict[str, list[str]] = {}
+        for binding in exchange.bindings.values() if exchange is not None else ():
+            if binding.destination.kind == "queue":
+                found.setdefault(binding.destination.name, []).append(binding.routing_key)
+        return found
 
-def _state(view: QueueView) -> QueueState:
+
+def _state(view: QueueView, bound: list[str]) -> QueueState:
     return QueueState(
         name=view.name,
         type=view.kind,
@@ -46,5 +57,6 @@ def _state(view: QueueView) -> QueueState:
         delivered_per_s=round(view.delivered_per_s, 1),
         acknowledged_per_s=round(view.acknowledged_per_s, 1),
         arguments=dict(view.arguments),
+        bound=sorted(bound),
         idle_since=view.idle_since,
     )

@@ -102,10 +102,10 @@ class BusState(Message, frozen=True):
 
 
 class Published(Message, frozen=True):
-    """The broker has it. `routed` is false when no queue wanted it."""
+    """The broker has it. `routed` is false when no queue wanted it, null where that cannot be known."""
 
     message_id: str
-    routed: bool
+    routed: bool | None
 
 
 class BrokerTest(Message, frozen=True):

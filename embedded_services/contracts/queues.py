@@ -16,7 +16,8 @@ Target = Literal["exchange", "queue"]
 
 class QueueState(Message, frozen=True):
     """`ready` messages wait, `unacked` are with consumers; rates are per second over the last look. Null is what a broker
-    does not tell. Dead letters that are merely shown count as `ready`. `idle_since`: nothing moved since then."""
+    does not tell. Dead letters that are merely shown count as `ready`. `idle_since`: nothing moved since then. `bound` are
+    the patterns by which it gets events."""
 
     name: str
     type: str
@@ -31,6 +32,7 @@ class QueueState(Message, frozen=True):
     delivered_per_s: float | None = None
     acknowledged_per_s: float | None = None
     arguments: dict[str, Any] = {}
+    bound: list[str] | None = None
     idle_since: Timestamp | None = None
 
 

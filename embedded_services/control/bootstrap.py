@@ -254,6 +254,7 @@ class ControlPlane:
                 log.info("stopping")
                 self._facts.stopping = True
                 self.hub.changed("system")
+                await self.events.disconnect()
                 await self.supervisor.stop_all()
                 self._workspace.end_run()
                 self._write_ready_file(None)

@@ -8,6 +8,7 @@ id that the first copy had.
 import asyncio
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +47,6 @@ class Held:
     letter: DeadLetter
     message: DeliveredMessage
     generation: int
-    busy: bool = False
 
 
 class DeadLetters:
@@ -71,6 +71,8 @@ class DeadLetters:
         self._channel: AbstractChannel | None = None
         self._consumed: dict[str, str] = {}
         self._held: dict[str, Held] = {}
+        self._busy: set[str] = set()
+        self._counts: Counter[str] = Counter()
         self._bytes = 0
         self._generation = 0
         self._last_at = 0.0
@@ -95,11 +97,7 @@ class DeadLetters:
 
     def held_of(self, queue: str) -> int:
         """How many of this queue's messages the broker counts as ours now."""
-        if queue not in self._consumed:
-            return 0
-        return sum(
-            held.letter.queue == queue and held.generation == self._generation for held in self._held.values()
-        )
+        return self._counts[queue]
 
     @property
     def is_settled(self) -> bool:
@@ -114,18 +112,18 @@ class DeadLetters:
         held = self._held.get(letter)
         if held is None:
             raise ApiError("NOT_FOUND", f"there is no dead letter {letter!r} (any more)")
-        if held.busy:
+        if letter in self._busy:
             raise ApiError("CONFLICT", f"{letter} is being replayed already")
         if held.generation != self._generation or self._channel is None or not self._bus.connected.is_set():
             raise ApiError(
                 "SERVICE_UNAVAILABLE",
                 f"{letter} was last seen before the connection to the broker was lost; wait until it is back",
             )
-        held.busy = True
+        self._busy.add(letter)
         return held
 
     def release(self, held: Held) -> None:
-        held.busy = False
+        self._busy.discard(held.letter.id)
 
     async def settle(self, held: Held) -> None:
         """It leaves its queue. Raises DisconnectedError; then it may be there still."""
@@ -158,7 +156,7 @@ class DeadLetters:
 
     async def _look(self) -> None:
         now = self._clock.monotonic()
-        if self._channel is None or self._channel.is_closed or now >= self._renew_at:
+        if self._channel is None or self._channel.is_closed or (now >= self._renew_at and not self._busy):
             await self._begin()
         for queue in sorted(self._queues()):
             if queue.endswith(".dead") and queue not in self._consumed and not self._is_full:
@@ -177,6 +175,7 @@ class DeadLetters:
             await self._channel.close()
         self._generation += 1
         self._consumed.clear()
+        self._counts.clear()
         self._bytes = 0
         self._settled = False
         self._last_at = self._clock.monotonic()
@@ -208,13 +207,13 @@ class DeadLetters:
         now = self._clock.monotonic()
         self._last_at = now
         letter = self._letter(queue, message)
-        before = self._held.get(letter.id)
-        self._held[letter.id] = Held(letter, message, generation, busy=before.busy if before else False)
+        self._held[letter.id] = Held(letter, message, generation)
+        self._counts[queue] += 1
         self._bytes += len(message.body)
         self._changed()
         if self._is_full and queue in self._consumed:
             log.warning("the dead letters take too much memory: not all of %s are shown", queue)
-            await message.channel.basic_cancel(self._consumed[queue], nowait=True)
+            await message.channel.basic_cancel(self._consumed.pop(queue), nowait=True)
 
     def _letter(self, queue: str, message: DeliveredMessage) -> DeadLetter:
         properties = message.header.properties
@@ -257,6 +256,7 @@ class DeadLetters:
         held = self._held.pop(letter)
         if held.generation == self._generation:
             self._bytes -= len(held.message.body)
+            self._counts[held.letter.queue] -= 1
 
     def _cancelled(self, tag: str | None, generation: int) -> None:
         """The queue is gone, and what lay in it."""

@@ -1,8 +1,5 @@
-"""The control plane's side of the message layer, put together: what passes, what waits, what failed, and what to do about it.
-
-Two connections: one reads (the tap, the dead letters, the queues of an external broker), the other publishes, because a
-broker that is short of memory stops whoever publishes, and we go on showing.
-"""
+"""The control plane's side of the message layer, put together: what passes, what waits, what failed, and what to do about
+it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -11,9 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from aiormq.abc import DeliveredMessage
 
-from embedded_services.bus.connection import BusConnection
 from embedded_services.common.clock import Clock
 from embedded_services.common.ring import Ring
 from embedded_services.common.tasks import Tasks
@@ -21,15 +16,11 @@ from embedded_services.contracts.agent import Beat
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import BusState, EventPage, EventQuery, NewEvent, Published
 from embedded_services.contracts.queues import DeadLetter
-from embedded_services.control.events.dead_letters import DeadLetters
 from embedded_services.control.events.history import History
-from embedded_services.control.events.publisher import Publisher
-from embedded_services.control.events.queue_book import QueueBook, QueueLook
-from embedded_services.control.events.reading import seen
+from embedded_services.control.events.link import BrokerLink
+from embedded_services.control.events.queue_book import QueueBook
 from embedded_services.control.events.replays import Replays
 from embedded_services.control.events.reports import Reports
-from embedded_services.control.events.tap import Tap
-from embedded_services.control.events.trial import without_password
 
 FOLDER: Final = "events"
 RATE_S: Final = 1.0
@@ -56,7 +47,8 @@ class EventDesk:
         self.reports = Reports(changed)
         self.history = History(folder, clock, lambda: changed("events"))
         self.queues = QueueBook(lambda: changed("queues"), self._held_of)
-        self._link: _Link | None = None
+        self._link: BrokerLink | None = None
+        self._link_tasks = Tasks("broker link")
         self._bus_row: BusState | None = None
 
     # --- the stream ---
@@ -87,28 +79,42 @@ class EventDesk:
     async def serving(self) -> AsyncIterator[None]:
         """Leaving closes the connections and the history."""
         async with Tasks("events") as tasks:
-            self._tasks = tasks
             self._opened = tasks.start(self.history.open(), "open the history")
             tasks.spawn(self.history.run(), "history")
             try:
                 yield
             finally:
-                self._link = None
+                await self.disconnect()
                 await tasks.close()
                 await self.history.close()
 
     def connect(self, url: str, *, embedded: bool) -> None:
         """Follow the broker at `url` from now on. To be called once, while serving."""
-        self._link = _Link(self, url, embedded, self._tasks, self._clock, self._changed, self._services)
-        self._tasks.spawn(self._follow(self._link), "broker")
+        self._link = BrokerLink(
+            url,
+            self.history,
+            self.queues,
+            self._link_tasks,
+            self._clock,
+            self._changed,
+            external_services=None if embedded else self._services,
+        )
+        self._link.reading.changed = self._link.publishing.changed = self.refresh
+        self._link_tasks.spawn(self._follow(self._link), "broker")
 
-    async def _follow(self, link: "_Link") -> None:
+    async def disconnect(self) -> None:
+        """Leave the broker, before it goes."""
+        self._link = None
+        await self._link_tasks.close()
+        self.refresh()
+
+    async def _follow(self, link: BrokerLink) -> None:
         await asyncio.wait({self._opened})  # it knows the last number
         link.start()
         self.refresh()
         await self._measure(link)
 
-    async def _measure(self, link: "_Link") -> None:
+    async def _measure(self, link: BrokerLink) -> None:
         """The bus as a whole, once a second, and when a connection comes or goes."""
         while True:
             events, handled = self.history.total, self.reports.handled.last_seq
@@ -122,7 +128,7 @@ class EventDesk:
     def refresh(self) -> None:
         """Look whether the bus as a whole has changed."""
         link = self._link
-        row = None if link is None else link.state(self.history, self.letters_in_queues())
+        row = None if link is None else link.state(self.letters_in_queues())
         if row != self._bus_row:
             self._bus_row = row
             self._changed("bus")
@@ -130,6 +136,7 @@ class EventDesk:
     # --- what is asked ---
 
     async def search(self, query: EventQuery) -> EventPage:
+        await asyncio.wait({self._opened})
         return await self.history.search(query)
 
     async def publish(self, new: NewEvent) -> Published:
@@ -137,7 +144,7 @@ class EventDesk:
         return await self.link.publisher.event(new)
 
     @property
-    def link(self) -> "_Link":
+    def link(self) -> BrokerLink:
         """Raises SERVICE_UNAVAILABLE when there is no broker."""
         if self._link is None:
             raise ApiError("SERVICE_UNAVAILABLE", "this system runs without a broker")
@@ -170,64 +177,6 @@ class EventDesk:
 
     def _held_of(self, queue: str) -> int:
         return 0 if self._link is None else self._link.letters.held_of(queue)
-
-
-class _Link:
-    """All that needs a broker."""
-
-    def __init__(
-        self,
-        desk: EventDesk,
-        url: str,
-        embedded: bool,
-        tasks: Tasks,
-        clock: Clock,
-        changed: Callable[..., None],
-        services: Callable[[], Iterable[str]],
-    ) -> None:
-        self._url = url
-        self._embedded = embedded
-        self._tasks = tasks
-        self._history = desk.history
-        self._clock = clock
-        self.reading = BusConnection(url, "control", clock)
-        self.publishing = BusConnection(url, "control publishing", clock)
-        self.reading.changed = self.publishing.changed = desk.refresh
-        self.tap = Tap(self.reading, clock, self._take, self._history.pass_over)
-        self.publisher = Publisher(self.publishing, clock)
-        self.letters = DeadLetters(
-            self.reading, clock, desk.queues.names, lambda: changed("dead-letters", "queues")
-        )
-        self.replays = Replays(self.letters, self.publisher, clock, tasks, lambda: changed("replays"))
-        self._look = None if embedded else QueueLook(self.reading, clock, desk.queues, services)
-        self.events_per_s = 0.0
-        self.handled_per_s = 0.0
-
-    def start(self) -> None:
-        self._tasks.spawn(self.reading.run(), "reading")
-        self._tasks.spawn(self.publishing.run(), "publishing")
-        self._tasks.spawn(self.letters.run(), "dead letters")
-        if self._look is not None:
-            self._tasks.spawn(self._look.run(), "queues")
-
-    def _take(self, message: DeliveredMessage) -> None:
-        self._history.take(seen(message, self._history.next_seq, self._clock.now()))
-
-    def state(self, history: History, letters: int) -> BusState:
-        return BusState(
-            url=without_password(self._url),
-            kind="embedded" if self._embedded else "external",
-            connected=self.reading.connected.is_set(),
-            problem=self.reading.problem or self.publishing.problem,
-            events_per_s=self.events_per_s,
-            handled_per_s=self.handled_per_s,
-            total=history.total,
-            dropped=history.dropped,
-            gaps=self.tap.gaps,
-            gap_at=self.tap.gap_at,
-            dead_letters=len(self.letters),
-            dead_letters_total=letters,
-        )
 
 
 def _short(letter: DeadLetter) -> DeadLetter:

@@ -5,7 +5,6 @@ What comes faster than the disk takes it, or what the disk refuses, is still sho
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,10 +17,11 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import EventPage, EventQuery, Seen
 from embedded_services.control.events.store import EventStore, StoreError
 
-SHOWN: Final = 20_000
+SHOWN: Final = 5_000
 """In memory, for who follows the stream."""
 BATCH_S: Final = 0.25
-MAX_WAITING: Final = 50_000
+MAX_WAITING: Final = 32 * 1024 * 1024
+"""Letters of bodies that wait for the disk."""
 MAX_PAGE: Final = 4 * 1024 * 1024
 """Letters of bodies on a page."""
 
@@ -37,7 +37,8 @@ class History:
         self._clock = clock
         self._changed = changed
         self._store: EventStore | None = None
-        self._waiting: deque[Seen] = deque()
+        self._waiting: list[Seen] = []
+        self._size = 0
         self._wake = asyncio.Event()
         self._last = 0
         self._writing = asyncio.Lock()
@@ -65,8 +66,9 @@ class History:
         self._last = event.seq
         self.total += 1
         self.ring.append(event)
-        if len(self._waiting) < MAX_WAITING and self._store is not None:
+        if self._size < MAX_WAITING and self._store is not None:
             self._waiting.append(event)
+            self._size += len(event.body)
             self._wake.set()
         else:
             self.dropped += 1
@@ -113,8 +115,8 @@ class History:
                 await asyncio.to_thread(self._append, self._store, events)
 
     def _taken(self) -> list[Seen]:
-        events = list(self._waiting)
-        self._waiting.clear()
+        events, self._waiting = self._waiting, []
+        self._size = 0
         return events
 
     def _append(self, store: EventStore, events: list[Seen]) -> None:

@@ -1,6 +1,7 @@
 """Publishes for people, and waits for the broker's word."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,7 +27,11 @@ class NotRoutedError(Exception):
 
 
 class Publisher:
-    def __init__(self, bus: BusConnection, clock: Clock) -> None:
+    """`wants(key)` is whether an event with this routing key comes to any queue but the tap's, as far as it is known: the
+    broker itself says no more that it comes to none."""
+
+    def __init__(self, bus: BusConnection, clock: Clock, wants: Callable[[str], bool | None]) -> None:
+        self._wants = wants
         self._bus = bus
         self._clock = clock
         self._channel: aiormq.abc.AbstractChannel | None = None
@@ -54,16 +59,21 @@ class Publisher:
             headers={names.TRACEPARENT: new_traceparent()},
         )
         try:
-            await self.publish(names.EXCHANGE, new.type, msgspec.json.encode(event), properties)
+            await self._publish(names.EXCHANGE, new.type, msgspec.json.encode(event), properties)
         except NotRoutedError:
             return Published(message_id=event.message_id, routed=False)
         except DisconnectedError as error:
             raise ApiError("SERVICE_UNAVAILABLE", f"the broker did not take the event: {error}") from error
-        return Published(message_id=event.message_id, routed=True)
+        return Published(message_id=event.message_id, routed=self._wants(new.type))
 
     async def publish(self, exchange: str, key: str, body: bytes, properties: Basic.Properties) -> None:
         """Returns when the broker has it. Raises DisconnectedError when that is not known, NotRoutedError when nobody wants
         it."""
+        if exchange == names.EXCHANGE and self._wants(key) is False:
+            raise NotRoutedError(f"no queue is bound for {key!r} at {exchange!r}")
+        await self._publish(exchange, key, body, properties)
+
+    async def _publish(self, exchange: str, key: str, body: bytes, properties: Basic.Properties) -> None:
         channel = self._channel
         if channel is None or not self._bus.connected.is_set():
             raise DisconnectedError(self._bus.problem or "not connected")

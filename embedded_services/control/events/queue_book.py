@@ -13,10 +13,12 @@ import msgspec
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.exceptions import ChannelNotFoundEntity
 
+from embedded_services.broker.topics import TopicTrie
 from embedded_services.bus import names
 from embedded_services.bus.connection import BusConnection, DisconnectedError, talking
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.queues import QueueState
+from embedded_services.control.events.tap import PREFIX
 
 LOOK_S: Final = 1.0
 RARELY: Final = 5
@@ -41,6 +43,17 @@ class QueueBook:
 
     def names(self) -> set[str]:
         return set(self._queues)
+
+    def wants(self, key: str) -> bool | None:
+        """Whether an event with this routing key comes to any queue but our own; None where that cannot be known."""
+        if all(queue.bound is None for queue in self._queues.values()):
+            return None
+        patterns: TopicTrie[bool] = TopicTrie()
+        for queue in self._queues.values():
+            if not queue.name.startswith(PREFIX):
+                for pattern in queue.bound or ():
+                    patterns.add(pattern, True)
+        return bool(patterns.match(key))
 
     def rows(self) -> dict[str, QueueState]:
         return {name: self._row(self._queues[name]) for name in sorted(self._queues)}
