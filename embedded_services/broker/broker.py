@@ -1,7 +1,8 @@
 """The broker: its connections, and the turn in which all of them advance together.
 
 A turn is one round of the event loop: what came is taken in, messages are pushed to consumers, everything is committed
-at once, and only then anything is written. So one disk flush serves every client that was heard in the round.
+at once, and only then anything is written; confirms come last, when the disk has it all. So one disk flush serves every
+client that was heard in the round.
 """
 
 import asyncio
@@ -75,7 +76,10 @@ class Broker:
             self._next_look.cancel()
             if self._wake is not None:
                 self._wake.cancel()
-            self._store.close()
+            try:
+                self._store.close()
+            except StoreError as error:
+                log.error("what nobody was told of is lost: %s", error)
 
     def _connect(self) -> Connection:
         connection = Connection(self, self._loop, self._clock.now())
@@ -114,24 +118,35 @@ class Broker:
         self.turn()
 
     def _end_turn(self) -> None:
-        self._in_turn = False
-        self.vhost.pump()
         try:
-            self._store.commit()
+            self.vhost.pump()
+            self._settle()
         except StoreError as error:
-            # Nobody is told anything that is not on disk: all output waits, and publishers are held back.
+            # Nobody is told anything that is not kept: all output waits, and publishers are held back.
             if not self._broken:
                 log.error("cannot write %s: %s", self._path, error)
             self._broken = str(error)
             self._look_for_alarm()
             self._loop.call_later(RETRY_COMMIT_S, self.turn)
-            return
+        finally:
+            self._in_turn = False
+        if self.vhost.has_more:
+            self.turn()
+
+    def _settle(self) -> None:
+        """Commit, and tell everybody. Raises StoreError; who was not told by then waits."""
+        self._store.commit()
+        confirming = [connection for connection in self._with_output if connection.waits_for_disk]
+        for connection in self._with_output:
+            connection.flush()
+        if confirming:
+            self._store.sync()
+        for connection in confirming:
+            connection.confirm()
+        self._with_output.clear()
         if self._broken:
             log.warning("%s can be written again", self._path)
             self._broken = ""
-        connections, self._with_output = self._with_output, {}
-        for connection in connections:
-            connection.flush()
         self._set_wake()
 
     def _set_wake(self) -> None:
@@ -158,8 +173,16 @@ class Broker:
 
     def _look(self) -> None:
         self._look_for_alarm()
+        self._keep()
         self._views.look(self._clock.now(), self.vhost.queues.values())
         self._next_look = self._loop.call_later(LOOK_S, self._look)
+
+    def _keep(self) -> None:
+        """What nobody waits for is on disk soon, too."""
+        try:
+            self._store.sync()
+        except StoreError as error:
+            log.error("cannot keep %s: %s", self._path, error)
 
     def _look_for_alarm(self) -> None:
         """Hold publishers back while memory or disk is short, and let them go on when it is not."""

@@ -65,6 +65,8 @@ class Connection(asyncio.Protocol):
         self._output_bytes = 0
         self._full = False
         self._confirming: dict[Channel, None] = {}
+        self._has_confirmed = False
+        """Confirms are among the output: all of it waits for the disk then."""
         self._writable = True
         self._ending = False
         self._heard = self._sent = loop.time()
@@ -115,12 +117,24 @@ class Connection(asyncio.Protocol):
 
     # --- the end of a turn ---
 
-    def flush(self) -> None:
-        """The turn is committed: confirm what was published, and hand everything to the network."""
+    @property
+    def waits_for_disk(self) -> bool:
+        """Something is to be confirmed."""
+        return bool(self._confirming) or self._has_confirmed
+
+    def confirm(self) -> None:
+        """What was published is on disk: say so."""
         for channel in self._confirming:
             if not channel.closing:
                 channel.confirm()
         self._confirming.clear()
+        self._has_confirmed = False
+        self.flush()
+
+    def flush(self) -> None:
+        """The turn is committed: hand what it brought to the network, but for confirms that wait for the disk."""
+        if self._has_confirmed:
+            return
         output, self._output = self._output, []
         if output and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(output))
@@ -289,8 +303,7 @@ class Connection(asyncio.Protocol):
         elif isinstance(frame, ChannelMethods.Close):
             channel.close()
             del self._channels[number]
-            if self._confirming.pop(channel, False) is None:
-                channel.confirm()
+            self._confirm_early(channel)
             self.send(number, ChannelMethods.CloseOk())
         elif isinstance(frame, ChannelMethods.Open):
             raise ConnectionRefusal(504, "second 'channel.open' seen")
@@ -327,9 +340,7 @@ class Connection(asyncio.Protocol):
     def _close_channel(self, number: int, refusal: Refusal, frame: frames.Frame) -> None:
         log.info("%s: channel %d: %s", self.peer, number, refusal)
         channel = self._channels[number]
-        if channel in self._confirming:
-            del self._confirming[channel]
-            channel.confirm()  # what was published before; as everything, it is written after the commit
+        self._confirm_early(channel)
         channel.closing = True
         channel.close()
         self.send(number, ChannelMethods.Close(refusal.code, refusal.text, *_ids(frame)))
@@ -340,6 +351,13 @@ class Connection(asyncio.Protocol):
         self._leave()
         self.send(0, ConnectionMethods.Close(refusal.code, refusal.text, *_ids(frame)))
         self._set_timer(CLOSE_S, self.drop)
+
+    def _confirm_early(self, channel: Channel) -> None:
+        """The channel ends within the turn: what was published before is confirmed first."""
+        if channel in self._confirming:
+            del self._confirming[channel]
+            channel.confirm()
+            self._has_confirmed = True
 
     def _leave(self) -> None:
         """What it held goes back, and what was its own goes with it."""

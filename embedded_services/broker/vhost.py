@@ -348,6 +348,11 @@ class VirtualHost:
                     queue.pump(now)
                     self._note_wake(queue)
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something to pump again."""
+        return bool(self._active)
+
     def _note_wake(self, queue: Queue) -> None:
         at = queue.next_wake()
         if at is None:

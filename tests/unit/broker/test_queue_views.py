@@ -38,7 +38,7 @@ def test_a_queue_is_shown_as_it_is() -> None:
 
 def test_rates_are_over_the_last_seconds() -> None:
     views, one = QueueViews(), queue()
-    seen(views, NOW, one)
+    view = seen(views, NOW, one)
     for second in range(1, 11):
         for _ in range(20):
             one.publish(message(), NOW)
