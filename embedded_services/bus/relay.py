@@ -125,6 +125,9 @@ class Relay:
                 except (ApiError, SQLAlchemyError) as error:
                     log.warning("the outbox cannot be used: %s", error)
                     self._later(AGAIN_S)
+                except Exception:
+                    log.exception("the relay failed, and goes on")
+                    self._later(AGAIN_S)
         finally:
             if self._timer is not None:
                 self._timer.cancel()

@@ -27,6 +27,9 @@ HANDLE_S: Final = 30.0
 STOP_S: Final = 1.0
 MAX_REASON: Final = 500
 KEPT_FAILURES: Final = 20
+NOT_KEPT: Final = ("x-death", "CC", "BCC")
+"""Headers that would do harm in a copy: the broker's history, which our retry queues would make grow (ours says it all), and
+further addressees, who have got theirs."""
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +158,7 @@ class Subscriber:
             outcome, error, wait_ms = "dead", str(refusal)[:MAX_REASON] or "refused", None
             log.warning("%s %s: refused: %s", type_, message_id, error)
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is a failed attempt: kept and told
-            error = f"{type(problem).__name__}: {problem}"[:MAX_REASON]
+            error = _reason(problem)
             wait_ms = names.wait_after(failed + 1, self._waits_ms)
             outcome = "dead" if wait_ms is None else "retry"
             log.warning("%s %s: attempt %d failed: %s", type_, message_id, failed + 1, error)
@@ -202,7 +205,8 @@ class Subscriber:
         if channel is None or message.channel is not await channel.get_underlay_channel():
             raise DisconnectedError("it came by a connection that is gone")
         headers: dict[str, Any] = dict(message.headers)
-        headers.pop("x-death", None)  # our own counts say it all, and its retry queues would make it grow
+        for name in NOT_KEPT:
+            headers.pop(name, None)
         failures = [
             *_failures(headers.get(names.FAILURES)),
             Failure(at=self._clock.now(), instance=self._instance, reason=reason),
@@ -220,11 +224,23 @@ class Subscriber:
             message.body,
             headers=headers,
             content_type=message.content_type,
+            content_encoding=message.content_encoding,
+            correlation_id=message.correlation_id,
+            reply_to=message.reply_to,
             message_id=message.message_id,
+            timestamp=message.timestamp,
+            type=message.type,
+            app_id=message.app_id,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         )
         async with asyncio.timeout(HANDLE_S):
             await channel.default_exchange.publish(copy, target, mandatory=True)
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, TimeoutError) and not str(problem):
+        return f"TimeoutError: no end within {HANDLE_S:g} s"
+    return f"{type(problem).__name__}: {problem}"[:MAX_REASON]
 
 
 def _read(body: bytes) -> Envelope:

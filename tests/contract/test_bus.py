@@ -8,7 +8,7 @@ import aio_pika
 import msgspec
 import pytest
 
-from embedded_services.bus import names
+from embedded_services.bus import names, relay
 from embedded_services.bus.outbox import current_trace
 from embedded_services.bus.subscriber import Arrived, Handler, Refused
 from embedded_services.contracts.events import Envelope, Failure
@@ -86,10 +86,7 @@ async def test_a_message_to_a_queue_goes_there_alone_and_makes_it(
 ) -> None:
     async with listening(broker.url, "#") as heard, joined(broker.url, tmp_path, name) as end:
         await end.send(f"{name}.work", f"{name}.due", 1)
-        message = (
-            await taken(broker.url, f"{name}.work") if await end.until(lambda: end.relay.relayed) else None
-        )
-        message = message or await taken(broker.url, f"{name}.work")
+        message = await taken(broker.url, f"{name}.work")
         assert (message.exchange, message.routing_key) == ("", f"{name}.work")
         await end.publish(f"{name}.after", 2)
         while (event := msgspec.json.decode((await heard.get()).body))["source"] != name:
@@ -210,6 +207,27 @@ async def test_what_no_attempt_can_handle_is_a_dead_letter_at_once(
         assert {h.attempt for h in end.handled} == {1}
 
 
+async def test_a_dead_letter_is_the_message_that_it_was(
+    broker: BrokerNode, tmp_path: Path, name: str, expect_log: Callable[[str], None]
+) -> None:
+    expect_log("refused: not an event")
+    queue = names.queue_of(name)
+    async with joined(broker.url, tmp_path, name, handlers=noting(f"{name}.created")) as end:
+        await end.until(end.bus.connected.is_set)
+        await put(
+            broker.url, queue, b"?", message_id="m", correlation_id="c", type="t", app_id="a", reply_to="r",
+            content_type="text/plain", content_encoding="utf-8", expiration=60,
+            headers={"CC": [f"{name}-elsewhere"], "list": [1, "two"], "deep": {"x": True}},
+        )  # fmt: skip
+        letter = await taken(broker.url, names.dead_queue(queue))
+    assert (letter.message_id, letter.correlation_id, letter.type, letter.app_id, letter.reply_to) == (
+        "m", "c", "t", "a", "r",
+    )  # fmt: skip
+    assert (letter.content_type, letter.content_encoding, letter.expiration) == ("text/plain", "utf-8", None)
+    assert (letter.headers["list"], letter.headers["deep"]) == ([1, "two"], {"x": True})
+    assert "CC" not in letter.headers
+
+
 async def test_an_event_that_nobody_handles_is_no_dead_letter(
     broker: BrokerNode, tmp_path: Path, name: str
 ) -> None:
@@ -270,9 +288,14 @@ async def test_what_is_under_way_at_the_stop_ends_or_goes_back(
 
 
 async def test_a_sibling_that_is_gone_is_stood_in_for(
-    broker: BrokerNode, tmp_path: Path, name: str, allow_log: Callable[[str], None]
+    broker: BrokerNode,
+    tmp_path: Path,
+    name: str,
+    allow_log: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     allow_log("cannot connect")
+    monkeypatch.setattr(relay, "ABSENT_S", 0.3)
     type_ = f"{name}.created"
     async with joined("amqp://127.0.0.1:1/", tmp_path, name, 2) as cut_off:
         await cut_off.publish(type_, 1, 2, 3)

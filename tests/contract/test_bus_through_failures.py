@@ -12,28 +12,16 @@ import pytest
 from embedded_services.bus import connection, names, relay
 from embedded_services.bus.subscriber import Arrived, Handler
 from embedded_services.common.tasks import Tasks
-from tests.helpers.broker_node import BrokerNode, EmbeddedNode
+from tests.helpers.broker_node import BrokerNode
 from tests.helpers.bus import End, effect, joined
-from tests.helpers.rabbitmq import RabbitNode, need_rabbitmq
 
 
-@pytest.fixture(scope="module", params=["embedded", "rabbitmq"])
-def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerNode]:
-    """A broker of these tests' own, which they leave running."""
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "embedded":
-        embedded = EmbeddedNode(folder)
-        embedded.start()
-        yield embedded
-        embedded.stop()
-        return
-    need_rabbitmq()
-    rabbit = RabbitNode(folder)
-    try:
-        rabbit.start()
-        yield rabbit
-    finally:
-        rabbit.end()
+@pytest.fixture
+def node(broker: BrokerNode) -> Iterator[BrokerNode]:
+    """Running, and it is again after the test."""
+    yield broker
+    if not broker.is_running:
+        broker.start()
 
 
 def noting(type_: str) -> Callable[[End], dict[str, Handler]]:

@@ -67,6 +67,10 @@ class BrokerNode(ABC):
         assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
     @abstractmethod
     def _launch(self) -> subprocess.Popen[bytes]: ...
 

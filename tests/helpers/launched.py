@@ -20,6 +20,8 @@ from embedded_services.control.launcher import Child, Launcher, end_within, prep
 
 PRELOAD = "embedded_services.control.preload"
 PR_GET_PDEATHSIG = 2
+LIBRARIES = ("aio_pika", "aiohttp", "aiosmtplib", "argon2", "jinja2", "sqlalchemy")
+"""Those that take long to load."""
 
 
 def tell(to: str) -> None:
@@ -32,6 +34,7 @@ def tell(to: str) -> None:
                 "preloaded": preload is not None,
                 "wanted": wanted,
                 "missing": [name for name in wanted if name not in sys.modules],
+                "libraries": [name for name in LIBRARIES if name in sys.modules],
                 "session": os.getsid(0),
                 "parent": os.getppid(),
                 "deathSignal": death_signal(),

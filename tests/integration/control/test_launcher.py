@@ -37,6 +37,7 @@ def test_everything_that_a_child_may_run_is_loaded_before_it_is_born(launched: A
         "embedded_services.agent.child", "embedded_services.gateway.process",
         *(f"embedded_services.services.{kind}.process" for kind in services()),
     } == set(child["wanted"])  # fmt: skip
+    assert child["libraries"] == ["aio_pika", "aiohttp", "aiosmtplib", "argon2", "jinja2", "sqlalchemy"]
 
 
 def services() -> list[str]:

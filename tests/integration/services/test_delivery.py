@@ -30,7 +30,7 @@ from tests.helpers.bus import taken
 from tests.helpers.child import child_context, demo_settings
 from tests.helpers.eventually import until
 from tests.integration.services.api import Api, serving
-from tests.integration.services.test_events import say
+from tests.integration.services.test_events import has_consumer, say
 
 WHO = ("usr_1", "customer")
 ANN = {"id": "usr_1", "email": "ann@example.com", "name": "Ann", "revision": 1, "welcome": False}
@@ -130,16 +130,10 @@ async def notifying(
             database.close()
             return True if row else None
 
-        await until(lambda: connected(node))
+        await until(lambda: has_consumer(node))
         await say(node.url, "user.created", ANN, "msg_ann")
         await until(known, 10)
         yield api
-
-
-async def connected(node: BrokerNode) -> bool | None:
-    async with await aio_pika.connect(node.url) as connection, connection.channel() as channel:
-        queue = await channel.declare_queue("notification.events", durable=True)
-        return bool(queue.declaration_result.consumer_count) or None
 
 
 async def send(api: Api, template: str = "welcome", **data: Any) -> dict[str, Any]:
@@ -334,7 +328,7 @@ async def test_what_a_killed_instance_was_at_is_taken_over(
 async def test_settings_take_effect_while_it_runs(tmp_path: Path, node: BrokerNode, hook: Hook) -> None:
     context = child_context(tmp_path, "notification", broker_url=node.url)
     tell: list[Callable[[Policies], None]] = []
-    context.link.on_policies = tell.append  # type: ignore[method-assign]  # the link's end of it, without a link
+    context.link.on_policies = tell.append  # type: ignore[method-assign, assignment]  # the link's end of it, without a link
     settings = msgspec.structs.replace(demo_settings(), delivery=DeliverySettings(webhook_url=hook.url))
     async with notification_process.serve(context) as port, serving_at(port) as api:
         assert (await send(api, "order_shipped", orderId="ord_1"))["status"] == "stored"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from embedded_services.bus import names
+from embedded_services.bus import names, relay
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.agent import Beat
 from embedded_services.services.notification import process as notification_process
@@ -127,8 +128,14 @@ async def test_a_new_user_is_told_of_and_welcomed(shop: Shop, tail: Tail) -> Non
     assert (note["template"], note["subject"], note["status"]) == ("welcome", "Welcome, Ann", "stored")
 
 
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is absent is stood in for after no time."""
+    monkeypatch.setattr(relay, "ABSENT_S", 0.1)
+
+
 async def test_users_who_were_there_from_the_start_are_told_of_but_not_welcomed(
-    shop: Shop, tmp_path: Path
+    soon: None, shop: Shop, tmp_path: Path
 ) -> None:
     async def known() -> set[str] | None:
         with sqlite3.connect(tmp_path / "data" / "notifications.db") as database:
@@ -325,6 +332,30 @@ async def test_requests_are_served_while_the_broker_is_away(
     assert len(orders) == 5
 
 
+async def test_a_frozen_broker_does_not_hold_up_the_end(
+    tmp_path: Path, node: BrokerNode, allow_log: Callable[[str], None]
+) -> None:
+    allow_log("^the broker: ")
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(serving(tmp_path, "notification", broker_url=node.url))
+        await until(lambda: has_consumer(node))
+        node.freeze()
+        try:
+            body = {"template": "order_shipped", "data": {"orderId": "ord_1"}}
+            assert (await api("POST", "/notifications", body)).status == 201
+            begun = time.monotonic()
+            await stack.aclose()
+            assert time.monotonic() - begun < 1.2
+        finally:
+            node.thaw()
+
+
+async def has_consumer(node: BrokerNode) -> bool | None:
+    async with await aio_pika.connect(node.url) as connection, connection.channel() as channel:
+        queue = await channel.declare_queue("notification.events", durable=True)
+        return bool(queue.declaration_result.consumer_count) or None
+
+
 async def test_a_killed_process_has_told_of_all_it_did_and_of_nothing_else(
     tmp_path: Path, node: BrokerNode
 ) -> None:
@@ -380,13 +411,14 @@ async def test_what_was_handled_and_what_waits_goes_up_in_beats(tmp_path: Path, 
                 await woken.wait()
                 woken.clear()
                 beats += [beat for reporter in reporters if (beat := reporter()) is not None]
-            await say(node.url, "order.created", {"id": "ord_1", "userId": "usr_1"}, "msg_1")
+            user = {"id": "usr_1", "email": "a@b.co", "name": "A", "revision": 1, "welcome": False}
+            await say(node.url, "user.created", user, "msg_1")
             while not any(beat.handled for beat in beats):
                 await woken.wait()
                 woken.clear()
                 beats += [beat for reporter in reporters if (beat := reporter()) is not None]
     handled = next(beat for beat in beats if beat.handled).handled[0]
     assert (handled.message_id, handled.type, handled.queue, handled.instance, handled.outcome) == (
-        "msg_1", "order.created", "notification.events", "notification-1", "done",
+        "msg_1", "user.created", "notification.events", "notification-1", "done",
     )  # fmt: skip
     assert all(reporter() is None for reporter in reporters), "nothing is told twice"
