@@ -9,7 +9,13 @@ from embedded_services.contracts.wire import END, Request
 
 Limit = Annotated[int, Meta(ge=1, le=1_000_000_000, extra_json_schema={"x-unit": "requests"})]
 WindowS = Annotated[int, Meta(ge=1, le=86_400, extra_json_schema={"x-unit": "s"})]
-Key = Annotated[str, Meta(pattern=r"^(ip|user|header:[A-Za-z0-9-]{1,64})" + END)]
+Key = Annotated[
+    str,
+    Meta(
+        pattern=r"^(ip|user|header:[A-Za-z0-9-]{1,64})" + END,
+        extra_json_schema={"x-form": "ip, user or header:<name>"},
+    ),
+]
 
 
 class Algorithm(StrEnum):

@@ -17,7 +17,13 @@ from embedded_services.contracts.wire import END, Message, Name, Port, Request, 
 Seconds = Annotated[float, Meta(ge=0.01, le=3600, extra_json_schema={"x-unit": "s"})]
 Percent = Annotated[int, Meta(ge=0, le=100, extra_json_schema={"x-unit": "%"})]
 Replicas = Annotated[int, Meta(ge=0, le=64)]
-HashKey = Annotated[str, Meta(pattern=r"^(ip|user|path|header:[A-Za-z0-9-]{1,64})" + END)]
+HashKey = Annotated[
+    str,
+    Meta(
+        pattern=r"^(ip|user|path|header:[A-Za-z0-9-]{1,64})" + END,
+        extra_json_schema={"x-form": "ip, user, path or header:<name>"},
+    ),
+]
 
 
 class Strategy(StrEnum):
@@ -182,7 +188,10 @@ class GatewaySettings(Request, frozen=True):
 
     def __post_init__(self) -> None:
         for name in self.trusted_proxies:
-            ip_network(name, strict=False)  # raises ValueError, which msgspec makes a validation error
+            try:
+                ip_network(name, strict=False)
+            except ValueError as error:  # what is raised here, msgspec makes a validation error
+                raise ValueError(f"trustedProxies: {error}") from error
 
 
 class SmtpSettings(Request, frozen=True):

@@ -1,9 +1,11 @@
 """From what the decoder says to what a caller is told: `VALIDATION_FAILED` with the field, the bound and its unit.
 
 msgspec checks types and bounds while it decodes and stops at the first fault, so `details` holds one entry. Paths
-are given as a caller writes them: `items[0].quantity`, without msgspec's leading `$`.
+are given as a caller writes them: `items[0].quantity`, without msgspec's leading `$`, and with the names of an object's
+entries, which msgspec leaves out.
 """
 
+import copy
 import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -23,6 +25,9 @@ _LENGTH = re.compile(r"^Expected `(?P<kind>[^`]+)` of length (?P<sign><=|>=|==) 
 _RANGE = re.compile(r"^Expected `[^`]+` (?P<sign><=|>=|<|>) (?P<bound>[-+.\deE]+)$")
 _PATTERN = re.compile(r"^Expected `str` matching regex '(?P<bound>.*)'$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|(\[[^\]]*\])")
+_ENTRY = "[...]"
+_MOST_ENTRIES = 1000
+"""Of an object, among which the one at fault is looked for."""
 
 _NOUNS = {
     "int": "a whole number", "float": "a number", "decimal": "a number", "str": "a text", "bool": "true or false",
@@ -48,7 +53,7 @@ def decode_json(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise refusal(explain(error, decoder.type)) from error
+        raise refusal(explain(error, decoder.type, _untyped(raw))) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ApiError("VALIDATION_FAILED", f"The body is not valid JSON: {error}") from error
     except RecursionError as error:
@@ -68,20 +73,65 @@ def convert_builtins(value: Any, into: type[T]) -> T:
     try:
         return msgspec.convert(value, into)
     except msgspec.ValidationError as error:
-        raise refusal(explain(error, into)) from error
+        raise refusal(explain(error, into, value)) from error
 
 
-def explain(error: msgspec.ValidationError, into: Any) -> ErrorDetail:
-    """What `error` says of a message of type `into`, in a caller's words."""
+def _untyped(raw: bytes) -> Any:
+    """None for what is not JSON behind its first fault."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def explain(error: msgspec.ValidationError, into: Any, value: Any = None) -> ErrorDetail:
+    """What `error` says of a message of type `into`, in a caller's words; `value` is the message, where it is at hand."""
     text = str(error)
     path = ""
     if found := _AT.match(text):
         text, path = found["what"], found["path"]
+    named = _named(path, into, value) if _ENTRY in path else path
     if found := _MISSING.match(text):
-        return ErrorDetail(field=_field(f"{path}.{found['name']}"), message="is required")
+        return ErrorDetail(field=_field(f"{named}.{found['name']}"), message="is required")
     if found := _UNKNOWN.match(text):
-        return ErrorDetail(field=_field(f"{path}.{found['name']}"), message="is not a known field")
-    return _broken_bound(text, _field(path), _type_at(into, path))
+        return ErrorDetail(field=_field(f"{named}.{found['name']}"), message="is not a known field")
+    return _broken_bound(text, _field(named), _type_at(into, path))
+
+
+def _named(path: str, into: Any, value: Any) -> str:
+    """`path` with the names of entries: in each object the entry that is at fault."""
+    try:
+        whole = node = copy.deepcopy(value)
+    except RecursionError:
+        return path
+    named = ""
+    for name, index in _STEP.findall(path):
+        key: Any = name
+        if index == _ENTRY:
+            if not isinstance(node, dict) or not (key := _entry_at_fault(node, path, whole, into)):
+                return path
+        elif index:
+            key = int(index[1:-1])
+        try:
+            node = node[key]
+        except (LookupError, TypeError):
+            return path
+        named += index if index and index != _ENTRY else f".{key}"
+    return named
+
+
+def _entry_at_fault(node: dict[str, Any], path: str, whole: Any, into: Any) -> str | None:
+    """The entry of `node`, a part of `whole`, that is alone enough for the fault at `path`; the others are gone then."""
+    entries = dict(node)
+    for key, entry in entries.items() if len(entries) <= _MOST_ENTRIES else ():
+        node.clear()
+        node[key] = entry
+        try:
+            msgspec.convert(whole, into)
+        except msgspec.ValidationError as error:
+            if (found := _AT.match(str(error))) and found["path"] == path:
+                return key
+    return None
 
 
 def _broken_bound(text: str, field: str, kind: inspect.Type | None) -> ErrorDetail:
@@ -97,9 +147,11 @@ def _broken_bound(text: str, field: str, kind: inspect.Type | None) -> ErrorDeta
         bound = float(found["bound"])
         plain = int(bound) if bound.is_integer() else bound
         message = f"must be {_SIGNS[found['sign']]} {plain}"
-        return ErrorDetail(field=field, message=message, bound=plain, unit=_unit(kind))
+        return ErrorDetail(field=field, message=message, bound=plain, unit=_said_of(kind, "x-unit"))
     if found := _PATTERN.match(text):
-        return ErrorDetail(field=field, message="does not have the form it must have", bound=found["bound"])
+        form = _said_of(kind, "x-form")
+        message = f"must be {form}" if form else "does not have the form it must have"
+        return ErrorDetail(field=field, message=message, bound=found["bound"].replace("\\\\", "\\"))
     if choices := _choices(kind):
         return ErrorDetail(field=field, message=f"must be one of {', '.join(choices)}")
     return ErrorDetail(field=field, message=text[:1].lower() + text[1:])
@@ -113,11 +165,11 @@ def _nouns(types: str) -> str:
     return " or ".join(_NOUNS.get(name, name) for name in types.split(" | "))
 
 
-def _unit(kind: inspect.Type | None) -> str | None:
+def _said_of(kind: inspect.Type | None, what: str) -> str | None:
     for part in _parts(kind):
         if isinstance(part, inspect.Metadata) and part.extra_json_schema:
-            unit = part.extra_json_schema.get("x-unit")
-            return str(unit) if unit is not None else None
+            said = part.extra_json_schema.get(what)
+            return str(said) if said is not None else None
     return None
 
 

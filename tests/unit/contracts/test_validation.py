@@ -1,5 +1,6 @@
 """What a caller is told when a message breaks its type."""
 
+import copy
 import enum
 from decimal import Decimal
 from typing import Annotated
@@ -9,7 +10,9 @@ import pytest
 from msgspec import Meta
 
 from embedded_services.contracts.errors import ApiError, ErrorDetail
-from embedded_services.contracts.validation import convert_query, decode_json
+from embedded_services.contracts.limits import LimitSettings
+from embedded_services.contracts.settings import GatewaySettings, Settings
+from embedded_services.contracts.validation import convert_builtins, convert_query, decode_json
 from embedded_services.contracts.wire import Request
 
 
@@ -90,8 +93,8 @@ def refused(body: str) -> ErrorDetail:
         (f'{{"lines":[{LINE}],"colour":"green"}}', "colour", "must be one of red, blue", None, None),
         (f'{{"lines":[{LINE}],"weight":0}}', "weight", "must be more than 0", 0, None),
         (
-            f'{{"lines":[{LINE}],"extra":{{"a":"long"}}}}',
-            "extra[...]",
+            f'{{"lines":[{LINE}],"extra":{{"a":"b","b.c":"long","d":"x"}}}}',
+            "extra.b.c",
             "must have at most 3 characters",
             3,
             "characters",
@@ -112,6 +115,31 @@ def test_a_key_that_breaks_a_rule_names_the_field_that_has_it() -> None:
 def test_a_form_that_is_not_kept_shows_the_pattern() -> None:
     detail = refused(f'{{"lines":[{LINE}],"code":"b"}}')
     assert (detail.field, detail.bound) == ("code", "^a+$")
+
+
+def test_a_form_that_has_words_is_told_in_words() -> None:
+    with pytest.raises(ApiError, match="key must be ip, user or header:<name>") as caught:
+        convert_builtins({"key": "cookie"}, LimitSettings)
+    assert caught.value.details is not None
+    assert caught.value.details[0].bound == r"^(ip|user|header:[A-Za-z0-9-]{1,64})(?!\n)$"
+
+
+def test_an_entry_at_fault_is_named_among_good_ones_inside_others() -> None:
+    good, bad = {"kind": "order"}, {"kind": "order", "weights": {"a": 1, "order-3": 0, "z": 9}}
+    settings = {"name": "x", "routes": [], "services": {"user": good, "order": bad, "zoo": good}}
+    before = copy.deepcopy(settings)
+    with pytest.raises(ApiError, match=r"services\.order\.weights\.order-3 must be at least 1"):
+        convert_builtins(settings, Settings)
+    assert settings == before
+
+
+def test_a_fault_before_the_end_of_json_that_is_none_is_told() -> None:
+    assert refused(f'{{"lines":[{LINE}],"extra":{{"a":"long"}},').field == "extra[...]"
+
+
+def test_a_proxy_that_is_none_is_told_with_its_field() -> None:
+    with pytest.raises(ApiError, match=r"trustedProxies: '10\.0\.0\.0/33'"):
+        convert_builtins({"trustedProxies": ["10.0.0.0/33"]}, GatewaySettings)
 
 
 @pytest.mark.parametrize(
