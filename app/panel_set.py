@@ -7,6 +7,9 @@ that they stay the same while the set grows.
 from app.core.session import Port
 from app.core.settings import WindowSettings
 from app.main_window import MainWindow
+from app.panels.events.events_model import EventsModel
+from app.panels.events.events_panel import EventsPanel
+from app.panels.events.events_presenter import EventsPresenter
 from app.panels.gateway.gateway_models import GatewayModels
 from app.panels.gateway.gateway_panel import GatewayPanel
 from app.panels.gateway.gateway_presenter import GatewayPresenter
@@ -29,6 +32,7 @@ def add_panels(window: MainWindow, port: Port, settings: WindowSettings) -> None
     window.add_panel(_services(port), "services", "Ctrl+2")
     window.add_panel(_gateway(port), "gateway", "Ctrl+3")
     window.add_panel(_limits(port), "limits", "Ctrl+4")
+    window.add_panel(_events(port), "events", "Ctrl+5")
     window.add_panel(_requests(port, settings), "requests", "Ctrl+9")
     window.add_panel(_logs(port), "logs", "Ctrl+0")
 
@@ -55,6 +59,14 @@ def _limits(port: Port) -> LimitsPanel:
     panel = LimitsPanel(model)
     model.setParent(panel)
     LimitsPresenter(panel, model, port)
+    return panel
+
+
+def _events(port: Port) -> EventsPanel:
+    model = EventsModel()
+    panel = EventsPanel(model)
+    model.setParent(panel)
+    EventsPresenter(panel, model, port)
     return panel
 
 

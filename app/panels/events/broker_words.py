@@ -22,11 +22,9 @@ def subtitle(bus: BusState | None, *, stale: bool) -> str:
 
 
 def absence(
-    bus: BusState | None, outboxes: Iterable[InstanceOutbox], since: float | None, *, has_system: bool
+    bus: BusState | None, outboxes: Iterable[InstanceOutbox], since: float | None
 ) -> UserMessage | None:
     """Why nothing passes, and what becomes of what is told meanwhile; None while all is well."""
-    if not has_system:
-        return None
     rows = list(outboxes)
     waiting = sum(row.waiting for row in rows)
     if bus is None:

@@ -81,10 +81,11 @@ def count_words(count: int) -> str:
 
 @dataclass(frozen=True)
 class Progress:
-    """A replay that somebody asked for here. `again` of them fell back among the dead letters since."""
+    """How far a replay is, or a discarding. `again` of them fell back among the dead letters since."""
 
     replay: Replay
     again: int = 0
+    is_discard: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -96,8 +97,10 @@ class Progress:
 
     @property
     def words(self) -> str:
-        replay = self.replay
-        return tr("{n} of {total} replayed", n=figures.count(replay.done), total=figures.count(replay.total))
+        done, total = figures.count(self.replay.done), figures.count(self.replay.total)
+        if self.is_discard:
+            return tr("{n} of {total} discarded", n=done, total=total)
+        return tr("{n} of {total} replayed", n=done, total=total)
 
     @property
     def outcome(self) -> str:

@@ -12,8 +12,8 @@ from typing import Final
 
 from app.panels.events.event_rows import EventRow
 
-PAGE: Final = 200
-PAGES: Final = 100
+PAGE: Final = 100
+PAGES: Final = 200
 """So at most 20,000 events are held."""
 
 
