@@ -19,6 +19,7 @@ from embedded_services.gateway.framing import framing_fault
 from embedded_services.gateway.http import ClientLeftError, Headers, Request, Response
 from embedded_services.gateway.patience import Seen, Stage
 from embedded_services.gateway.pipeline import Gateway
+from embedded_services.gateway.request_reader import MAX_FIELDS
 from embedded_services.gateway.response_writer import deliver
 
 LINGER_S: Final = 5.0
@@ -75,7 +76,7 @@ class AiohttpServer(web.Server):
         if isinstance(cause, http_exceptions.LineTooLong) or text.startswith("Too many headers"):
             error = headers_too_large(self.gateway.settings.gateway.header_limit)
         else:
-            error = malformed(text.splitlines()[0] if text else "unreadable")
+            error = malformed(text.splitlines()[0].rstrip(":") if text else "unreadable")
         return self._answer(raw, self._refuse_unread(raw, error), last=True)
 
     def refuse_late(self, raw: web.BaseRequest) -> web.StreamResponse:
@@ -270,7 +271,8 @@ def malformed(what: str) -> ApiError:
 
 def headers_too_large(limit: int) -> ApiError:
     return ApiError(
-        "HEADERS_TOO_LARGE", f"The request line and header fields may measure {limit} bytes together"
+        "HEADERS_TOO_LARGE",
+        f"The request line and header fields may measure {limit} bytes together, in {MAX_FIELDS} fields at most",
     )
 
 

@@ -5,6 +5,7 @@ Leaving `serve` stops listening, finishes what is under way within a second, and
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -32,6 +33,8 @@ from embedded_services.upstream.client import UpstreamClient
 
 _FILES: Final = 16_384
 _BACKLOG: Final = 2048
+_PEERS_S: Final = 0.5
+"""How long clients are kept waiting after the start until it is known who is in rotation."""
 
 
 async def _tidy(gateway: Gateway, telemetry: Telemetry, clock: Clock) -> None:
@@ -41,6 +44,31 @@ async def _tidy(gateway: Gateway, telemetry: Telemetry, clock: Clock) -> None:
         await clock.sleep(1.0)
         telemetry.tick(clock.monotonic())
         gateway.rate_limit.tidy(clock.monotonic())
+
+
+@asynccontextmanager
+async def _listening(
+    server: GatewayServer, sock: socket.socket, told: asyncio.Event, tasks: Tasks
+) -> AsyncIterator[asyncio.Server]:
+    """Serve from the moment on at which peers are known: before, every call would fail. Who comes earlier waits; without a
+    control plane that tells them, no longer than `_PEERS_S`."""
+    sock.listen(_BACKLOG)
+    listener = await asyncio.get_running_loop().create_server(
+        server, sock=sock, backlog=_BACKLOG, start_serving=False
+    )
+
+    async def accept() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PEERS_S):
+                await told.wait()
+        await listener.start_serving()
+
+    cancel = tasks.spawn(accept(), "accept")
+    try:
+        yield listener
+    finally:
+        cancel()
+        listener.close()
 
 
 def _metrics(gateway: Gateway, upstream: UpstreamClient, telemetry: Telemetry, clock: Clock) -> Response:
@@ -90,7 +118,9 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
             upstream.decisions.tell(DecisionKind.SETTINGS_REFUSED, "", None, why)
 
         in_force = SettingsInForce(spec.settings, spec.settings_revision, apply, refused)
+        told = asyncio.Event()
         context.link.on_peers(upstream.update_peers)
+        context.link.on_peers(lambda _: told.set())
         context.link.on_policies(in_force.take)
         context.link.on_command("settings-in-force", in_force.answer)
         context.link.on_linked(telemetry.tell_again)
@@ -105,11 +135,8 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
         try:
             async with GatewayServer(gateway, clock) as server:
                 telemetry.clients = server
-                listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=_BACKLOG)
-                try:
+                async with _listening(server, sock, told, tasks) as listener:
                     yield
-                finally:
-                    listener.close()
             await listener.wait_closed()
         finally:
             await request_log.flush()

@@ -26,6 +26,30 @@ async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert raised.value.errno == errno.EADDRINUSE
 
 
+async def test_who_comes_before_it_is_known_who_serves_waits_for_it(tmp_path: Path) -> None:
+    upstream = RawUpstream()
+    await upstream.start()
+    context = child_context(tmp_path, "gateway", settings=settings())
+    link = Link(context)
+    async with process.serve(replace(context, link=link)) as port, connected(port) as early:
+        await early.send(request("GET", "/api/users", **bearer()))
+        for tell in link.peers:
+            tell(rotation(upstream))
+        assert (await early.read()).status == 200
+    await upstream.kill()
+
+
+async def test_without_a_control_plane_the_gateway_says_so_before_long(tmp_path: Path) -> None:
+    context = child_context(tmp_path, "gateway", settings=settings())
+    async with (
+        process.serve(replace(context, link=Link(context))) as port,
+        connected(port) as client,
+    ):
+        await client.send(request("GET", "/api/users", **bearer()))
+        answer = await client.read()
+    assert (answer.status, answer.error) == (503, "SERVICE_UNAVAILABLE")
+
+
 async def test_stopping_finishes_what_is_under_way_and_closes_the_rest(tmp_path: Path, tasks: Tasks) -> None:
     asked, go_on = asyncio.Event(), asyncio.Event()
 
