@@ -60,12 +60,14 @@ class QueueBook:
 
     def _row(self, queue: QueueState) -> QueueState:
         held = self._held(queue.name)
+        if queue.unacked is not None:
+            held = min(held, queue.unacked)  # it may not have heard yet that we took them
         if not held:
             return queue
         return msgspec.structs.replace(
             queue,
             ready=queue.ready + held,
-            unacked=None if queue.unacked is None else max(0, queue.unacked - held),
+            unacked=None if queue.unacked is None else queue.unacked - held,
             consumers=max(0, queue.consumers - 1),
         )
 
