@@ -23,7 +23,7 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.instances import Change, Status
 from embedded_services.contracts.runtime import Runtime
 from embedded_services.contracts.settings import Settings
-from embedded_services.contracts.system import Ready, System
+from embedded_services.contracts.system import Ready, System, SystemStatus
 from embedded_services.control.actions import Actions
 from embedded_services.control.agents import Agents
 from embedded_services.control.api.event_operations import EventHandlers
@@ -301,8 +301,9 @@ class ControlPlane:
         self._write_ready_file(line + b"\n")
         sys.stdout.write(line.decode() + "\n")
         sys.stdout.flush()
-        _, why = self.views.status()
-        log.info("ready at %s: %s", self.views.gateway_url(), why)
+        status, why = self.views.status()
+        healthy = status is SystemStatus.HEALTHY
+        log.info("ready at %s: %s", self.views.gateway_url(), why if healthy else f"not healthy: {why}")
 
     def _write_ready_file(self, content: bytes | None) -> None:
         """None takes away what an earlier run wrote: whoever waits for the file must not find that one's."""

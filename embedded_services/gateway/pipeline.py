@@ -12,7 +12,7 @@ from typing import Final
 
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.errors import ApiError
-from embedded_services.contracts.settings import Settings
+from embedded_services.contracts.settings import Route, Settings
 from embedded_services.gateway import cors, dashboard
 from embedded_services.gateway.auth import Authenticator
 from embedded_services.gateway.exchange import Exchange
@@ -112,7 +112,7 @@ class Gateway:
             exchange.route = request.path
             _require(exchange, _READ)
             return local()
-        route = self._routes.match(request.path)
+        route = self._match(exchange)
         if route is None or not route.public:
             if story is None:
                 self._authenticate(exchange)
@@ -123,9 +123,16 @@ class Gateway:
             return await self._dashboard(exchange)
         if route is None:
             raise ApiError("NOT_FOUND", "API endpoint not found", path=request.path)
-        exchange.route, exchange.service = route.prefix, route.service
+        exchange.service = route.service
         _require(exchange, METHODS if route.methods is None else route.methods)
         return await proxy(exchange, route.service, self._upstream)
+
+    def _match(self, exchange: Exchange) -> Route | None:
+        """The route that is asked; what is refused counts for it too."""
+        route = self._routes.match(exchange.request.path)
+        if route is not None:
+            exchange.route = route.prefix
+        return route
 
     def _limit(self, exchange: Exchange) -> None:
         rule = self.rate_limit
@@ -139,6 +146,8 @@ class Gateway:
         verdict = rule.take(key, exchange.started)
         exchange.fields += rule.fields(verdict)
         if not verdict.allowed:
+            if is_plain(request.path):
+                self._match(exchange)
             raise too_many(verdict)
 
     def _authenticate(self, exchange: Exchange) -> None:

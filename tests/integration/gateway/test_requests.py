@@ -227,6 +227,22 @@ async def test_metrics_tell_what_happened(start: Start) -> None:
     assert 'faultdeck_gateway_upstream_tries_total{instance="user-1"} 1' in text
 
 
+async def test_what_is_refused_counts_for_the_route_that_was_asked(start: Start) -> None:
+    limits = LimitSettings(limit=2)
+    gateway = await start(user=[RawUpstream()], settings=settings(limits=limits))
+    for status in (401, 403, 429):
+        headers = {"Authorization": "Bearer forged"} if status == 403 else {}
+        assert (await gateway.ask("GET", "/api/users/7", **headers)).status == status
+    text = (await gateway.ask("GET", "/metrics")).body.decode()
+    for status in (401, 403, 429):
+        assert f'faultdeck_gateway_requests_total{{route="/api/users",code="{status}"}} 1' in text
+    beat = gateway.beat()
+    assert beat is not None
+    assert [(record.status, record.route) for record in beat.requests[:3]] == [
+        (status, "/api/users") for status in (401, 403, 429)
+    ]
+
+
 async def test_without_an_instance_the_registrys_reason_is_told(start: Start) -> None:
     gateway = await start()
     gateway.rotate({}, reason="user-1 is starting, user-2 is crash-looping")
