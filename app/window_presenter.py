@@ -3,7 +3,8 @@
 from PySide6.QtCore import QObject, QTimer
 
 from app.core.backend import Phase
-from app.core.feed import JOURNAL, PROCESSES, SYSTEM
+from app.core import figures
+from app.core.feed import BUS, JOURNAL, PROCESSES, SYSTEM
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.core.session import Session
@@ -33,7 +34,7 @@ class WindowPresenter(QObject):
         leave = [
             backend.listen(self._on_backend),
             feed.listen_link(self._frame.poke),
-            feed.listen(self._frame.poke, SYSTEM, PROCESSES),
+            feed.listen(self._frame.poke, SYSTEM, PROCESSES, BUS),
             feed.listen(self._journal.poke, JOURNAL),
         ]
         leave += [
@@ -67,6 +68,14 @@ class WindowPresenter(QObject):
         self._show_state()
         processes = list(feed.rows(PROCESSES).values())
         window.system_page.show_system(feed.system, processes, is_live=feed.link.is_live)
+        self._show_badges()
+
+    def _show_badges(self) -> None:
+        """What wants attention in a panel that may not be open."""
+        bus = next(iter(self._session.feed.rows(BUS).values()), None)
+        dead = bus.dead_letters_total if bus is not None else 0
+        if "events" in self._window.panels:
+            self._window.rail.set_badge("events", figures.count(dead) if dead else "")
 
     def _show_switch(self) -> None:
         state = self._session.backend.state

@@ -39,11 +39,15 @@ def absence(
         else tr("The broker is away")
     )
     text = tr("{away}; {n} wait in the outboxes.", away=away, n=_events(waiting)) if waiting else f"{away}."
-    return UserMessage(text, f"{_kept()} {bus.problem}".strip())
+    return UserMessage(text, _because(bus.problem))
 
 
 def _events(count: int) -> str:
     return tr("1 event") if count == 1 else tr("{n} events", n=figures.count(count))
+
+
+def _because(problem: str) -> str:
+    return f"{tr('Why: {why}.', why=problem.rstrip('.'))} {_kept()}" if problem else _kept()
 
 
 def _kept() -> str:

@@ -30,7 +30,6 @@ class DeadBlock(QFrame):
         self._limit = FIRST
         self._open = IconButton("chevron-right", tr("Show each message"), checkable=True)
         self._reason = ElidedLabel("", "strong")
-        self._count = Label("", "small", "text_secondary")
         self._type = TypeLabel()
         self._about = ElidedLabel("", "small", "text_secondary")
         self._replay = Button(tr("Replay"))
@@ -59,13 +58,12 @@ class DeadBlock(QFrame):
         first.setSpacing(6)
         first.addWidget(self._open)
         first.addWidget(self._reason, 1)
-        first.addWidget(self._count)
+        for button in (self._replay, self._edit, self._discard):
+            first.addWidget(button)
         second.setContentsMargins(40, 0, 16, 0)
         second.setSpacing(8)
         second.addWidget(self._type)
         second.addWidget(self._about, 1)
-        for button in (self._replay, self._edit, self._discard):
-            second.addWidget(button)
         third.setContentsMargins(40, 2, 16, 0)
         third.setSpacing(12)
         third.addWidget(self._line, 1)
@@ -106,9 +104,13 @@ class DeadBlock(QFrame):
             self._open.setChecked(False)
         self._group, self._selected = group, selected
         self._reason.setText(group.reason or tr("No reason was given"))
-        self._count.setText(count_words(len(group.letters)))
         self._type.set_type(group.type or tr("no event"))
-        about = (queue_word(group.queue), tries_words(group.tries), when(group))
+        about = (
+            count_words(len(group.letters)),
+            queue_word(group.queue),
+            tries_words(group.tries),
+            when(group),
+        )
         self._about.setText(" · ".join(part for part in about if part))
         many = len(group.letters) > 1
         self._replay.setText(tr("Replay {n}", n=len(group.letters)) if many else tr("Replay"))

@@ -43,6 +43,8 @@ class EventBook:
         self.last = 0
         self.lost = 0
         """Of the numbers from `first` to `last`, how many have no event that is kept."""
+        self.is_bounded = False
+        """Whether the history has said what it holds; until then `first` is the first one seen."""
 
     @property
     def total(self) -> int:
@@ -76,10 +78,12 @@ class EventBook:
         """What the history said of itself: its oldest and newest number, and how many are not in it."""
         self.first, self.last = max(1, first), max(self.last, last)
         self.lost = max(0, dropped - (self.first - 1))
+        self.is_bounded = True
 
     def clear(self) -> None:
         self._pages.clear()
         self.first, self.last, self.lost = 1, 0, 0
+        self.is_bounded = False
 
     # --- what is asked --------------------------------------------------------------------------------------------
 

@@ -36,11 +36,11 @@ def columns(book: HandledBook) -> tuple[Column[Row], ...]:
             tr("Published"), _of(lambda row: figures.precise_time(row.at)), face="mono", tone="text_muted",
             tooltip=_of(lambda row: figures.moment(row.at)), sample="00:00:00.000",
         ),
-        Column(tr("Type"), _of(lambda row: row.type), face="body", sample="notification.send__"),
+        Column(tr("Type"), _of(lambda row: row.type), face="body", sample="notification.send MM"),
         Column(tr("Publisher"), _of(lambda row: row.source), tone="text_secondary", sample="orchestrator"),
         Column(tr("What"), _what, tone=_what_tone, stretch=True),
         Column(
-            tr("Went to"), _of(lambda row: _joined(went(row))), spans=_spans_of(went), face="small",
+            tr("Went to"), _of(lambda row: _joined(went(row))), spans=_spans_of(went), face="mono",
             tooltip=_of(lambda row: _why_there(row, book)), sample="notification.deliveries",
         ),
         Column(
@@ -53,11 +53,11 @@ def columns(book: HandledBook) -> tuple[Column[Row], ...]:
 def went_to(row: EventRow, book: HandledBook) -> Sequence[Span]:
     queues = book.of(row.message_id).queues
     if queues:
-        return (Span(", ".join(queues), "text_secondary", face="mono"),)
+        return (Span(", ".join(queues), "text_secondary"),)
     if usual := book.usual(row.type):
-        return (Span(", ".join(usual), "text_muted", face="mono"),)
+        return (Span(", ".join(usual), "text_muted"),)
     if book.since is not None and row.at >= book.since:
-        return (Span(tr("kept in the stream"), "text_muted"),)
+        return (Span(tr("kept in the stream"), "text_muted", face="small"),)
     return (Span(figures.NONE, "text_muted"),)
 
 

@@ -120,9 +120,9 @@ class EventList(QWidget):
 
     def _show(self) -> None:
         model, following = self._model, self.view.is_following
-        self.bar.show_count(
-            model.shown, model.book.total, self._loss, following=following, filtered=model.filter.is_active
-        )
+        filtered = model.filter.is_active
+        self.bar.show_count(model.shown, model.book.total, self._loss, following=following, filtered=filtered)
+        self.bar.show_following(model.book.last, following=following)
         if model.rowCount() and not self._is_searching:
             self._body.setCurrentWidget(self.view)
             return

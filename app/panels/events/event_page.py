@@ -1,7 +1,7 @@
 """The inspector's page for one event: its envelope, its way, its payload, what it belongs to, what to do with it."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core import figures
 from app.core.language import tr
@@ -10,10 +10,12 @@ from app.panels.events.payload_view import PayloadView
 from app.panels.events.route import Step
 from app.panels.events.route_view import RouteView
 from app.panels.events.type_marks import TypeLabel
+from app.qt.theme import theme
 from app.widgets.button import Button
-from app.widgets.copyable_id import CopyableId, shortened
+from app.widgets.copyable_id import shortened
 from app.widgets.fact_list import Fact, FactList
 from app.widgets.inspector_page import InspectorPage
+from app.widgets.label import Label
 
 KEYS = ("again", "edit", "trace", "copy", "logs")
 
@@ -29,11 +31,12 @@ class EventPage(InspectorPage):
         self._body = ""
         self._type = TypeLabel("title")
         self._copy = Button(tr("Copy"), kind="link", name=tr("Copy the payload"))
-        self._trace = CopyableId(shown=12)
+        self._trace = Button("", kind="link", tooltip=tr("Show the events of this trace only"))
         self.put_name(self._type)
         self.route = self.add_section(tr("Route"), RouteView())
         self.payload = self.add_section(tr("Payload"), PayloadView(), aside=self._copy)
-        self._belongs = self.add_section(tr("Belongs to"), FactList(), aside=self._trace)
+        self._belongs = FactList()
+        self.add_section(tr("Belongs to"), self._build_belongs())
         self._facts = self.add_section(tr("Envelope"), FactList())
         self._copy.clicked.connect(self.payload.copy)
         words = {
@@ -46,6 +49,20 @@ class EventPage(InspectorPage):
             button.clicked.connect(lambda _=False, key=key: self._act(key))
         self._buttons["again"].setToolTip(tr("The same data in a new event, with a new message id"))
         self.set_actions(list(self._buttons.values()))
+
+    def _build_belongs(self) -> QWidget:
+        holder, line = QWidget(), QHBoxLayout()
+        line.addWidget(Label(tr("Trace"), "small", "text_muted"), 1)
+        line.addWidget(self._trace)
+        self._trace.setFont(theme().font("mono"))
+        self._trace.setObjectName("eventTrace")
+        self._trace.clicked.connect(lambda: self._act("trace"))
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._belongs)
+        column.addLayout(line)
+        return holder
 
     @property
     def row(self) -> EventRow | None:
@@ -64,7 +81,9 @@ class EventPage(InspectorPage):
         self._type.set_type(row.type)
         self.route.show_steps(steps)
         self._buttons["trace"].setEnabled(bool(row.trace))
-        self._trace.set_id(row.trace)
+        self._trace.setText(shortened(row.trace, 18) or tr("none"))
+        self._trace.setEnabled(bool(row.trace))
+        self._trace.setAccessibleName(tr("Trace {id}", id=row.trace))
         self._body = ""
         if row.body:
             self.show_body(row.body)
@@ -92,8 +111,6 @@ class EventPage(InspectorPage):
             for name, title in _relations().items()
             if isinstance(data, dict) and isinstance(value := data.get(name), str) and value
         ]
-        trace = shortened(row.trace, 18) if row.trace else tr("none")
-        belongs.append(Fact(tr("Trace"), trace, face="mono" if row.trace else "small", tooltip=row.trace))
         self._belongs.set_facts(belongs)
         facts = [
             Fact(tr("Source"), row.source),

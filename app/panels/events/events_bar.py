@@ -51,7 +51,7 @@ class EventsBar(QFrame):
         self._follow = Button("", "pause")
         self._publish = Button(tr("Publish…"), "plus")
         self._told = EventFilter()
-        self._total, self._total_at_pause = 0, 0
+        self._last_at_pause = 0
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
@@ -71,7 +71,7 @@ class EventsBar(QFrame):
         self._types.setEditable(True)
         self._types.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self._types.setLineEdit(self._type)
-        self._types.setFixedWidth(152)
+        self._types.setFixedWidth(140)
         self._types.setMaxVisibleItems(20)
         self._types.setAccessibleName(tr("Type of events"))
         self._type.setAccessibleName(tr("Type of events"))
@@ -79,7 +79,8 @@ class EventsBar(QFrame):
         self._types.setToolTip(
             tr("A type, or a pattern: * is one word, # any number of them. order.*, #.failed")
         )
-        self._follow.setMinimumWidth(88)
+        self.field.setMinimumWidth(112)
+        self.field.setMaximumWidth(200)
         self._publish.setToolTip(tr("Write an event and publish it (Ctrl+N)"))
         self._types.addItem("")
         line = QHBoxLayout(self)
@@ -89,6 +90,7 @@ class EventsBar(QFrame):
         line.addWidget(self._aside, 1)
         for widget in (self._types, self.field, self._follow, self._publish):
             line.addWidget(widget)
+        line.setStretchFactor(self.field, 1)
 
     def _connect(self) -> None:
         self.field.filter_changed.connect(lambda _: self._tell())
@@ -154,7 +156,6 @@ class EventsBar(QFrame):
             text = tr("{text} · paused", text=text)
         self._chip.set_text(text, tone, icon)
         self._aside.setText(_elsewhere(loss, whole=shown == total))
-        self._show_following(total, following=following)
 
     @property
     def count(self) -> str:
@@ -164,13 +165,15 @@ class EventsBar(QFrame):
     def aside(self) -> str:
         return self._aside.text()
 
-    def _show_following(self, total: int, *, following: bool) -> None:
+    def show_following(self, last: int, *, following: bool) -> None:
+        """`last` is the newest number: while it stands still, what came since is counted."""
         if following:
-            self._total_at_pause = total
-        news = max(0, total - self._total_at_pause)
+            self._last_at_pause = last
+        news = max(0, last - self._last_at_pause)
         waiting = tr("Follow · {n} new", n=figures.count(news)) if news else tr("Follow")
         self._follow.setText(tr("Pause") if following else waiting)
         self._follow.set_icon("pause" if following else "follow")
+        self._follow.setMinimumWidth(max(88, self._follow.sizeHint().width()))
         self._follow.setToolTip(tr("Stand still, and go on counting") if following else tr("Show the newest"))
 
 

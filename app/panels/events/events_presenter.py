@@ -85,6 +85,8 @@ class EventsPresenter(QObject):
             self._newest = fresh[-1][0]
             model.take([row_of(seen) for _, seen in fresh[-AT_ONCE:]], shown=self._panel.list.is_following)
             self._meet({seen.type for _, seen in fresh[-AT_ONCE:]})
+            if not model.book.is_bounded:
+                self.history.measure()
         elif self._panel.list.is_following:
             model.follow(shown=True)
         self._take_handled()
@@ -154,7 +156,7 @@ class EventsPresenter(QObject):
                 lost=book.lost,
                 gaps=bus.gaps if bus is not None else 0,
                 gap_at=bus.gap_at if bus is not None else None,
-                older=max(0, book.first - 1),
+                older=book.first - 1 if book.is_bounded else 0,
             )
         )
 

@@ -59,7 +59,7 @@ def _state(row: OutboxRow) -> Sequence[Span]:
     if row.oldest_at is None:
         text = tr("no broker")
     else:
-        text = tr("waiting for the broker since {time}", time=figures.clock_time(row.oldest_at))
+        text = tr("waits for the broker since {time}", time=figures.clock_time(row.oldest_at))
     why = f" · {row.problem}" if row.problem else ""
     return (Span(text, "warn"), Span(why, "text_secondary"))
 
@@ -75,16 +75,16 @@ def columns() -> tuple[Column[OutboxRow], ...]:
             mark=lambda row: "healthy" if row.connected else "degraded",
         ),
         Column(
-            tr("Waiting"), lambda row: figures.count(row.waiting), align="right", sample="100,000",
+            tr("Waiting"), lambda row: figures.count(row.waiting), align="right", sample="10,000",
             tone=lambda row: "warn" if row.waiting and not row.connected else "text",
         ),
         Column(
             tr("Later"), lambda row: figures.count(row.delayed), align="right", tone="text_secondary",
-            tooltip=lambda _: tr("To be published at a later time"), sample="10,000",
+            tooltip=lambda _: tr("To be published at a later time"), sample="1,000",
         ),
         Column(
             tr("Confirmed"), lambda row: figures.count(row.relayed), align="right", tone="text_secondary",
-            tooltip=lambda _: tr("Since the process started"), sample="1,000,000",
+            tooltip=lambda _: tr("Since the process started"), sample="100,000",
         ),
         Column(tr("State and why"), _text, spans=_state, tooltip=_text, stretch=True),
     )  # fmt: skip

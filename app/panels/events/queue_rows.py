@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from app.core import figures
 from app.core.language import tr
-from app.qt.columns import Column
+from app.qt.columns import Column, Span
 from app.qt.tokens import Tone
 from embedded_services.contracts.queues import QueueState
 
@@ -65,13 +65,16 @@ class Depths:
 
 
 def queue_rows(queues: Iterable[QueueState], depths: Depths) -> list[QueueRow]:
-    groups: dict[tuple[int, str], list[QueueState]] = {}
+    """In the order of the alphabet, each queue before its waiting rooms and its dead letters."""
+    groups: dict[tuple[str, str], list[QueueState]] = {}
     for queue in queues:
-        name, kind = _place(queue.name)
-        groups.setdefault((_KINDS.index(kind), name), []).append(queue)
-    return [
-        _row(name, _KINDS[rank], parts, depths.of(name)) for (rank, name), parts in sorted(groups.items())
-    ]
+        groups.setdefault(_place(queue.name), []).append(queue)
+
+    def order(place: tuple[str, str]) -> tuple[str, int]:
+        name, kind = place
+        return name if kind == "queue" else name.rpartition(".")[0], _KINDS.index(kind)
+
+    return [_row(name, kind, groups[name, kind], depths.of(name)) for name, kind in sorted(groups, key=order)]
 
 
 def subtitle(rows: Sequence[QueueRow]) -> str:
@@ -119,7 +122,14 @@ def _sum(values: Sequence[Figure | None]) -> Figure | None:
 def _rate(value: float | None) -> str:
     if value is None:
         return figures.NONE
-    return "0" if not value else figures.decimal(value)
+    return "0" if not value else figures.decimal(value, 1 if value < 100 else 0)
+
+
+def _name(row: QueueRow) -> Sequence[Span]:
+    """What belongs to a queue stands under it, by its last word."""
+    if row.kind == "queue":
+        return (Span(row.name, "text"),)
+    return (Span(f"  .{row.name.rpartition('.')[2]}", "text_secondary"),)
 
 
 def _ready_tone(row: QueueRow) -> Tone:
@@ -137,28 +147,27 @@ def _consumers_tone(row: QueueRow) -> Tone:
 def columns() -> tuple[Column[QueueRow], ...]:
     return (
         Column(
-            tr("Queue"), lambda row: row.name, face="mono", stretch=True, tooltip=_tooltip,
-            tone=lambda row: "text" if row.kind == "queue" else "text_secondary",
+            tr("Queue"), lambda row: row.name, spans=_name, face="mono", stretch=True, tooltip=_tooltip,
         ),
         Column(
-            tr("Ready"), lambda row: figures.count(row.ready), align="right", tone=_ready_tone, sample="1,000,000",
+            tr("Ready"), lambda row: figures.count(row.ready), align="right", tone=_ready_tone, sample="00,000",
         ),
         Column(
             tr("Unacked"), lambda row: figures.count(row.unacked), align="right", tone="text_secondary",
-            sample="10,000",
+            sample="0,000",
         ),
         Column(
             tr("Consumers"), lambda row: figures.count(row.consumers) if row.kind == "queue" else figures.NONE,
             align="right", tone=_consumers_tone, sample="00",
         ),
         Column(
-            tr("In /s"), lambda row: _rate(row.in_per_s), align="right", tone="text_secondary", sample="1,000.0",
+            tr("In /s"), lambda row: _rate(row.in_per_s), align="right", tone="text_secondary", sample="1,000",
         ),
         Column(
-            tr("Out /s"), lambda row: _rate(row.out_per_s), align="right", tone="text_secondary", sample="1,000.0",
+            tr("Out /s"), lambda row: _rate(row.out_per_s), align="right", tone="text_secondary", sample="1,000",
         ),
         Column(
-            tr("Depth"), lambda _: "", series=lambda row: row.depths, sample="000000000000",
+            tr("Depth"), lambda _: "", series=lambda row: row.depths, sample="00000000",
             tooltip=lambda _: tr("Messages that waited, over the last minute"),
         ),
     )  # fmt: skip

@@ -52,7 +52,7 @@ class QueuesPane(QWidget):
     ) -> RowView:
         view = RowView(model.columns, name=name, dense=True)
         view.setObjectName(key)
-        view.least_stretch = 120
+        view.least_stretch = 168
         view.setModel(model)
         view.setMinimumHeight(theme().size.row)
         return view

@@ -52,10 +52,13 @@ def route_of_letter(letter: DeadLetter) -> list[Step]:
         Step(letter.queue.removesuffix(".dead")),
     ]
     first = letter.attempts - len(letter.failures) + 1
+    said = ""
     for number, failure in enumerate(letter.failures, max(1, first)):
         title = tr("{instance}, try {n}", instance=failure.instance, n=number)
         at = figures.precise_time(failure.at)
-        steps.append(Step(title, (failure.reason, at), "close", "bad"))
+        reason = tr("the same") if failure.reason == said else failure.reason
+        said = failure.reason
+        steps.append(Step(title, (f"{at} · {reason}",), "close", "bad"))
     at = figures.precise_time(letter.dead_at) if letter.dead_at is not None else ""
     return [
         *steps,
