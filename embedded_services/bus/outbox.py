@@ -4,7 +4,7 @@ Each instance relays the rows that it wrote itself, in their order. A row stays 
 message; so an event may be told twice, but never not at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -114,7 +114,15 @@ class Outbox:
         self, connection: Connection, type_: str, data: Mapping[str, Any], now: float, *, delay_s: float = 0.0
     ) -> str:
         """Tell all who want to know, once this transaction is committed. Returns the message's id."""
-        return self._put(connection, EXCHANGE, type_, type_, data, now, delay_s)
+        row = self._row(EXCHANGE, type_, type_, data, now, delay_s)
+        self._put(connection, [row])
+        return str(row["message_id"])
+
+    def publish_all(
+        self, connection: Connection, events: Iterable[tuple[str, Mapping[str, Any]]], now: float
+    ) -> None:
+        """Types and data, in their order."""
+        self._put(connection, [self._row(EXCHANGE, type_, type_, data, now, 0.0) for type_, data in events])
 
     def send(
         self,
@@ -126,42 +134,33 @@ class Outbox:
         *,
         delay_s: float = 0.0,
     ) -> str:
-        """Tell one queue, whoever else may want to know."""
-        return self._put(connection, "", queue, type_, data, now, delay_s)
+        """Tell one queue, whoever else may want to know. Returns the message's id."""
+        row = self._row("", queue, type_, data, now, delay_s)
+        self._put(connection, [row])
+        return str(row["message_id"])
 
-    def _put(
-        self,
-        connection: Connection,
-        exchange: str,
-        routing_key: str,
-        type_: str,
-        data: Mapping[str, Any],
-        now: float,
-        delay_s: float,
-    ) -> str:
-        self._added = True
+    def _row(
+        self, exchange: str, routing_key: str, type_: str, data: Mapping[str, Any], now: float, delay_s: float
+    ) -> dict[str, Any]:
         message_id = new_id("msg")
         envelope = Envelope(
-            type=type_,
-            data=dict(data),
-            source=self._source,
-            timestamp=_iso(now),
-            message_id=message_id,
+            type=type_, data=dict(data), source=self._source, timestamp=_iso(now), message_id=message_id
         )
-        connection.execute(
-            self._add,
-            {
-                "writer": self.writer,
-                "message_id": message_id,
-                "exchange": exchange,
-                "routing_key": routing_key,
-                "body": _encode(envelope),
-                "traceparent": current_trace.get(),
-                "created_at": now,
-                "not_before": now + delay_s if delay_s > 0 else None,
-            },
-        )
-        return message_id
+        return {
+            "writer": self.writer,
+            "message_id": message_id,
+            "exchange": exchange,
+            "routing_key": routing_key,
+            "body": _encode(envelope),
+            "traceparent": current_trace.get(),
+            "created_at": now,
+            "not_before": now + delay_s if delay_s > 0 else None,
+        }
+
+    def _put(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._added = True
+            connection.execute(self._add, rows)
 
     # --- for the relay ---
 

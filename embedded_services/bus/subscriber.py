@@ -169,8 +169,9 @@ class Subscriber:
                 await message.ack()
         except DisconnectedError as problem:
             # It is not acknowledged, so the broker gives it to somebody again.
-            log.warning("%s %s could not be settled: %s", type_, message_id, problem)
-            return
+            log.info("%s %s could not be settled: %s", type_, message_id, problem)
+            if error:
+                return
         self._told(
             Handled(
                 at=self._clock.now(),

@@ -93,7 +93,7 @@ class Catalogue:
                 reason=Why.ADMIN,
                 revision=product.revision,
             )
-            tell_stock(connection, self._outbox, change, now)
+            tell_stock(connection, self._outbox, [change], now)
 
 
 def find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:

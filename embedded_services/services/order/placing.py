@@ -16,10 +16,10 @@ from embedded_services.contracts.validation import invalid
 from embedded_services.services.kit.database import AnyRow
 from embedded_services.services.kit.events import data_of
 from embedded_services.services.kit.money import MAX_AMOUNT, from_minor, to_minor
-from embedded_services.services.order.messages import MAX_LINES, MAX_QUANTITY, Placed, Wanted
+from embedded_services.services.order.messages import MAX_LINES, MAX_QUANTITY, Order, Placed, Wanted
 from embedded_services.services.order.moves import OrderStatus
-from embedded_services.services.order.shown import load
-from embedded_services.services.order.stock import StockChange, Why, tell_stock
+from embedded_services.services.order.shown import shown_line
+from embedded_services.services.order.stock import UPDATED, StockChange, Why, tell_stock
 from embedded_services.services.order.tables import order_lines, orders, products, reservations
 
 # Built once: making a statement costs more than running it.
@@ -102,20 +102,25 @@ def place(
     connection.execute(
         _take, [{"product": line.product_id, "quantity": line.quantity, "now": now} for line in lines]
     )
-    placed = _write(connection, user_id, lines, found, total, now)
-    outbox.publish(connection, "order.created", data_of(load(connection, placed.id)), now)
-    for line in lines:
-        product = found[line.product_id]
-        change = StockChange(
-            product_id=line.product_id,
-            stock=product.stock - line.quantity,
-            change=-line.quantity,
-            reason=Why.ORDER,
-            revision=product.revision + 1,
-            order_id=placed.id,
-        )
-        tell_stock(connection, outbox, change, now)
-    return placed
+    order = _write(connection, user_id, lines, found, total, now)
+    taken = [_taken(line, found[line.product_id], order.id) for line in lines]
+    outbox.publish_all(
+        connection,
+        [("order.created", data_of(order)), *((UPDATED, data_of(change)) for change in taken)],
+        now,
+    )
+    return Placed(id=order.id, saga_id=None, status=order.status)
+
+
+def _taken(line: Merged, product: AnyRow, order_id: str) -> StockChange:
+    return StockChange(
+        product_id=line.product_id,
+        stock=product.stock - line.quantity,
+        change=-line.quantity,
+        reason=Why.ORDER,
+        revision=product.revision + 1,
+        order_id=order_id,
+    )
 
 
 def _write(
@@ -125,7 +130,7 @@ def _write(
     found: dict[str, AnyRow],
     total: int,
     now: float,
-) -> Placed:
+) -> Order:
     order_id = new_id("ord")
     connection.execute(
         _add_order,
@@ -164,7 +169,22 @@ def _write(
             for line in lines
         ],
     )
-    return Placed(id=order_id, saga_id=None, status=OrderStatus.PENDING)
+    return Order(
+        id=order_id,
+        user_id=user_id,
+        status=OrderStatus.PENDING,
+        items=[
+            shown_line(
+                line.product_id, found[line.product_id].name, line.quantity, found[line.product_id].price
+            )
+            for line in lines
+        ],
+        total=from_minor(total),
+        payment_id=None,
+        created_at=now,
+        updated_at=now,
+        revision=1,
+    )
 
 
 def release(connection: Connection, outbox: Outbox, order_id: str, now: float) -> None:
@@ -176,6 +196,7 @@ def release(connection: Connection, outbox: Outbox, order_id: str, now: float) -
         .order_by(reservations.c.product_id)
         .with_for_update()
     ).all()
+    back = []
     for row in rows:
         (product,) = connection.execute(_find_products, {"ids": [row.product_id]})
         connection.execute(
@@ -191,7 +212,8 @@ def release(connection: Connection, outbox: Outbox, order_id: str, now: float) -
             revision=product.revision + 1,
             order_id=order_id,
         )
-        tell_stock(connection, outbox, change, now)
+        back.append(change)
+    tell_stock(connection, outbox, back, now)
     connection.execute(update(reservations).where(held).values(released_at=now))
 
 

@@ -38,15 +38,7 @@ def find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
 def show(connection: Connection, rows: Sequence[AnyRow]) -> list[Order]:
     lines: dict[str, list[Line]] = defaultdict(list)
     for line in connection.execute(_lines_of, {"ids": [row.id for row in rows]}):
-        lines[line.order_id].append(
-            Line(
-                product_id=line.product_id,
-                name=line.name,
-                quantity=line.quantity,
-                price=from_minor(line.price),
-                subtotal=from_minor(line.price * line.quantity),
-            )
-        )
+        lines[line.order_id].append(shown_line(line.product_id, line.name, line.quantity, line.price))
     return [
         Order(
             id=row.id,
@@ -61,3 +53,13 @@ def show(connection: Connection, rows: Sequence[AnyRow]) -> list[Order]:
         )
         for row in rows
     ]
+
+
+def shown_line(product_id: str, name: str, quantity: int, price: int) -> Line:
+    return Line(
+        product_id=product_id,
+        name=name,
+        quantity=quantity,
+        price=from_minor(price),
+        subtotal=from_minor(price * quantity),
+    )

@@ -1,12 +1,16 @@
 """What others hear of stock: an event for each change of a product's, in the transaction that makes it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import Connection
 
 from embedded_services.bus.outbox import Outbox
 from embedded_services.contracts.wire import Message
 from embedded_services.services.kit.events import data_of
+
+UPDATED: Final = "inventory.updated"
 
 
 class Why(StrEnum):
@@ -28,5 +32,5 @@ class StockChange(Message, frozen=True):
     order_id: str | None = None
 
 
-def tell_stock(connection: Connection, outbox: Outbox, change: StockChange, now: float) -> None:
-    outbox.publish(connection, "inventory.updated", data_of(change), now)
+def tell_stock(connection: Connection, outbox: Outbox, changes: Sequence[StockChange], now: float) -> None:
+    outbox.publish_all(connection, [(UPDATED, data_of(change)) for change in changes], now)
