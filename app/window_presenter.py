@@ -2,8 +2,8 @@
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.core.backend import Phase
 from app.core import figures
+from app.core.backend import Phase
 from app.core.feed import BUS, JOURNAL, PROCESSES, SYSTEM
 from app.core.language import tr
 from app.core.messages import UserMessage
