@@ -126,7 +126,7 @@ class Backlog:
     def _lane(self, entry: Entry) -> _Lane:
         if not self._highest:
             return self._lanes[0]
-        return self._lanes[self._highest - min(entry.message.properties.priority or 0, self._highest)]
+        return self._lanes[self._highest - min(entry.message.properties.priority, self._highest)]
 
     def _first_lane(self) -> _Lane | None:
         for lane in self._lanes:

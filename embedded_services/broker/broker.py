@@ -10,6 +10,7 @@ import logging
 import shutil
 import socket
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ from embedded_services.broker.store import Store, StoreError
 from embedded_services.broker.vhost import VirtualHost
 from embedded_services.common.clock import Clock
 
+QUICK_SYNC_S: Final = 0.000_3
+"""Seconds that a flush of the disk may take so that nothing else is done meanwhile."""
 RETRY_COMMIT_S: Final = 0.5
 LOOK_S: Final = 0.25
 MIN_DISK: Final = 50 * 1024 * 1024
@@ -55,6 +58,10 @@ class Broker:
         self.alarm = ""
         self._views = QueueViews()
         self._with_output: dict[Connection, None] = {}
+        self._waiting: dict[Connection, None] = {}
+        self._syncing = False
+        self._sync_takes_s = 0.0
+        self._disk = ThreadPoolExecutor(1, "broker-disk")
         self._in_turn = False
         self._broken = ""
         self._wake: asyncio.TimerHandle | None = None
@@ -76,6 +83,7 @@ class Broker:
             self._next_look.cancel()
             if self._wake is not None:
                 self._wake.cancel()
+            await self._loop.run_in_executor(None, self._disk.shutdown)
             try:
                 self._store.close()
             except StoreError as error:
@@ -115,6 +123,7 @@ class Broker:
     def left(self, connection: Connection) -> None:
         self.connections.pop(connection, None)
         self._with_output.pop(connection, None)
+        self._waiting.pop(connection, None)
         self.turn()
 
     def _end_turn(self) -> None:
@@ -136,18 +145,58 @@ class Broker:
     def _settle(self) -> None:
         """Commit, and tell everybody. Raises StoreError; who was not told by then waits."""
         self._store.commit()
-        confirming = [connection for connection in self._with_output if connection.waits_for_disk]
         for connection in self._with_output:
+            if connection.waits_for_disk:
+                self._waiting[connection] = None
             connection.flush()
-        if confirming:
-            self._store.sync()
-        for connection in confirming:
-            connection.confirm()
         self._with_output.clear()
+        if self._waiting and not self._syncing:
+            self._confirm()
         if self._broken:
             log.warning("%s can be written again", self._path)
             self._broken = ""
         self._set_wake()
+
+    def _confirm(self) -> None:
+        """Have the disk keep what is committed, then confirm it. A quick disk is waited for, as that is quicker than to ask
+        another thread; while a slow one works, the next turns go on. Raises StoreError."""
+        for connection in self._waiting:
+            connection.mark()
+        quick = self._sync_takes_s < QUICK_SYNC_S
+        if quick:
+            self._sync()
+        confirming, self._waiting = self._waiting, {}
+        if quick:
+            self._confirm_now(confirming)
+            return
+        self._syncing = True
+        synced = self._loop.run_in_executor(self._disk, self._sync)
+        synced.add_done_callback(lambda done: self._synced(done, confirming))
+
+    def _sync(self) -> None:
+        began = self._clock.monotonic()
+        self._store.sync()
+        # It takes a row of quick ones to be called quick, and a single slow one to be called slow.
+        took = self._clock.monotonic() - began
+        self._sync_takes_s = max(took, self._sync_takes_s * 0.9)
+
+    def _synced(self, done: asyncio.Future[None], confirming: dict[Connection, None]) -> None:
+        self._syncing = False
+        error = done.exception()
+        if error is None:
+            self._confirm_now(confirming)
+            self.turn()
+            return
+        log.error("cannot keep %s: %s", self._path, error)
+        self._broken = str(error)
+        self._look_for_alarm()
+        self._loop.call_later(RETRY_COMMIT_S, self.turn)
+        self._waiting.update(confirming)
+
+    def _confirm_now(self, confirming: dict[Connection, None]) -> None:
+        for connection in confirming:
+            connection.confirm()
+            self._with_output.pop(connection, None)
 
     def _set_wake(self) -> None:
         """One timer for all queues whose messages, or which themselves, grow old."""

@@ -12,7 +12,7 @@ from pamqp import base, commands
 
 from embedded_services.broker import frames, refusals, replies
 from embedded_services.broker.consumer import Consumer
-from embedded_services.broker.content_header import with_headers
+from embedded_services.broker.content_header import Properties, with_headers
 from embedded_services.broker.exchanges import Binding, Destination
 from embedded_services.broker.frames import ContentHead
 from embedded_services.broker.message import Entry, Message
@@ -86,6 +86,7 @@ class Channel:
         self._published = 0
         self._confirmed = 0
         self._refused: list[int] = []
+        self._marked: tuple[int, list[int]] = (0, [])
         self.closing = False
         """The broker closed it, and waits for the client to say that it knows."""
 
@@ -156,14 +157,25 @@ class Channel:
         if not method.nowait:
             self._send(Confirm.SelectOk())
 
+    def mark(self) -> None:
+        """What was published up to now is committed; `confirm` will tell of this, and of nothing later."""
+        self._marked = (self._published, self._marked[1] + self._refused)
+        self._refused = []
+
     def confirm(self) -> None:
-        """All that was published up to now is as safe as it can be: say so."""
-        for tag in self._refused:
+        """All that was published before the mark is as safe as it can be: say so."""
+        published, refused = self._marked
+        for tag in refused:
             self._confirm_to(tag - 1)
             self._send(replies.nack(tag))
             self._confirmed = tag
-        self._refused.clear()
-        self._confirm_to(self._published)
+        refused.clear()
+        self._confirm_to(published)
+
+    def confirm_all(self) -> None:
+        """For the end of a channel: what goes to the client waits for the disk with this."""
+        self.mark()
+        self.confirm()
 
     def _confirm_to(self, tag: int) -> None:
         if tag > self._confirmed:
@@ -436,7 +448,7 @@ def _payload(queue: Queue, entry: Entry) -> bytes:
     return with_headers(message.payload, {DELIVERY_COUNT: entry.deliveries}, keep_expiration=True)
 
 
-def _check_properties(properties: commands.Basic.Properties, user: str) -> None:
+def _check_properties(properties: Properties, user: str) -> None:
     expiration = properties.expiration
     if expiration is not None and (why := wrong_time(expiration)):
         raise Refusal(406, f"invalid expiration '{expiration}': {why}")

@@ -67,6 +67,8 @@ class Connection(asyncio.Protocol):
         self._confirming: dict[Channel, None] = {}
         self._has_confirmed = False
         """Confirms are among the output: all of it waits for the disk then."""
+        self._marked: dict[Channel, None] = {}
+        self._holds_output = False
         self._writable = True
         self._ending = False
         self._heard = self._sent = loop.time()
@@ -122,18 +124,27 @@ class Connection(asyncio.Protocol):
         """Something is to be confirmed."""
         return bool(self._confirming) or self._has_confirmed
 
-    def confirm(self) -> None:
-        """What was published is on disk: say so."""
+    def mark(self) -> None:
+        """What came up to now is committed, and the disk is asked to keep it."""
         for channel in self._confirming:
+            channel.mark()
+        self._marked.update(self._confirming)
+        self._confirming.clear()
+        self._holds_output |= self._has_confirmed
+        self._has_confirmed = False
+
+    def confirm(self) -> None:
+        """What was there at the mark is on disk: say so."""
+        for channel in self._marked:
             if not channel.closing:
                 channel.confirm()
-        self._confirming.clear()
-        self._has_confirmed = False
+        self._marked.clear()
+        self._holds_output = False
         self.flush()
 
     def flush(self) -> None:
         """The turn is committed: hand what it brought to the network, but for confirms that wait for the disk."""
-        if self._has_confirmed:
+        if self._has_confirmed or self._holds_output:
             return
         output, self._output = self._output, []
         if output and self._transport is not None and not self._transport.is_closing():
@@ -354,9 +365,10 @@ class Connection(asyncio.Protocol):
 
     def _confirm_early(self, channel: Channel) -> None:
         """The channel ends within the turn: what was published before is confirmed first."""
-        if channel in self._confirming:
-            del self._confirming[channel]
-            channel.confirm()
+        if channel in self._confirming or channel in self._marked:
+            self._confirming.pop(channel, None)
+            self._marked.pop(channel, None)
+            channel.confirm_all()
             self._has_confirmed = True
 
     def _leave(self) -> None:
@@ -366,6 +378,7 @@ class Connection(asyncio.Protocol):
             channel.close()
         self._channels.clear()
         self._confirming.clear()
+        self._marked.clear()
         self._host.vhost.connection_left(self)
 
     def force_close(self, text: str) -> None:

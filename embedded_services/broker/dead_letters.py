@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from embedded_services.broker.content_header import with_headers
-from embedded_services.broker.frames import properties_of
+from embedded_services.broker.content_header import read, with_headers
 from embedded_services.broker.message import Message
 
 REJECTED = "rejected"
@@ -27,7 +26,7 @@ def dead_letter(
     headers["x-death"] = _history(message, queue, reason, now)
     payload = with_headers(message.payload, headers, keep_expiration=False)
     key = message.routing_key if routing_key is None else routing_key
-    return Message(exchange, key, properties_of(payload), payload, message.body)
+    return Message(exchange, key, read(payload), payload, message.body)
 
 
 def _history(message: Message, queue: str, reason: str, now: float) -> list[Any]:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from pamqp import base, commands, header
+from pamqp import base, commands
 from pamqp import frame as pamqp_frame
 
+from embedded_services.broker import content_header
+from embedded_services.broker.content_header import Properties
 from embedded_services.broker.refusals import ConnectionRefusal
 
 MIN_FRAME: Final = 4096
@@ -38,6 +40,9 @@ _UNREADABLE: Final = (
 """What pamqp raises for bytes that are no method, no table, no text."""
 
 BASIC_CLASS: Final = 60
+_PUBLISH: Final = commands.Basic.Publish.index
+_ACK: Final = commands.Basic.Ack.index
+_TAG: Final = struct.Struct(">QB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class ContentHead:
     """`payload` is the header's flags and properties as they came, without class, weight and size."""
 
     size: int
-    properties: commands.Basic.Properties
+    properties: Properties
     payload: bytes
 
 
@@ -115,11 +120,37 @@ def _method(payload: bytes) -> base.Frame:
     known = commands.INDEX_MAPPING.get(index)
     if known is None:
         raise ConnectionRefusal(540, f"unknown method {index >> 16}.{index & 0xFFFF}")
-    method: base.Frame = known()
     try:
+        if index == _PUBLISH:
+            return _publish(payload)
+        if index == _ACK:
+            return _ack(payload)
+        method: base.Frame = known()
         method.unmarshal(payload[4:])
     except _UNREADABLE as error:
-        raise ConnectionRefusal(501, f"cannot decode {method.name}: {error}") from error
+        raise ConnectionRefusal(501, f"cannot decode {known.__name__}: {error}") from error
+    return method
+
+
+def _publish(payload: bytes) -> commands.Basic.Publish:
+    """By hand, as it comes with every message."""
+    exchange_end = 7 + payload[6]
+    key_end = exchange_end + 1 + payload[exchange_end]
+    bits = payload[key_end]
+    # Not by its constructor, which refuses names that AMQP allows.
+    method: commands.Basic.Publish = object.__new__(commands.Basic.Publish)
+    method.ticket = 0
+    method.exchange = payload[7:exchange_end].decode()
+    method.routing_key = payload[exchange_end + 1 : key_end].decode()
+    method.mandatory = bool(bits & 1)
+    method.immediate = bool(bits & 2)
+    return method
+
+
+def _ack(payload: bytes) -> commands.Basic.Ack:
+    method: commands.Basic.Ack = object.__new__(commands.Basic.Ack)
+    method.delivery_tag, bits = _TAG.unpack_from(payload, 4)
+    method.multiple = bool(bits & 1)
     return method
 
 
@@ -132,12 +163,11 @@ def _content_head(payload: bytes) -> ContentHead:
             505,
             f"expected content header for class {BASIC_CLASS}, got one for class {class_id}, weight {weight} instead",
         )
-    head = header.ContentHeader()
+    rest = payload[12:]
     try:
-        head.unmarshal(payload)
+        return ContentHead(size, content_header.read(rest), rest)
     except _UNREADABLE as error:
         raise ConnectionRefusal(501, f"cannot decode a content header: {error}") from error
-    return ContentHead(size, head.properties, payload[12:])
 
 
 def method(channel: int, frame: base.Frame | bytes) -> bytes:
@@ -160,8 +190,3 @@ def content(channel: int, payload: bytes, body: bytes, max_frame: int) -> bytes:
         piece = body[at : at + room]
         out += (_HEAD.pack(BODY, channel, len(piece)), piece, END)
     return b"".join(out)
-
-
-def properties_of(payload: bytes) -> commands.Basic.Properties:
-    """The properties that `payload`, the flags and values of a content header, holds."""
-    return _content_head(_CONTENT.pack(BASIC_CLASS, 0, 0) + payload).properties

@@ -1,12 +1,12 @@
 """A message, and its place in a queue."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pamqp import commands
+from embedded_services.broker.content_header import Properties
 
 PERSISTENT: Final = 2
-Properties = commands.Basic.Properties
 
 
 @dataclass(slots=True)
@@ -21,8 +21,8 @@ class Message:
     body: bytes
 
     @property
-    def headers(self) -> dict[str, Any]:
-        return self.properties.headers or {}
+    def headers(self) -> Mapping[str, Any]:
+        return self.properties.headers
 
     @property
     def persistent(self) -> bool:

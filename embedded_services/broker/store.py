@@ -20,8 +20,8 @@ from typing import Any, Final
 from pamqp import decode
 
 from embedded_services.broker import tables
+from embedded_services.broker.content_header import read
 from embedded_services.broker.exchanges import Binding, Destination, Exchange
-from embedded_services.broker.frames import properties_of
 from embedded_services.broker.message import Entry, Message
 
 SEQ_BITS: Final = 40
@@ -77,7 +77,7 @@ class Store:
             _extend(self._log)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path}: {error}") from error
-        self._unsynced = True
+        self._commits, self._synced = 1, 0
         self._topology: list[tuple[str, tuple[Any, ...]]] = []
         self._inserts: dict[int, tuple[Any, ...]] = {}
         self._returned: dict[int, int] = {}
@@ -232,7 +232,7 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise StoreError(str(error)) from error
-        self._unsynced = True
+        self._commits += 1
         topology = bool(self._topology)
         for changes in (self._topology, self._inserts, self._returned, self._deletes, self._delivered):
             changes.clear()
@@ -240,14 +240,15 @@ class Store:
             self.sync()
 
     def sync(self) -> None:
-        """Have the disk keep all that was committed. Raises StoreError."""
-        if not self._unsynced:
+        """Have the disk keep all that was committed before. Raises StoreError. Safe in another thread."""
+        commits = self._commits
+        if commits == self._synced:
             return
         try:
             _SYNC(self._log)
         except OSError as error:
             raise StoreError(str(error)) from error
-        self._unsynced = False
+        self._synced = commits
 
     def _write(self) -> None:
         db = self._db
@@ -328,5 +329,5 @@ def _entry(
     payload: bytes,
     body: bytes,
 ) -> Entry:
-    message = Message(exchange, routing_key, properties_of(payload), payload, body)
+    message = Message(exchange, routing_key, read(payload), payload, body)
     return Entry(row & _SEQ_MASK, message, expires_at, deliveries=deliveries, stored=True)

@@ -93,7 +93,7 @@ class Prioritised(RuleBasedStateMachine):
         self.last = 0
 
     def order(self, entry: Entry) -> tuple[int, int]:
-        return -min(entry.message.properties.priority or 0, self.highest), entry.seq
+        return -min(entry.message.properties.priority, self.highest), entry.seq
 
     @rule(priority=st.none() | st.integers(0, 5))
     def push(self, priority: int | None) -> None:

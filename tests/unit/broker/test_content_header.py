@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from pamqp import commands
 from pamqp.header import ContentHeader
 
-from embedded_services.broker.content_header import with_headers
-from embedded_services.broker.frames import properties_of
+from embedded_services.broker.content_header import read, with_headers
 
 Properties = commands.Basic.Properties
 texts = st.none() | st.text(min_size=1, max_size=10)
@@ -37,4 +36,18 @@ def test_only_headers_change(was: Any, headers: dict[str, int], keep_expiration:
     wanted = {**dict(was), "headers": {**(was.headers or {}), **headers}}
     if not keep_expiration:
         wanted["expiration"] = None
-    assert dict(properties_of(payload)) == wanted
+    head = ContentHeader()
+    head.unmarshal(bytes(12) + payload)
+    assert dict(head.properties) == wanted
+
+
+@given(properties)
+def test_what_a_broker_goes_by_is_read(given: Any) -> None:
+    known = read(ContentHeader(0, 0, given).marshal()[12:])
+    assert known == (
+        given.headers or {},
+        given.delivery_mode or 1,
+        given.priority or 0,
+        given.expiration,
+        given.user_id or "",
+    )

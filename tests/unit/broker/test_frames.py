@@ -138,9 +138,9 @@ def test_what_is_kept_comes_first_with_the_next() -> None:
 
 @given(st.binary(max_size=30_000), st.integers(4096, 8192))
 def test_a_message_is_written_in_frames_that_are_read_as_it_was(body: bytes, room: int) -> None:
-    payload = ContentHeader(0, 0, Properties(message_id="m")).marshal()[12:]
+    payload = ContentHeader(0, 0, Properties(message_id="m", priority=7)).marshal()[12:]
     data = frames.content(5, payload, body, room)
     (channel, head), *pieces = FrameReader(room).feed(data)
     assert isinstance(head, ContentHead)
-    assert (channel, head.size, head.payload, head.properties.message_id) == (5, len(body), payload, "m")
+    assert (channel, head.size, head.payload, head.properties.priority) == (5, len(body), payload, 7)
     assert b"".join(piece for _, piece in pieces if isinstance(piece, bytes)) == body
