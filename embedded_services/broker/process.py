@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, closing
 from typing import Final
 
 from embedded_services.agent.context import ChildContext, StartError
+from embedded_services.broker.address import PASSWORD, USER
 from embedded_services.broker.broker import Broker
 from embedded_services.broker.handshake import Login
 from embedded_services.broker.report import QueueReport
@@ -12,8 +13,7 @@ from embedded_services.broker.store import StoreError
 from embedded_services.common.platform import listening_socket, raise_file_limit
 
 FILE: Final = "broker.db"
-LOGIN: Final = Login("guest", "guest")
-"""RabbitMQ's own default, good from this machine only: any client connects without being told anything."""
+LOGIN: Final = Login(USER, PASSWORD)
 _FILES: Final = 16_384
 
 

@@ -12,6 +12,7 @@ from random import Random
 
 import msgspec
 
+from embedded_services.broker.address import url_of
 from embedded_services.common import platform
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.logs import log_to_terminal_and_file
@@ -51,6 +52,7 @@ from embedded_services.control.traces import TraceBook
 from embedded_services.control.usage import Usage, UsageMeter
 from embedded_services.control.views import Facts, Views
 from embedded_services.control.workspace import Workspace, WorkspaceError
+from embedded_services.registry.amqp_probe import AMQP, amqp_probe
 from embedded_services.registry.catalog import Catalog
 from embedded_services.registry.checks import HealthChecks
 from embedded_services.registry.external import ExternalInstances
@@ -217,6 +219,8 @@ class ControlPlane:
 
     def _checks(self, catalog: Catalog) -> HealthChecks:
         async def look(host: str, port: int, path: str, timeout_s: float) -> ProbeResult:
+            if path == AMQP:
+                return await amqp_probe(host, port, timeout_s, self._clock)
             return await probe(host, port, path, timeout_s, self._clock)
 
         spread = Random()  # noqa: S311 - it spreads checks over time
@@ -244,8 +248,9 @@ class ControlPlane:
             self._tasks.spawn(self._logs.run(), "logs")
             try:
                 if not self._stop.is_set():
-                    if self._facts.broker_url is not None:
-                        self.events.connect(self._facts.broker_url, embedded=self._options.broker_url is None)
+                    if self._facts.broker_url is None:
+                        self._facts.broker_url = url_of(self._scaling.start_broker())
+                    self.events.connect(self._facts.broker_url, embedded=self._options.broker_url is None)
                     self._scaling.start_gateway(self._options.gateway_port)
                     self._scaling.apply(self.settings.current)
                     await self._until_ready()
@@ -294,7 +299,7 @@ class ControlPlane:
                 gateway=self.views.gateway_url() or "",
                 control=self._server.url,
                 token=self._token,
-                broker=self._options.broker_url,
+                broker=self._facts.broker_url,
                 workspace=str(self._workspace.path),
             )
         )
@@ -335,6 +340,7 @@ class ControlPlane:
         self.hub.changed("instances", "services", "system", "journal", "processes")
         if before is not None and after is None:
             self.calls.forget(before.id)
+            self.events.reports.forget(before.id)
         if moved:
             self._consider_ready()
 
@@ -392,7 +398,7 @@ class ControlPlane:
             jwt_secret=self._secret,
             settings=state.settings,
             settings_revision=state.revision,
-            broker_url=self._options.broker_url,
+            broker_url=self._facts.broker_url,
             nice=self._options.nice,
         )
 
@@ -438,7 +444,7 @@ class ControlPlane:
                     gateway=self.views.gateway_url() or "",
                     control=self._server.url,
                     token=self._token,
-                    broker=self._options.broker_url,
+                    broker=self._facts.broker_url,
                     workspace=str(self._workspace.path),
                     pid=self._facts.pid,
                     started_at=own.started_at if own else self._facts.started_at,

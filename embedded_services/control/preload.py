@@ -15,7 +15,11 @@ from embedded_services.control.kinds import kinds, module_of
 from embedded_services.setup import signals
 
 _FORKSERVER = os.getpid()
-MODULES = ("embedded_services.agent.child", "embedded_services.gateway.process")
+MODULES = (
+    "embedded_services.agent.child",
+    "embedded_services.broker.process",
+    "embedded_services.gateway.process",
+)
 
 
 def _in_child() -> None:
