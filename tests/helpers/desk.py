@@ -52,12 +52,14 @@ class Watched:
 
 @asynccontextmanager
 async def watched_desk(
-    url: str, folder: Path, services: Iterable[str] = (), *, embedded: bool = False
+    url: str, folder: Path, services: Iterable[str] = (), *, embedded: bool = False, max_held: int = 10_000
 ) -> AsyncIterator[Watched]:
     """Asks the broker about the queues of `services`, as for an external one."""
     watched: Watched
     known = list(services)
-    desk = EventDesk(folder, SystemClock(), lambda *topics: watched.tell(*topics), lambda: known)
+    desk = EventDesk(
+        folder, SystemClock(), lambda *topics: watched.tell(*topics), lambda: known, max_held=max_held
+    )
     watched = Watched(desk)
     async with desk.serving():
         desk.connect(url, embedded=embedded)

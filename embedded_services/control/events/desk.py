@@ -16,6 +16,7 @@ from embedded_services.contracts.agent import Beat
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import BusState, EventPage, EventQuery, NewEvent, Published
 from embedded_services.contracts.queues import DeadLetter
+from embedded_services.control.events.dead_letters import MAX_HELD
 from embedded_services.control.events.history import History
 from embedded_services.control.events.link import BrokerLink
 from embedded_services.control.events.queue_book import QueueBook
@@ -38,12 +39,15 @@ class EventDesk:
         clock: Clock,
         changed: Callable[..., None],
         services: Callable[[], Iterable[str]] = tuple,
+        *,
+        max_held: int = MAX_HELD,
     ) -> None:
         """`changed` hears the names of the stream's topics; `services` are those whose queues an external broker may
-        have."""
+        have; of each queue `max_held` dead letters are shown."""
         self._clock = clock
         self._changed = changed
         self._services = services
+        self._max_held = max_held
         self.reports = Reports(changed)
         self.history = History(folder, clock, lambda: changed("events"))
         self.queues = QueueBook(lambda: changed("queues"), self._held_of)
@@ -98,6 +102,7 @@ class EventDesk:
             self._clock,
             self._changed,
             external_services=None if embedded else self._services,
+            max_held=self._max_held,
         )
         self._link.reading.changed = self._link.publishing.changed = self.refresh
         self._link_tasks.spawn(self._follow(self._link), "broker")

@@ -35,6 +35,7 @@ class BrokerLink:
         changed: Callable[..., None],
         *,
         external_services: Callable[[], Iterable[str]] | None,
+        max_held: int,
     ) -> None:
         """`external_services`: those whose queues an external broker is asked about; None for the embedded one, which tells
         by itself."""
@@ -47,7 +48,11 @@ class BrokerLink:
         self.tap = Tap(self.reading, clock, self._take, history.pass_over)
         self.publisher = Publisher(self.publishing, clock, queues.wants)
         self.letters = DeadLetters(
-            self.reading, clock, queues.names, lambda: changed("dead-letters", "queues")
+            self.reading,
+            clock,
+            queues.names,
+            lambda: changed("dead-letters", "queues"),
+            max_held=max_held,
         )
         self.replays = Replays(self.letters, self.publisher, clock, tasks, lambda: changed("replays"))
         self._look = (

@@ -27,10 +27,9 @@ class Reports:
         if beat.handled or beat.handled_seq:
             self._handled(instance, incarnation, beat)
 
-    def keep(self, instances: set[str]) -> None:
-        """Instances that are no longer there are forgotten."""
-        for instance in self.outbox.keys() - instances:
-            del self.outbox[instance]
+    def forget(self, instance: str) -> None:
+        """It is no longer there."""
+        if self.outbox.pop(instance, None) is not None:
             self._changed("outbox")
 
     def _handled(self, instance: str, incarnation: int, beat: Beat) -> None:

@@ -52,7 +52,7 @@ class EventStore:
         self._segment = segment
         self._segments = segments
         self._segment_bytes = max(1, max_bytes // segments)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._memory = threading.Lock()
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="events")
         self._remembered: OrderedDict[tuple[int, Wanted, int], tuple[list[Seen], int]] = OrderedDict()
@@ -76,7 +76,13 @@ class EventStore:
             while at < len(added):
                 segment = self._writable()
                 part = added[at : at + max(1, self._segment - segment.count)]
-                segment.append(part)
+                try:
+                    segment.append(part)
+                except StoreError as error:
+                    if not _is_damage(error):
+                        raise
+                    self._throw_away(segment, error)
+                    continue  # with another one
                 self.last_seq = max(self.last_seq, part[-1].seq)
                 at += len(part)
 
@@ -142,8 +148,10 @@ class EventStore:
             return known
         try:
             found = segment.search(wanted, limit)
-        except StoreError:
-            if any(kept is segment for _, kept in self._kept):
+        except StoreError as error:
+            if _is_damage(error):
+                self._throw_away(segment, error)
+            elif any(kept is segment for _, kept in self._kept):
                 raise
             return [], 0  # it went while we read
         if not is_last:
@@ -157,6 +165,13 @@ class EventStore:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"history-{number}.db"
+
+    def _throw_away(self, segment: Segment, error: Exception) -> None:
+        with self._lock:
+            if any(kept is segment for _, kept in self._kept):
+                self._kept = [(number, kept) for number, kept in self._kept if kept is not segment]
+                log.warning("%s is damaged and was thrown away: %s", segment.path, error)
+                segment.remove()
 
     def _open_all(self) -> list[tuple[int, Segment]]:
         found = [
@@ -173,6 +188,11 @@ class EventStore:
                 for suffix in ("", "-wal", "-shm"):
                     path.with_name(path.name + suffix).unlink(missing_ok=True)
         return kept
+
+
+def _is_damage(error: Exception) -> bool:
+    """Rather than a full disk, or something else that passes."""
+    return type(getattr(error, "orig", error)) is sqlite3.DatabaseError
 
 
 def _wanted(query: EventQuery, types: set[str]) -> Wanted:

@@ -54,8 +54,8 @@ def test_outboxes_are_told_by_instance_until_it_is_gone() -> None:
     world.reports.report("order-1", "order", 1, Beat(outbox=state(2)))
     row = world.reports.outbox["order-1"]
     assert (row.instance, row.service, row.waiting, row.relayed) == ("order-1", "order", 2, 3)
-    world.reports.keep({"order-1"})
+    world.reports.forget("order-2")
     assert "order-1" in world.reports.outbox
-    world.reports.keep(set())
+    world.reports.forget("order-1")
     assert world.reports.outbox == {}
     assert world.told == ["outbox", "outbox"]
