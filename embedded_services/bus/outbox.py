@@ -57,6 +57,14 @@ def outbox_table(metadata: MetaData) -> Table:
         sqlite_autoincrement=True,
     )
     Index("outbox_of_writer", table.c.writer, table.c.seq)
+    delayed = table.c.not_before.is_not(None)
+    Index(
+        "outbox_delayed",
+        table.c.writer,
+        table.c.not_before,
+        sqlite_where=delayed,
+        postgresql_where=delayed,
+    )
     return table
 
 

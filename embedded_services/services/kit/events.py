@@ -36,6 +36,8 @@ from embedded_services.telemetry.spans import SpanBook, traceparent
 KEPT: Final = 1_000
 """Records of handled messages that wait for the next beat."""
 STATE_EVERY_S: Final = 0.5
+LOOK_SHARE: Final = 50
+"""How many times as long as a look at the outbox takes the next one waits: a large backlog takes long to count."""
 STOP_S: Final = 1.0
 FORGET_EVERY_S: Final = 6 * 3600.0
 
@@ -188,6 +190,7 @@ class Events:
         while True:
             await self._look.wait()
             self._look.clear()
+            begun = self._clock.monotonic()
             try:
                 backlog = await self._relay.backlog()
             except (ApiError, SQLAlchemyError) as error:
@@ -202,7 +205,8 @@ class Events:
                     problem=self._bus.problem,
                 )
                 self._wake()
-            await self._clock.sleep(STATE_EVERY_S)
+            took_s = self._clock.monotonic() - begun
+            await self._clock.sleep(max(STATE_EVERY_S, LOOK_SHARE * took_s))
 
     def _on_linked(self) -> None:
         self._told_state = None
