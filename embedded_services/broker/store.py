@@ -44,6 +44,9 @@ _SCHEMA: Final = (
     "exchange TEXT NOT NULL, routing_key TEXT NOT NULL, payload BLOB NOT NULL, body BLOB NOT NULL)",
     "CREATE INDEX passing ON messages (id) WHERE kept = 0",
 )
+_COUNT: Final = (
+    "SELECT COUNT(*), IFNULL(SUM(LENGTH(body)), 0), IFNULL(MAX(id), 0) FROM messages WHERE id BETWEEN ? AND ?"
+)
 _INSERT: Final = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -124,18 +127,13 @@ class Store:
             yield Binding(source, Destination(kind, destination), key, _table(arguments))
 
     def queues(self) -> list[StoredQueue]:
-        counted = {
-            number: (count, size, last)
-            for number, count, size, last in self._db.execute(
-                "SELECT id >> ?, COUNT(*), SUM(LENGTH(body)), MAX(id) FROM messages GROUP BY 1", (SEQ_BITS,)
-            )
-        }
         found = []
         rows = self._db.execute(
             "SELECT number, name, auto_delete, arguments, delivered_to FROM queues"
         ).fetchall()
         for number, name, auto_delete, arguments, delivered_to in rows:
-            count, size, last = counted.get(number, (0, 0, 0))
+            low = number << SEQ_BITS
+            count, size, last = self._db.execute(_COUNT, (low, low | _SEQ_MASK)).fetchone()
             last_seq = max(last & _SEQ_MASK, delivered_to)
             found.append(
                 StoredQueue(
