@@ -12,11 +12,15 @@ import aio_pika
 import msgspec
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
+from embedded_services.broker.report import QueueReport
 from embedded_services.bus import names
 from embedded_services.common.clock import SystemClock
+from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.events import Failure, Seen
 from embedded_services.contracts.queues import DeadLetter
 from embedded_services.control.events.desk import EventDesk
+
+BEAT_S = 0.02
 
 
 @dataclass
@@ -52,19 +56,33 @@ class Watched:
 
 @asynccontextmanager
 async def watched_desk(
-    url: str, folder: Path, services: Iterable[str] = (), *, embedded: bool = False, max_held: int = 10_000
+    url: str,
+    folder: Path,
+    services: Iterable[str] = (),
+    *,
+    report: QueueReport | None = None,
+    max_held: int = 10_000,
 ) -> AsyncIterator[Watched]:
-    """Asks the broker about the queues of `services`, as for an external one."""
+    """Asks the broker about the queues of `services`, as for an external one, unless there is the `report` of an embedded one."""
     watched: Watched
     known = list(services)
     desk = EventDesk(
         folder, SystemClock(), lambda *topics: watched.tell(*topics), lambda: known, max_held=max_held
     )
     watched = Watched(desk)
-    async with desk.serving():
-        desk.connect(url, embedded=embedded)
+    async with desk.serving(), Tasks("test") as tasks:
+        if report is not None:
+            tasks.spawn(_beat(desk, report), "beat")
+        desk.connect(url, embedded=report is not None)
         await watched.connected()
         yield watched
+
+
+async def _beat(desk: EventDesk, report: QueueReport) -> None:
+    while True:
+        if (told := report()) is not None:
+            desk.report("broker", "", 1, told)
+        await asyncio.sleep(BEAT_S)
 
 
 @dataclass

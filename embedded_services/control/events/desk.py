@@ -53,6 +53,7 @@ class EventDesk:
         self.queues = QueueBook(lambda: changed("queues"), self._held_of)
         self._link: BrokerLink | None = None
         self._link_tasks = Tasks("broker link")
+        self._broker_is_up = asyncio.Event()
         self._bus_row: BusState | None = None
 
     # --- the stream ---
@@ -76,6 +77,7 @@ class EventDesk:
         self.reports.report(child, service, incarnation, beat)
         if beat.queues is not None:
             self.queues.take(beat.queues)
+            self._broker_is_up.set()
 
     # --- the run ---
 
@@ -93,7 +95,8 @@ class EventDesk:
                 await self.history.close()
 
     def connect(self, url: str, *, embedded: bool) -> None:
-        """Follow the broker at `url` from now on. To be called once, while serving."""
+        """Follow the broker at `url` from now on, the embedded one from when it has told of itself. To be called once, while
+        serving."""
         self._link = BrokerLink(
             url,
             self.history,
@@ -105,7 +108,7 @@ class EventDesk:
             max_held=self._max_held,
         )
         self._link.reading.changed = self._link.publishing.changed = self.refresh
-        self._link_tasks.spawn(self._follow(self._link), "broker")
+        self._link_tasks.spawn(self._follow(self._link, embedded=embedded), "broker")
 
     async def disconnect(self) -> None:
         """Leave the broker, before it goes."""
@@ -113,8 +116,10 @@ class EventDesk:
         await self._link_tasks.close()
         self.refresh()
 
-    async def _follow(self, link: BrokerLink) -> None:
+    async def _follow(self, link: BrokerLink, *, embedded: bool) -> None:
         await asyncio.wait({self._opened})  # it knows the last number
+        if embedded:
+            await self._broker_is_up.wait()
         link.start()
         self.refresh()
         await self._measure(link)

@@ -1,6 +1,5 @@
 """The event desk with the embedded broker in this process, which tells of its queues as its own process does."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from embedded_services.broker.report import QueueReport
 from embedded_services.bus import names
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.platform import listening_socket
-from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import NewEvent
 from embedded_services.contracts.queues import QueueState, ReplayOptions
@@ -21,7 +19,6 @@ from tests.helpers.desk import Client, Watched, client, watched_desk
 
 QUEUE = names.queue_of("order")
 DEAD = names.dead_queue(QUEUE)
-BEAT_S = 0.02
 
 
 @pytest_asyncio.fixture
@@ -41,17 +38,9 @@ async def other(url: tuple[str, QueueReport]) -> AsyncIterator[Client]:
 
 @pytest_asyncio.fixture
 async def desk(url: tuple[str, QueueReport], other: Client, tmp_path: Path) -> AsyncIterator[Watched]:
-    async with watched_desk(url[0], tmp_path / "history", embedded=True) as desk, Tasks("test") as tasks:
-        tasks.spawn(beat(desk, url[1]), "beat")
+    async with watched_desk(url[0], tmp_path / "history", report=url[1]) as desk:
         await desk.until(lambda: DEAD in desk.desk.queues.names())
         yield desk
-
-
-async def beat(desk: Watched, report: QueueReport) -> None:
-    while True:
-        if (told := report()) is not None:
-            desk.desk.report("broker", "", 1, told)
-        await asyncio.sleep(BEAT_S)
 
 
 def queue(desk: Watched, name: str) -> QueueState:
@@ -103,11 +92,7 @@ async def test_more_than_can_be_held_is_said(
 ) -> None:
     for number in range(30):
         await other.die("order", "order.created", number)
-    async with (
-        watched_desk(url[0], tmp_path / "history", embedded=True, max_held=10) as desk,
-        Tasks("test") as tasks,
-    ):
-        tasks.spawn(beat(desk, url[1]), "beat")
+    async with watched_desk(url[0], tmp_path / "history", report=url[1], max_held=10) as desk:
         await desk.until(lambda: (len(desk.letters("order")), desk.desk.letters_in_queues()) == (10, 30))
         letter = desk.letters("order")[0]
         await desk.desk.replays.discard(letter.id)

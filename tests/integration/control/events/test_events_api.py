@@ -177,12 +177,13 @@ async def test_what_is_not_valid_is_refused(system: RunningSystem, other: Client
     await refused(control.dead_letters(DeadLetterQuery(cursor="nobody")), "VALIDATION_FAILED")
     headers = {"Authorization": f"Bearer {system.ready.token}"}
     async with httpx.AsyncClient(base_url=system.ready.control, headers=headers, trust_env=False) as raw:
-        for body in (
+        bodies: list[dict[str, Any]] = [
             {"type": "Nonsense"},
             {"data": {}},
             {"type": "a.b", "data": []},
             {"type": "a.b", "x": 1},
-        ):
+        ]
+        for body in bodies:
             assert (await raw.post("/v1/events", json=body)).status_code == 400
         for query in ("limit=0", "after=-1", f"before={2**70}", "what=1"):
             assert (await raw.get(f"/v1/events?{query}")).status_code == 400

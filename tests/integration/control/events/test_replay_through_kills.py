@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import aio_pika
@@ -75,11 +76,15 @@ async def test_a_replay_that_a_kill_broke_off_can_be_finished(desk: Watched, nod
         except ApiError as error:
             assert error.code == "CONFLICT"  # noqa: PT017 - of two beginnings only one is right
             continue
-        await desk.until(lambda row=again: desk.desk.replays.get(row.id).state != "running")
+        await desk.until(partial(is_over, desk, again.id))
     arrived = await drained(node)
     assert set(arrived) == {f"m-order.created-{number}.r1" for number in range(COUNT)}
     async with client(node.url) as other:
         assert await other.count(names.dead_queue(QUEUE)) == 0
+
+
+def is_over(desk: Watched, replay: str) -> bool:
+    return desk.desk.replays.get(replay).state != "running"
 
 
 async def drained(node: EmbeddedNode) -> list[str]:
