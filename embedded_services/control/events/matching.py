@@ -4,10 +4,14 @@ One letter is one letter: no ligatures, no `ß` for `ss`. A search narrows by an
 LIKE, which knows the case of ASCII letters only; where a text has other letters with case, `holds` decides.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 GRAMS: Final = 3
 """More sequences narrow little more, and each costs a walk through a list."""
+COMMON: Final = 0.25
+"""Of all bodies; what is in more narrows too little."""
+MIN_TAIL: Final = 3
 
 
 def storable(text: str) -> str:
@@ -42,15 +46,27 @@ def like(text: str) -> str:
     return f"%{''.join(letters)}%"
 
 
-def grams(text: str) -> str:
-    """What the index of sequences is asked for: all of them are in every body that holds `text`. Empty when there is
-    nothing to ask."""
-    last = len(text) - 3
-    if last < 0:
-        return ""
-    sequences = (text[at : at + 3] for at in (0, last // 2, last, *range(last)))
-    found = dict.fromkeys(gram for gram in sequences if not any(map(_is_cased, gram)))
-    return " AND ".join('"' + gram.replace('"', '""') + '"' for gram in list(found)[:GRAMS])
+def grams(text: str, sample: Sequence[str]) -> str:
+    """What the index of sequences is asked for: all of them are in every body that holds `text`. Empty when asking would
+    narrow nothing, as far as the folded bodies of `sample` tell."""
+    folded = fold(text)
+    found = {
+        folded[at : at + 3]: text[at : at + 3]
+        for at in range(len(text) - 2)
+        if not any(map(_is_cased, text[at : at + 3]))
+    }
+    shares = sorted((sum(gram in body for body in sample), gram) for gram in found)
+    rare = [found[gram] for count, gram in shares if count <= len(sample) * COMMON]
+    return " AND ".join('"' + gram.replace('"', '""') + '"' for gram in rare[:GRAMS])
+
+
+def tail(text: str, sample: Sequence[str]) -> str:
+    """An end of `text` that can be looked for sooner than the whole: LIKE jumps from one occurrence of the first letter to
+    the next, so that should be a rare one."""
+    folded = fold(text)
+    places = range(max(1, len(text) - MIN_TAIL + 1))
+    best = min(places, key=lambda at: sum(body.count(folded[at : at + 1]) for body in sample))
+    return text[best:]
 
 
 def _is_cased(letter: str) -> bool:

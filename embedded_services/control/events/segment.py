@@ -32,8 +32,9 @@ from sqlalchemy.pool import QueuePool
 from embedded_services.contracts.events import Seen
 from embedded_services.control.events import matching
 
-FEW: Final = 20_000
+FEW: Final = 5_000
 """Candidates that are cheaper to look at than it is to read through all."""
+SAMPLE: Final = 32
 VERSION: Final = 1
 READERS: Final = 4
 
@@ -140,9 +141,10 @@ class Segment:
     def search(self, wanted: Wanted, limit: int) -> tuple[list[Seen], int]:
         """The newest `limit` matches, the newest first, and how many there are in all. Each row is looked at once."""
         with self._engine.connect() as db:
-            conditions = _conditions(wanted, self.types)
+            sample = _sample(db) if wanted.q else []
+            conditions = _conditions(wanted, self.types, sample)
             given: dict[str, Any] = {}
-            if grams := matching.grams(wanted.q):
+            if wanted.q and (grams := matching.grams(wanted.q, sample)):
                 given = {"grams": grams, "few": FEW + 1}
                 few = db.scalar(_COUNT_WORDS, given)
                 if not few:
@@ -159,7 +161,12 @@ class Segment:
             return items, len(items) + (db.scalar(rest, given) or 0)
 
 
-def _conditions(wanted: Wanted, types: set[str]) -> list[ColumnElement[bool] | TextClause]:
+def _sample(db: Connection) -> list[str]:
+    newest = select(events.c.body).order_by(events.c.seq.desc()).limit(SAMPLE)
+    return [matching.fold(body) for body in db.scalars(newest)]
+
+
+def _conditions(wanted: Wanted, types: set[str], sample: list[str]) -> list[ColumnElement[bool] | TextClause]:
     conditions: list[ColumnElement[bool] | TextClause] = [true()]
     if wanted.after:
         conditions.append(events.c.seq > wanted.after)
@@ -170,6 +177,8 @@ def _conditions(wanted: Wanted, types: set[str]) -> list[ColumnElement[bool] | T
     if wanted.trace:
         conditions.append(events.c.trace == wanted.trace)
     if wanted.q:
+        if (tail := matching.tail(wanted.q, sample)) != wanted.q:
+            conditions.append(events.c.body.like(matching.like(tail), escape="\\"))
         conditions.append(events.c.body.like(matching.like(wanted.q), escape="\\"))
         if matching.has_other_case(wanted.q):
             conditions.append(func.holds(events.c.body, matching.fold(wanted.q)) == 1)
