@@ -44,6 +44,7 @@ class EventList(QWidget):
         self._model = model
         self._loss = Loss()
         self._is_searching = False
+        self._awaited: int | None = None
         self.bar = EventsBar()
         self.view = LongRowView(model.columns, name=tr("Events"), head=True, tint=tint)
         self.view.setObjectName("eventList")
@@ -123,6 +124,8 @@ class EventList(QWidget):
         filtered = model.filter.is_active
         self.bar.show_count(model.shown, model.book.total, self._loss, following=following, filtered=filtered)
         self.bar.show_following(model.book.last, following=following)
+        if self._awaited is not None:
+            self._open_awaited()
         if model.rowCount() and not self._is_searching:
             self._body.setCurrentWidget(self.view)
             return
@@ -148,8 +151,19 @@ class EventList(QWidget):
             self.followed.emit()
 
     def _on_selected(self, row: Row | None) -> None:
-        if isinstance(row, EventRow):
+        """One that is not here yet is opened as soon as it is."""
+        self._awaited = None
+        if row is not None:
             self.view.set_following(False)
+        if isinstance(row, EventRow):
+            self.event_selected.emit(row)
+        elif row is not None:
+            self._awaited = row.seq
+
+    def _open_awaited(self) -> None:
+        row = self.view.selected_row()
+        if isinstance(row, EventRow) and row.seq == self._awaited:
+            self._awaited = None
             self.event_selected.emit(row)
 
     def _on_menu(self, row: Row, place: QPoint) -> None:

@@ -99,6 +99,7 @@ class EventsModel(QAbstractTableModel):
         self.beginResetModel()
         self.book.clear()
         self.handled.clear()
+        self.filter = EventFilter()
         self._first, self._last = 1, 0
         self._found, self.matches = [], 0
         self.endResetModel()

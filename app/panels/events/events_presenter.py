@@ -47,7 +47,7 @@ class EventsPresenter(QObject):
         self.history = History(panel, model, port, self._show_loss, self)
         self.publishing = Publishing(panel, self.history, port, lambda: self._types, self)
         self.letters = Letters(panel, self.publishing, port, self._clock, self)
-        self._rows = Throttle(panel, self._take)
+        self._rows = Throttle(panel, self.refresh)
         self._figures = Throttle(panel, self._show_figures, FIGURES_MS)
         self._measuring = QTimer(self)
         self._measuring.setInterval(MEASURE_MS)
@@ -72,8 +72,8 @@ class EventsPresenter(QObject):
 
     # --- events ---------------------------------------------------------------------------------------------------
 
-    def _take(self) -> None:
-        """All that came since; the newest of them at once."""
+    def refresh(self) -> None:
+        """Take in what came since: the newest of it at once, the rest when it is looked at."""
         tail, model = self._port.feed.tail(EVENTS_SEEN), self._model
         if tail.run != self._run:
             self._run, self._newest, self._newest_handled = tail.run, 0, 0

@@ -19,6 +19,7 @@ from app.panels.events.events_model import EventsModel
 from app.panels.events.events_panel import EventsPanel
 from app.qt.tasks import Latest
 from app.qt.throttle import Throttle
+from embedded_services.client.errors import ControlError
 from embedded_services.contracts.events import EventPage, EventQuery
 
 FOUND: Final = 100
@@ -28,6 +29,7 @@ SPINNER_MS: Final = 150
 NEWER_MS: Final = 300
 RETRY_MS: Final = 3000
 LOOK_MS: Final = 50
+HTTP_SERVER_ERROR: Final = 500
 
 
 class History(QObject):
@@ -42,7 +44,7 @@ class History(QObject):
         self._wanted = EventFilter()
         self._asked_to = 0
         self._spinner = _single_shot(self, SPINNER_MS, lambda: panel.list.set_searching(True))
-        self._retry = _single_shot(self, RETRY_MS, lambda: self._sight.poke())
+        self._retry = _single_shot(self, RETRY_MS, self.look)
         self._sight = Throttle(panel, self._fetch, LOOK_MS)
         self._newer = Throttle(panel, self._fetch_newer, NEWER_MS)
         panel.list.moved.connect(self._sight.poke)
@@ -59,9 +61,9 @@ class History(QObject):
         self._retry.stop()
 
     def look(self) -> None:
-        """Other rows may be in sight, or newer ones pass the filter."""
+        """Other rows may be in sight, newer ones may pass the filter, or a filter is still to be asked for."""
         self._sight.poke()
-        if self._model.filter.is_active:
+        if self._wanted.is_active:
             self._newer.poke()
 
     def measure(self) -> None:
@@ -146,9 +148,11 @@ class History(QObject):
 
     def _fetch_newer(self) -> None:
         model = self._model
-        may = self._port.feed.link.is_live and model.filter.is_active and model.filter == self._wanted
-        news = model.book.last > self._asked_to and self._panel.list.is_following
-        if may and news and not self._searching.is_running:
+        if not self._port.feed.link.is_live or self._searching.is_running or self._retry.isActive():
+            return
+        if model.filter != self._wanted:
+            self.search(self._wanted)
+        elif model.filter.is_active and model.book.last > self._asked_to and self._panel.list.is_following:
             self._searching.spawn(self._newest(model.filter), "newer events", on_error=self._on_failure)
 
     async def _newest(self, wanted: EventFilter) -> None:
@@ -170,7 +174,10 @@ class History(QObject):
         return await self._port.control().events(query)
 
     def _on_search_failed(self, error: Exception) -> None:
+        """What the control plane will not look for, it is not asked for again."""
         self._end_search()
+        if isinstance(error, ControlError) and error.status is not None and error.status < HTTP_SERVER_ERROR:
+            self._wanted = self._model.filter
         self._on_failure(error)
 
     def _on_failure(self, error: Exception) -> None:

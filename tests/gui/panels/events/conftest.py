@@ -143,7 +143,9 @@ class FakePort:
             self.set("system", system=system())
 
     def set(self, topic: str, **rows: msgspec.Struct) -> None:
-        self.feed.take(Delta(rev=1, set={topic: {key: msgspec.to_builtins(row) for key, row in rows.items()}}))
+        self.feed.take(
+            Delta(rev=1, set={topic: {key: msgspec.to_builtins(row) for key, row in rows.items()}})
+        )
 
     def remove(self, topic: str, *keys: str) -> None:
         self.feed.take(Delta(rev=1, remove={topic: list(keys)}))
@@ -179,9 +181,7 @@ class FakePort:
     def handle(self, *told: Handled) -> None:
         first, self._handled = self._handled + 1, self._handled + len(told)
         items = [msgspec.to_builtins(one) for one in told]
-        self.feed.take(
-            Events(topic="handled", from_seq=first, to_seq=self._handled, items=items, skipped=0)
-        )
+        self.feed.take(Events(topic="handled", from_seq=first, to_seq=self._handled, items=items, skipped=0))
 
 
 @dataclass

@@ -91,12 +91,24 @@ def queues() -> dict[str, QueueState]:
     return rows
 
 
-def letter(number: int, *, reason: str = MISSING, type_: str = "order.created", attempts: int = 5) -> DeadLetter:
+def letter(
+    number: int, *, reason: str = MISSING, type_: str = "order.created", attempts: int = 5
+) -> DeadLetter:
     story = next(data for kind, _, data in _STORY if kind == type_)
-    envelope = {"type": type_, "data": story, "source": "order-2", "version": "1.0", "messageId": f"msg_dead{number}"}
+    envelope = {
+        "type": type_,
+        "data": story,
+        "source": "order-2",
+        "version": "1.0",
+        "messageId": f"msg_dead{number}",
+    }
     body = msgspec.json.encode(envelope).decode()
     failures = [
-        Failure(at=NOW - 200 + number + try_, instance=f"notification-{1 + try_ % 2}", reason=f"NotFound: {reason}")
+        Failure(
+            at=NOW - 200 + number + try_,
+            instance=f"notification-{1 + try_ % 2}",
+            reason=f"NotFound: {reason}",
+        )
         for try_ in range(attempts)
     ]
     return DeadLetter(
@@ -109,5 +121,8 @@ def letter(number: int, *, reason: str = MISSING, type_: str = "order.created", 
 
 def letters() -> dict[str, DeadLetter]:
     many = [letter(number) for number in range(7)]
-    few = [letter(7 + at, reason="Payload has no userId", type_="notification.send", attempts=1) for at in range(2)]
+    few = [
+        letter(7 + at, reason="Payload has no userId", type_="notification.send", attempts=1)
+        for at in range(2)
+    ]
     return {one.id: one for one in (*many, *few)}
