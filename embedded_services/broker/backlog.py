@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import Final, Protocol
 
-from embedded_services.broker.message import Entry
+from embedded_services.broker.message import ENTRY_BYTES, Entry
 
 WINDOW: Final = 8_192
 """Messages of a queue that are kept in memory."""
@@ -67,7 +67,8 @@ class Backlog:
 
     @property
     def bytes_in_memory(self) -> int:
-        return self._in_memory
+        """Roughly: a message takes room also when its body is empty."""
+        return self._in_memory + (self.count - self._paged) * ENTRY_BYTES
 
     def recover(self, count: int, size: int) -> None:
         """So many messages of so many bytes are in the store, and none in memory."""

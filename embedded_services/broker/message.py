@@ -7,6 +7,8 @@ from typing import Any, Final
 from embedded_services.broker.content_header import Properties
 
 PERSISTENT: Final = 2
+ENTRY_BYTES: Final = 600
+"""What a message in memory takes besides its body, about."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from embedded_services.broker import dead_letters, refusals
 from embedded_services.broker.consumer import Consumer
 from embedded_services.broker.exchanges import KINDS, Binding, Destination, Exchange
-from embedded_services.broker.message import Entry, Message
+from embedded_services.broker.message import ENTRY_BYTES, Entry, Message
 from embedded_services.broker.queue import Queue
 from embedded_services.broker.queue_arguments import differing, understand
 from embedded_services.broker.refusals import ConnectionRefusal, Refusal
@@ -378,7 +378,10 @@ class VirtualHost:
 
     def bytes_in_memory(self) -> int:
         """Of all messages, the ones that are out included."""
-        return sum(queue.backlog.bytes_in_memory + queue.unacked_bytes for queue in self.queues.values())
+        return sum(
+            queue.backlog.bytes_in_memory + queue.unacked_bytes + queue.unacked * ENTRY_BYTES
+            for queue in self.queues.values()
+        )
 
     # --- QueueHost: what queues need of us ---
 

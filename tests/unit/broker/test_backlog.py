@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from embedded_services.broker.backlog import Backlog
-from embedded_services.broker.message import Entry
+from embedded_services.broker.message import ENTRY_BYTES, Entry
 from tests.unit.broker.builders import message
 
 
@@ -80,7 +80,8 @@ class Paged(RuleBasedStateMachine):
             return
         assert self.backlog.count == len(self.ready)
         assert self.backlog.bytes == sum(entry.message.size for entry in self.ready.values())
-        assert 0 <= self.backlog.bytes_in_memory <= self.backlog.bytes
+        most = self.backlog.bytes + len(self.ready) * ENTRY_BYTES
+        assert 0 <= self.backlog.bytes_in_memory <= most
 
 
 class Prioritised(RuleBasedStateMachine):
@@ -116,6 +117,15 @@ class Prioritised(RuleBasedStateMachine):
         entry = self.out.pop(0)
         self.backlog.give_back(entry)
         self.ready.append(entry)
+
+
+def test_only_the_head_of_a_long_queue_is_in_memory() -> None:
+    pages = Pages()
+    backlog = Backlog(pages, window=10, batch=5)
+    for seq in range(1, 1001):
+        backlog.push(Entry(seq, message(b"")))
+    assert backlog.bytes_in_memory == 10 * ENTRY_BYTES
+    assert [entry.seq for entry in backlog.drain()] == list(range(1, 1001))
 
 
 TestPaged = Paged.TestCase
