@@ -69,13 +69,20 @@ class Tally:
             self.failed += 1
 
 
+IN_PARALLEL = ("-n", "2", "--dist", "loadfile")
+"""Two processes: most tests wait for others most of the time. A file's tests stay together, and so share its fixtures."""
+ALONE = ("-n", "-s", "--pdb", "--capture")
+
+
 def pytest_arguments(given: list[str]) -> list[str]:
-    """As given, without what is ours, and without the slow tests unless they are asked for."""
+    """As given, without what is ours; without the slow tests and in parallel, unless something else is asked for."""
     from embedded_services.setup.system_packages import OPTION
 
     own = [argument for argument in given if argument not in (NO_CHECKS, OPTION)]
-    chosen = any(argument.startswith("-m") or "::" in argument for argument in own)
-    return own if chosen else ["-m", "not slow", *own]
+    named = any("::" in argument for argument in own)
+    slow = [] if named or any(argument.startswith("-m") for argument in own) else ["-m", "not slow"]
+    alone = named or any(argument.startswith(ALONE) for argument in own)
+    return [*slow, *([] if alone else IN_PARALLEL), *own]
 
 
 def main() -> int:
