@@ -159,7 +159,15 @@ class EmbeddedNode(BrokerNode):
         return spawn([*command, *self._options], self.folder, "broker.log")
 
     def hold_publishers(self) -> None:
-        os.kill(self.pid, signal.SIGUSR1)
+        self._signal(signal.SIGUSR1, "publishers are held back")
 
     def release_publishers(self) -> None:
-        os.kill(self.pid, signal.SIGUSR2)
+        self._signal(signal.SIGUSR2, "publishers may go on")
+
+    def _signal(self, number: signal.Signals, answer: str) -> None:
+        """Returns when it says that it heard."""
+        said = self.log().count(answer)
+        os.kill(self.pid, number)
+        for _ in range(int(self.start_s / LOOK_S)):
+            if self.log().count(answer) > said or self._ended_within(LOOK_S):
+                return
