@@ -13,8 +13,10 @@ from aiohttp import web
 from embedded_services.client.control_client import ControlClient
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.instances import Instance, Latency, Status
+from embedded_services.contracts.events import EventQuery, NewEvent
 from embedded_services.contracts.limits import LimitPatch
 from embedded_services.contracts.settings import ServicePatch, Strategy
+from embedded_services.contracts.queues import DeadLetterQuery, ReplayOptions, ReplayRequest
 from embedded_services.contracts.system import Registration
 from embedded_services.contracts.wire import Page
 from tests.helpers.child import demo_settings
@@ -28,6 +30,8 @@ INSTANCE = Instance(
 LIMITS = {"algorithm": "fixed-window", "limit": 5, "windowS": 60, "key": "ip"}
 ACTION = {"id": "a-1", "action": "kill", "pid": 7, "detail": "killed"}
 LOG = {"at": 1.5, "level": "INFO", "process": "user-1", "logger": "a", "message": "up"}
+PUBLISHED = {"messageId": "m", "routed": None}
+REPLAY = {"id": "r", "at": 1.5, "total": 1, "done": 0, "failed": 0, "state": "running"}
 REGISTERED = {"id": "a-9", "expiresAt": 12.5}
 
 
@@ -132,6 +136,48 @@ CALLS: list[tuple[str, Callable[[ControlClient], Awaitable[Any]], Any, Any]] = [
         None,
     ),
     ("DELETE /v1/limits/clients", lambda c: c.reset_limit_clients(), None, None),
+    (
+        "GET /v1/events?before=9&limit=5&type=order.%23&q=caf%C3%A9%20%26",
+        lambda c: c.events(EventQuery(before=9, limit=5, type="order.#", q="café &")),
+        {"items": [], "total": 0, "firstSeq": 1, "lastSeq": 0, "dropped": 0},
+        None,
+    ),
+    (
+        "POST /v1/events",
+        lambda c: c.publish_event(NewEvent(type="a.b", data={"n": 1})),
+        PUBLISHED,
+        {"type": "a.b", "data": {"n": 1}, "source": "person"},
+    ),
+    ("GET /v1/queues?limit=1000", lambda c: c.queues(), {"items": []}, None),
+    ("GET /v1/outbox?limit=1000", lambda c: c.outbox(), {"items": []}, None),
+    (
+        "GET /v1/dead-letters?limit=100&queue=a.dead&q=x",
+        lambda c: c.dead_letters(DeadLetterQuery(queue="a.dead", q="x")),
+        {"items": [], "total": 0, "held": 0, "inQueues": 0},
+        None,
+    ),
+    ("POST /v1/dead-letters/a-2/replay", lambda c: c.replay_dead_letter("a-2"), PUBLISHED, None),
+    (
+        "POST /v1/dead-letters/a-2/replay",
+        lambda c: c.replay_dead_letter("a-2", ReplayOptions(to="queue")),
+        PUBLISHED,
+        {"keepId": False, "to": "queue", "type": None, "body": None},
+    ),
+    ("DELETE /v1/dead-letters/a-2", lambda c: c.discard_dead_letter("a-2"), None, None),
+    (
+        "POST /v1/dead-letters/replay",
+        lambda c: c.replay_dead_letters(ReplayRequest(ids=["a"])),
+        REPLAY,
+        {"ids": ["a"], "group": None, "keepId": False, "to": "exchange"},
+    ),
+    ("GET /v1/dead-letters/replays/r", lambda c: c.replay("r"), REPLAY, None),
+    ("DELETE /v1/dead-letters/replays/r", lambda c: c.stop_replay("r"), REPLAY, None),
+    (
+        "POST /v1/broker/test",
+        lambda c: c.test_broker("amqp://h/"),
+        {"ok": True, "message": "", "tookMs": 1.0},
+        {"url": "amqp://h/"},
+    ),
 ]
 
 
