@@ -12,11 +12,11 @@ from aiohttp import web
 
 from embedded_services.client.control_client import ControlClient
 from embedded_services.client.errors import ControlError
-from embedded_services.contracts.instances import Instance, Latency, Status
 from embedded_services.contracts.events import EventQuery, NewEvent
+from embedded_services.contracts.instances import Instance, Latency, Status
 from embedded_services.contracts.limits import LimitPatch
-from embedded_services.contracts.settings import ServicePatch, Strategy
 from embedded_services.contracts.queues import DeadLetterQuery, ReplayOptions, ReplayRequest
+from embedded_services.contracts.settings import ServicePatch, Strategy
 from embedded_services.contracts.system import Registration
 from embedded_services.contracts.wire import Page
 from tests.helpers.child import demo_settings
