@@ -28,6 +28,7 @@ RATE_S: Final = 1.0
 LETTERS_SHOWN: Final = 1_000
 """In the stream, the newest; the API lists all that are held."""
 LETTER_SHOWN: Final = 4 * 1024
+FAILURES_SHOWN: Final = 5
 
 
 class EventDesk:
@@ -190,6 +191,8 @@ class EventDesk:
 
 
 def _short(letter: DeadLetter) -> DeadLetter:
-    if len(letter.body) <= LETTER_SHOWN:
+    if len(letter.body) <= LETTER_SHOWN and len(letter.failures) <= FAILURES_SHOWN:
         return letter
-    return msgspec.structs.replace(letter, body=letter.body[:LETTER_SHOWN])
+    return msgspec.structs.replace(
+        letter, body=letter.body[:LETTER_SHOWN], failures=letter.failures[-FAILURES_SHOWN:]
+    )

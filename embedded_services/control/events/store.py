@@ -11,8 +11,9 @@ import re
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from embedded_services.broker.topics import TopicTrie
 from embedded_services.contracts.events import EventPage, EventQuery, Seen
+from embedded_services.control.events.history_error import HistoryError
 from embedded_services.control.events.matching import storable
 from embedded_services.control.events.segment import Segment, Wanted
 
@@ -38,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 class EventStore:
-    """Raises one of StoreError where the folder cannot be used."""
+    """Every call raises HistoryError when the files cannot be used."""
 
     def __init__(
         self,
@@ -56,7 +58,8 @@ class EventStore:
         self._memory = threading.Lock()
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="events")
         self._remembered: OrderedDict[tuple[int, Wanted, int], tuple[list[Seen], int]] = OrderedDict()
-        folder.mkdir(parents=True, exist_ok=True)
+        with _told():
+            folder.mkdir(parents=True, exist_ok=True)
         self._kept: list[tuple[int, Segment]] = self._open_all()
         self.last_seq = max((segment.last for _, segment in self._kept), default=0)
 
@@ -71,7 +74,7 @@ class EventStore:
     def append(self, added: Sequence[Seen]) -> None:
         """Events in the order of their numbers, all larger than `last_seq`. Not everything that raises has changed nothing:
         a part may be there."""
-        with self._lock:
+        with self._lock, _told():
             at = 0
             while at < len(added):
                 segment = self._writable()
@@ -119,9 +122,10 @@ class EventStore:
         )
         items: list[Seen] = []
         total = 0
-        for found, count in parts:
-            items += found[: query.limit - len(items)]
-            total += count
+        with _told():
+            for found, count in parts:
+                items += found[: query.limit - len(items)]
+                total += count
         first, last = self.first_seq, self.last_seq
         held = sum(segment.count for _, segment in kept)
         return EventPage(items=items, total=total, first_seq=first, last_seq=last, dropped=last - held)
@@ -188,6 +192,14 @@ class EventStore:
                 for suffix in ("", "-wal", "-shm"):
                     path.with_name(path.name + suffix).unlink(missing_ok=True)
         return kept
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise HistoryError(str(error)) from error
 
 
 def _is_damage(error: Exception) -> bool:
