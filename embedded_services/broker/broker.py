@@ -22,8 +22,6 @@ from embedded_services.broker.store import Store, StoreError
 from embedded_services.broker.vhost import VirtualHost
 from embedded_services.common.clock import Clock
 
-QUICK_SYNC_S: Final = 0.000_3
-"""Seconds that a flush of the disk may take so that nothing else is done meanwhile."""
 RETRY_COMMIT_S: Final = 0.5
 LOOK_S: Final = 0.25
 MIN_DISK: Final = 50 * 1024 * 1024
@@ -60,7 +58,6 @@ class Broker:
         self._with_output: dict[Connection, None] = {}
         self._waiting: dict[Connection, None] = {}
         self._syncing = False
-        self._sync_takes_s = 0.0
         self._disk = ThreadPoolExecutor(1, "broker-disk")
         self._in_turn = False
         self._broken = ""
@@ -145,40 +142,36 @@ class Broker:
     def _settle(self) -> None:
         """Commit, and tell everybody. Raises StoreError; who was not told by then waits."""
         self._store.commit()
+        others = False
         for connection in self._with_output:
             if connection.waits_for_disk:
                 self._waiting[connection] = None
-            connection.flush()
+            others = connection.flush() or others
         self._with_output.clear()
         if self._waiting and not self._syncing:
-            self._confirm()
+            self._confirm(at_once=not others)
         if self._broken:
             log.warning("%s can be written again", self._path)
             self._broken = ""
         self._set_wake()
 
-    def _confirm(self) -> None:
-        """Have the disk keep what is committed, then confirm it. A quick disk is waited for, as that is quicker than to ask
-        another thread; while a slow one works, the next turns go on. Raises StoreError."""
+    def _confirm(self, *, at_once: bool) -> None:
+        """Have the disk keep what is committed, then confirm it. Raises StoreError.
+
+        `at_once` waits for the disk, which is quicker than to ask another thread, and right when all who are at work wait
+        for it. When others were told something, they go on meanwhile.
+        """
         for connection in self._waiting:
             connection.mark()
-        quick = self._sync_takes_s < QUICK_SYNC_S
-        if quick:
-            self._sync()
-        confirming, self._waiting = self._waiting, {}
-        if quick:
+        if at_once:
+            self._store.sync()
+            confirming, self._waiting = self._waiting, {}
             self._confirm_now(confirming)
             return
+        confirming, self._waiting = self._waiting, {}
         self._syncing = True
-        synced = self._loop.run_in_executor(self._disk, self._sync)
+        synced = self._loop.run_in_executor(self._disk, self._store.sync)
         synced.add_done_callback(lambda done: self._synced(done, confirming))
-
-    def _sync(self) -> None:
-        began = self._clock.monotonic()
-        self._store.sync()
-        # It takes a row of quick ones to be called quick, and a single slow one to be called slow.
-        took = self._clock.monotonic() - began
-        self._sync_takes_s = max(took, self._sync_takes_s * 0.9)
 
     def _synced(self, done: asyncio.Future[None], confirming: dict[Connection, None]) -> None:
         self._syncing = False

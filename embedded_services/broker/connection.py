@@ -142,10 +142,11 @@ class Connection(asyncio.Protocol):
         self._holds_output = False
         self.flush()
 
-    def flush(self) -> None:
-        """The turn is committed: hand what it brought to the network, but for confirms that wait for the disk."""
+    def flush(self) -> bool:
+        """The turn is committed: hand what it brought to the network, but for confirms that wait for the disk. Whether there
+        was anything."""
         if self._has_confirmed or self._holds_output:
-            return
+            return False
         output, self._output = self._output, []
         if output and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(output))
@@ -153,6 +154,7 @@ class Connection(asyncio.Protocol):
         self._output_bytes = 0
         if self._full and self._writable:
             self._more_room()
+        return bool(output)
 
     def _more_room(self) -> None:
         self._full = False
