@@ -17,13 +17,15 @@ from PySide6.QtWidgets import QPushButton
 
 from app.bootstrap import Application
 from app.core.backend import Phase
-from app.core.feed import INSTANCES, REQUESTS
+from app.core.feed import DEAD_LETTERS, EVENTS_SEEN, INSTANCES, REQUESTS
 from app.core.settings import SettingsFile
+from app.panels.events.events_panel import EventsPanel
 from app.panels.gateway.gateway_panel import GatewayPanel
 from app.panels.requests.draft import Draft
 from app.panels.requests.requests_panel import RequestsPanel
 from app.qt.theme import ThemeChoice, theme
 from embedded_services.common.tasks import Tasks
+from embedded_services.contracts.events import NewEvent
 from embedded_services.contracts.instances import Instance, Status
 from embedded_services.contracts.system import RequestRecord
 from tests.helpers.qt import eventually
@@ -125,6 +127,7 @@ async def calm(application: Application) -> None:
     window.panels["services"].open_at("order-1")
     await asyncio.sleep(TRAFFIC_S)  # so that there is something to read
     await look_at_request(application, lambda record: record.sampled and record.path == "/api/orders")
+    await look_at_event(application, "order.created")
 
 
 async def trouble(application: Application) -> None:
@@ -143,6 +146,7 @@ async def trouble(application: Application) -> None:
         await send(requests, draft)
     application.window.panels["services"].open_at(FROZEN)
     await look_at_request(application, lambda record: record.tries > 1 and record.service == "payment")
+    await look_at_dead_letter(application)
 
 
 async def look_at_request(application: Application, wanted: Callable[[RequestRecord], bool]) -> None:
@@ -155,6 +159,31 @@ async def look_at_request(application: Application, wanted: Callable[[RequestRec
     await eventually(partial(panel.log.holds, found.id))
     panel.open_at(found.id)
     await eventually(lambda: panel.request_page.trace_note == "")
+
+
+async def look_at_event(application: Application, event_type: str) -> None:
+    """Into the inspector of the Events panel: the newest event of this type."""
+    panel = events(application)
+    application.window.show_panel("events")
+    tail = application.session.feed.tail(EVENTS_SEEN)
+    seen = next((seen for _, seen in reversed(tail.after(0)) if seen.type == event_type), None)
+    assert seen is not None, f"no {event_type} passed"
+    await eventually(lambda: panel.list.select(seen.seq))
+    await eventually(lambda: panel.event_page.row is not None and panel.event_page.row.seq == seen.seq)
+
+
+async def look_at_dead_letter(application: Application) -> None:
+    """Events that nobody can handle lie dead at once; one of them is looked at."""
+    control, panel = application.session.control(), events(application)
+    for _ in range(3):
+        await control.publish_event(
+            NewEvent(type="notification.send", data={"template": "order_confirmation"})
+        )
+    await control.publish_event(NewEvent(type="email.send", data={"to": "nobody", "template": "welcome"}))
+    await eventually(lambda: len(application.session.feed.rows(DEAD_LETTERS)) == 4)
+    application.window.show_panel("events")
+    await eventually(lambda: len(panel.dead.blocks) == 2)
+    panel.dead.letter_selected.emit(next(iter(application.session.feed.rows(DEAD_LETTERS).values())))
 
 
 async def whole_window(camera: Camera, application: Application, themes: tuple[str, ...]) -> None:
@@ -182,6 +211,12 @@ async def whole_window(camera: Camera, application: Application, themes: tuple[s
 def console(application: Application) -> RequestsPanel:
     found = application.window.panels["requests"]
     assert isinstance(found, RequestsPanel)
+    return found
+
+
+def events(application: Application) -> EventsPanel:
+    found = application.window.panels["events"]
+    assert isinstance(found, EventsPanel)
     return found
 
 

@@ -12,13 +12,27 @@ def subtitle(bus: BusState | None, *, stale: bool) -> str:
     if bus is None:
         return tr("no broker")
     kind = tr("embedded broker") if bus.kind == "embedded" else tr("broker of yours")
-    parts = [kind, bus.url]
+    parts = [kind, _address(bus.url)]
     if bus.connected and not stale:
-        parts.append(tr("{rate} published", rate=figures.rate(bus.events_per_s)))
-        parts.append(tr("{rate} handled", rate=figures.rate(bus.handled_per_s)))
+        parts += _rates(bus)
     if stale:
         parts.append(tr("last reading"))
     return " · ".join(parts)
+
+
+def _address(url: str) -> str:
+    """Where it is, without who asks."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].rstrip('/')}"
+
+
+def _rates(bus: BusState) -> list[str]:
+    if not bus.events_per_s and not bus.handled_per_s:
+        return [tr("nothing passes at the moment")]
+    return [
+        tr("{rate} /s published", rate=figures.decimal(bus.events_per_s)),
+        tr("{rate} /s handled", rate=figures.decimal(bus.handled_per_s)),
+    ]
 
 
 def absence(

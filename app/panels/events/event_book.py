@@ -62,7 +62,7 @@ class EventBook:
         for row in rows:
             self._page(row.seq).rows[row.seq] = row
         if rows:
-            if not self.last:
+            if not self.last and not self.is_bounded:
                 self.first = rows[0].seq
             self.last = max(self.last, rows[-1].seq)
         self._shrink()

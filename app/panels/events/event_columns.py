@@ -12,6 +12,10 @@ from app.qt.tokens import Tone
 
 TYPE_COLUMN: Final = 2
 HANDLED_COLUMN: Final = 6
+SPARED: Final = (0, 3)
+"""The columns that a narrow list does without: the inspector has them too."""
+NARROW: Final = 920
+"""Pixels of width below which a list is narrow."""
 
 MARKS: Final[dict[str, tuple[str, Tone]]] = {
     "done": ("check", "ok"),
@@ -45,7 +49,7 @@ def columns(book: HandledBook) -> tuple[Column[Row], ...]:
         ),
         Column(
             tr("Handled in"), _of(lambda row: _joined(done(row))), spans=_spans_of(done), align="right",
-            tooltip=_of(lambda row: _why_so(book, row)), sample="try 2  1,000.0 ms  ✓",
+            tooltip=_of(lambda row: _why_so(book, row)), sample="try 2  1,000 ms ✓",
         ),
     )  # fmt: skip
 

@@ -6,10 +6,11 @@ While it does not follow it stands still (nothing that is being read goes away) 
 from functools import partial
 
 from PySide6.QtCore import QPoint, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.language import tr
-from app.panels.events.event_columns import HANDLED_COLUMN, TYPE_COLUMN
+from app.panels.events.event_columns import HANDLED_COLUMN, NARROW, SPARED, TYPE_COLUMN
 from app.panels.events.event_filter import EventFilter
 from app.panels.events.event_rows import EventRow, Row
 from app.panels.events.events_bar import EventsBar, Loss
@@ -116,6 +117,13 @@ class EventList(QWidget):
         if index.isValid():
             self.view.select_index(index)
         return index.isValid()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = event.size().width() < NARROW
+        for column in SPARED:
+            if self.view.isColumnHidden(column) != narrow:
+                self.view.setColumnHidden(column, narrow)
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class EventsPanel(Panel):
             for at, widget in enumerate(widgets):
                 splitter.addWidget(widget)
                 splitter.setStretchFactor(at, 1)
-        lower.setSizes([542, 478])
+        lower.setSizes([574, 446])
         whole.setSizes([436, 250])
         self.list.setMinimumHeight(140)
         lower.setMinimumHeight(120)
@@ -190,7 +190,9 @@ class EventsPanel(Panel):
             case "type":
                 self.filter_to(EventFilter(type=row.type, text=self.list.bar.filter.text))
             case "logs":
-                self.navigation_requested.emit(LOGS, (row.source, row.at))
+                tries = self._model.handled.tries(row.message_id)
+                where = (tries[-1].instance, tries[-1].at) if tries else ("", row.at)
+                self.navigation_requested.emit(LOGS, where)
             case _:
                 self.event_asked.emit(row, key)
 

@@ -4,6 +4,7 @@ One question of each kind at a time: a newer one takes the place of the one befo
 hidden or there is no contact.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +22,8 @@ from app.qt.tasks import Latest
 from app.qt.throttle import Throttle
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.events import EventPage, EventQuery
+
+log = logging.getLogger(__name__)
 
 FOUND: Final = 100
 """Matches asked for at once."""
@@ -43,6 +46,7 @@ class History(QObject):
         self._paged: Span | None = None
         self._wanted = EventFilter()
         self._asked_to = 0
+        self._has_complained = False
         self._spinner = _single_shot(self, SPINNER_MS, lambda: panel.list.set_searching(True))
         self._retry = _single_shot(self, RETRY_MS, self.look)
         self._sight = Throttle(panel, self._fetch, LOOK_MS)
@@ -69,7 +73,7 @@ class History(QObject):
     def measure(self) -> None:
         """Ask what the history holds."""
         if self._port.feed.link.is_live and not self._bounding.is_running:
-            self._bounding.spawn(self._measure(), "events held", on_error=self._on_failure)
+            self._bounding.spawn(self._measure(), "events held", on_error=self._on_not_measured)
 
     def search(self, wanted: EventFilter) -> None:
         self._wanted = wanted
@@ -171,7 +175,11 @@ class History(QObject):
     # --- asking ---------------------------------------------------------------------------------------------------
 
     async def _ask(self, query: EventQuery) -> EventPage:
-        return await self._port.control().events(query)
+        page = await self._port.control().events(query)
+        if self._has_complained:
+            self._has_complained = False
+            self._panel.clear_error()
+        return page
 
     def _on_search_failed(self, error: Exception) -> None:
         """What the control plane will not look for, it is not asked for again."""
@@ -180,11 +188,19 @@ class History(QObject):
             self._wanted = self._model.filter
         self._on_failure(error)
 
+    def _on_not_measured(self, error: Exception) -> None:
+        """Nobody asked for it: a failure in contact is passed over, it is measured again soon."""
+        if isinstance(error, ControlError) and error.status is None:
+            log.info("what the history of events holds could not be asked: %s", error)
+        else:
+            self._on_failure(error)
+
     def _on_failure(self, error: Exception) -> None:
         """It is tried again later; lost contact tells of itself."""
         self._paged = None
         self._retry.start()
         if self._port.feed.link.is_live:
+            self._has_complained = True
             self._panel.show_failure(error)
 
 

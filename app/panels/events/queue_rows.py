@@ -18,13 +18,15 @@ from embedded_services.contracts.queues import QueueState
 DEPTHS: Final = 60
 _ROOM: Final = re.compile(r"(.+)\.retry\.\d+")
 _DEAD: Final = ".dead"
+_OWN: Final = "faultdeck."
+"""What reads along, to show it here, has queues of its own."""
 
 Figure = TypeVar("Figure", int, float)
 
 
 @dataclass(frozen=True)
 class QueueRow:
-    """`kind` is `queue`, `retry` or `dead`; `parts` are the queues of a row that stands for several. Rates are None where
+    """`kind` is `queue`, `retry`, `dead`, or `own` for those of the control plane; `parts` are the queues of a row that stands for several. Rates are None where
     the broker does not tell them.
     """
 
@@ -65,14 +67,15 @@ class Depths:
 
 
 def queue_rows(queues: Iterable[QueueState], depths: Depths) -> list[QueueRow]:
-    """In the order of the alphabet, each queue before its waiting rooms and its dead letters."""
+    """In the order of the alphabet, each queue before its waiting rooms and its dead letters; our own come last."""
     groups: dict[tuple[str, str], list[QueueState]] = {}
     for queue in queues:
         groups.setdefault(_place(queue.name), []).append(queue)
 
-    def order(place: tuple[str, str]) -> tuple[str, int]:
+    def order(place: tuple[str, str]) -> tuple[bool, str, int]:
         name, kind = place
-        return name if kind == "queue" else name.rpartition(".")[0], _KINDS.index(kind)
+        base = name.rpartition(".")[0] if kind in ("retry", "dead") else name
+        return kind == "own", base, _KINDS.index(kind)
 
     return [_row(name, kind, groups[name, kind], depths.of(name)) for name, kind in sorted(groups, key=order)]
 
@@ -89,12 +92,14 @@ def subtitle(rows: Sequence[QueueRow]) -> str:
     return ", ".join(parts)
 
 
-_KINDS: Final = ("queue", "retry", "dead")
+_KINDS: Final = ("queue", "retry", "dead", "own")
 
 
 def _place(queue: str) -> tuple[str, str]:
     if room := _ROOM.fullmatch(queue):
         return f"{room[1]}.retry", "retry"
+    if queue.startswith(_OWN):
+        return queue, "own"
     return queue, "dead" if queue.endswith(_DEAD) else "queue"
 
 
@@ -127,8 +132,8 @@ def _rate(value: float | None) -> str:
 
 def _name(row: QueueRow) -> Sequence[Span]:
     """What belongs to a queue stands under it, by its last word."""
-    if row.kind == "queue":
-        return (Span(row.name, "text"),)
+    if row.kind in ("queue", "own"):
+        return (Span(row.name, "text" if row.kind == "queue" else "text_muted"),)
     return (Span(f"  .{row.name.rpartition('.')[2]}", "text_secondary"),)
 
 
@@ -157,7 +162,7 @@ def columns() -> tuple[Column[QueueRow], ...]:
             sample="0,000",
         ),
         Column(
-            tr("Consumers"), lambda row: figures.count(row.consumers) if row.kind == "queue" else figures.NONE,
+            tr("Consumers"), lambda row: figures.count(row.consumers) if row.kind in ("queue", "own") else figures.NONE,
             align="right", tone=_consumers_tone, sample="00",
         ),
         Column(
@@ -167,14 +172,18 @@ def columns() -> tuple[Column[QueueRow], ...]:
             tr("Out /s"), lambda row: _rate(row.out_per_s), align="right", tone="text_secondary", sample="1,000",
         ),
         Column(
-            tr("Depth"), lambda _: "", series=lambda row: row.depths, sample="00000000",
+            tr("Depth"), lambda _: "", series=lambda row: row.depths, sample="000000",
             tooltip=lambda _: tr("Messages that waited, over the last minute"),
         ),
     )  # fmt: skip
 
 
 def _tooltip(row: QueueRow) -> str:
-    lines = []
+    lines = (
+        [tr("The control plane reads along here, so that the events can be shown.")]
+        if row.kind == "own"
+        else []
+    )
     for part in row.parts:
         told = [part.name, part.type, tr("durable") if part.durable else tr("not durable")]
         if len(row.parts) > 1:

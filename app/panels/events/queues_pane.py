@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
@@ -90,6 +91,14 @@ class QueuesPane(QWidget):
     def set_stale(self, stale: bool) -> None:
         self._queue_view.set_stale(stale)
         self._outbox_view.set_stale(stale)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What says least goes first where there is no room."""
+        super().resizeEvent(event)
+        for column, least in ((6, 540), (2, 480), (5, 420)):
+            self._queue_view.setColumnHidden(column, event.size().width() < least)
+        self._outbox_view.setColumnHidden(2, event.size().width() < 520)
+        self._outbox_view.setColumnHidden(3, event.size().width() < 460)
 
     @property
     def told(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from app.core import figures
 from app.core.language import tr
@@ -10,7 +11,8 @@ from app.panels.events.handled_book import HandledBook
 from embedded_services.contracts.events import Handled
 from embedded_services.contracts.queues import DeadLetter
 
-EXCHANGE = "events"
+EXCHANGE: Final = "events"
+AT_ONCE_S: Final = 0.0001
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,12 @@ def route_of_event(row: EventRow, book: HandledBook) -> list[Step]:
         mine = [handled for handled in tries if handled.queue == queue]
         first = mine[0]
         waited = max(0.0, first.at - first.took_ms / 1000 - row.at)
-        waits = (tr("waited {ms} ms", ms=figures.decimal(waited * 1000)),) if first.attempt == 1 else ()
-        steps.append(Step(queue, waits))
+        said = (
+            tr("waited {ms} ms", ms=figures.decimal(waited * 1000))
+            if waited > AT_ONCE_S
+            else tr("taken at once")
+        )
+        steps.append(Step(queue, (said,) if first.attempt == 1 else ()))
         steps.extend(_step(handled) for handled in mine)
     return steps
 

@@ -152,7 +152,7 @@ async def test_logs_open_at_the_moment(built: Built, port: FakePort) -> None:
     gone = QSignalSpy(built.panel.navigation_requested)
     built.panel.list.select(7)
     press(built.panel.event_page, "event-logs")
-    assert list(gone.at(0)) == ["logs", ("order-1", 7.0)]
+    assert list(gone.at(0)) == ["logs", ("", 7.0)]
 
 
 async def test_panel_opens_at_a_trace_or_a_number(built: Built, port: FakePort) -> None:

@@ -180,7 +180,7 @@ def test_absent_broker_is_told_with_what_waits_for_it() -> None:
     assert absence(None, [], None) is None
     assert (
         subtitle(bus(connected=True), stale=False)
-        == "broker of yours · amqp://b/ · 2.0 /s published · 1.0 /s handled"
+        == "broker of yours · amqp://b · 2.0 /s published · 1.0 /s handled"
     )
 
 
