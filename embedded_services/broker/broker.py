@@ -189,7 +189,6 @@ class Broker:
     def _confirm_now(self, confirming: dict[Connection, None]) -> None:
         for connection in confirming:
             connection.confirm()
-            self._with_output.pop(connection, None)
 
     def _set_wake(self) -> None:
         """One timer for all queues whose messages, or which themselves, grow old."""

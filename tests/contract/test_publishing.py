@@ -4,7 +4,7 @@ import pytest
 from pamqp import commands
 
 from tests.contract.conftest import Wires
-from tests.helpers.amqp_wire import Properties, Wire, WireChannel
+from tests.helpers.amqp_wire import PERSISTENT, Properties, Wire, WireChannel
 from tests.helpers.broker_node import BrokerNode
 
 
@@ -144,3 +144,19 @@ def test_confirms_on_a_channel_with_transactions(wire: Wire) -> None:
     channel.send(commands.Tx.Select())
     closed = channel.refused()
     assert (closed.code, closed.connection) in ((406, False), (540, True))
+
+
+def test_every_publish_is_confirmed_while_others_are_served(
+    wires: Wires, channel: WireChannel, name: str
+) -> None:
+    """Some come while the disk still works for those before them."""
+    channel.declare(name, durable=True)
+    consumer = wires.channel()
+    consumer.consume(name, no_ack=True)
+    for number in range(1500):
+        channel.publish(name, b"x", properties=PERSISTENT)
+        if number % 50 == 0:
+            consumer.pause(0.001)
+    assert [ok for _, ok in channel.confirmed(1500)] == [True] * 1500
+    assert consumer.take(1500) == [b"x"] * 1500
+    channel.call(commands.Queue.Delete(queue=name), commands.Queue.DeleteOk)
