@@ -1,11 +1,14 @@
 """Sagas, as they are started, seen and repaired."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
 from embedded_services.contracts.wire import Message, Name, Request, Timestamp
+
+ORCHESTRATOR: Final = "orchestrator"
+"""The process that runs sagas, the peer that the gateway's routes may lead to, and who asks when a step is carried out."""
 
 
 class SagaState(StrEnum):
@@ -67,8 +70,37 @@ class Entry(Message, frozen=True):
     detail: str = ""
 
 
+class FaultKind(StrEnum):
+    """`fail-step`: the service is not asked, and said no. `reply-lost`: it did it, and its answer never came. `slow`: the call
+    reaches it only after `delayMs`. `fail-compensation`: the undoing is not asked for, and failed. `crash-orchestrator`: the
+    process dies once the step's outcome is on disk, or with `before`, once it is on disk that the step is to be called."""
+
+    FAIL_STEP = "fail-step"
+    REPLY_LOST = "reply-lost"
+    SLOW = "slow"
+    FAIL_COMPENSATION = "fail-compensation"
+    CRASH_ORCHESTRATOR = "crash-orchestrator"
+
+
+class ArmedFault(Request, frozen=True):
+    """A fault of one step of one run. It acts on the first `times` calls, null for all (a crash is always one).
+
+    `undoing` lets it act on the step's compensation. `final`, of a compensation that fails, leaves no attempts."""
+
+    kind: FaultKind
+    times: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    delay_ms: Annotated[int, Meta(ge=1, le=120_000)] = 5_000
+    before: bool = False
+    undoing: bool = False
+    final: bool = False
+
+    @property
+    def acts_on_undo(self) -> bool:
+        return self.undoing or self.kind is FaultKind.FAIL_COMPENSATION
+
+
 class Saga(Message, frozen=True):
-    """`failure` is why it compensates."""
+    """`failure` is why it compensates. `faults` are those that the run was started with, by step."""
 
     id: str
     name: str
@@ -82,10 +114,21 @@ class Saga(Message, frozen=True):
     hold: Hold | None = None
     failure: str = ""
     journal: list[Entry] = []
+    faults: dict[str, ArmedFault] = {}
+    seq: int = 0
+    """Counts all sagas there ever were."""
+
+
+class SagaPage(Message, frozen=True):
+    """The newest first, without their journals. `counts` are of all sagas, by state."""
+
+    items: list[Saga]
+    next_cursor: str | None = None
+    counts: dict[str, int] = {}
 
 
 class NewSaga(Request, frozen=True):
-    """`step_mode` waits for `next` before each step. `faults` are armed for this run only, by step."""
+    """`step_mode` waits for `next` before each step. `faults` (each an `ArmedFault`) are armed for this run only, by step."""
 
     name: Name
     data: dict[str, Any]

@@ -55,11 +55,16 @@ PATIENT = Retry(attempts=24, first_s=0.25, longest_s=5.0)
 
 @dataclass(frozen=True)
 class Step:
-    """`pivot`: once it is done the saga only goes forward. `beside`: runs at the same time as the step before."""
+    """`pivot`: once it is done the saga only goes forward. `beside`: runs at the same time as the step before.
+
+    `needs` is asked before `do`, and changes nothing: if it is refused, so is the step. `fails` is what the step says when
+    it is made to fail."""
 
     name: str
     do: Call
     undo: Call | None = None
+    needs: Call | None = None
+    fails: str = "This step was made to fail"
     retry: Retry = Retry()
     undo_retry: Retry = PATIENT
     timeout_s: float = 3.0

@@ -1,11 +1,12 @@
 """The orchestrator's journal: every transition of every saga, on disk before its effect.
 
-One commit a turn of the loop serves all sagas that moved in it (`synchronous=FULL`). A saga is a row with its present
-state, and lines that only ever grow; events that others are to hear of wait in an outbox in the same file.
+One commit a turn of the loop serves all sagas that moved in it (`synchronous=FULL`). A saga is a short row to find it by,
+its present state beside that, and lines that only ever grow; events that others are to hear of wait in an outbox in the
+same file.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,23 +17,27 @@ from embedded_services.contracts.sagas import Entry, SagaState
 from embedded_services.sagas.machine import FINAL, Noted, Run
 
 VERSION: Final = 1
+SAID_MAX: Final = 400
 _SCHEMA: Final = (
     "CREATE TABLE sagas (seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, "
-    "open INTEGER NOT NULL, started_at REAL NOT NULL, updated_at REAL NOT NULL, lines INTEGER NOT NULL, run BLOB NOT NULL, "
-    "said TEXT NOT NULL)",
+    "open INTEGER NOT NULL, started_at REAL NOT NULL, updated_at REAL NOT NULL, lines INTEGER NOT NULL, said TEXT NOT NULL, "
+    "failure TEXT NOT NULL)",
     "CREATE INDEX sagas_by_state ON sagas (state, seq)",
     "CREATE INDEX open_sagas ON sagas (seq) WHERE open = 1",
+    "CREATE TABLE runs (seq INTEGER PRIMARY KEY, run BLOB NOT NULL)",
     "CREATE TABLE journal (saga INTEGER NOT NULL, line INTEGER NOT NULL, at REAL NOT NULL, what TEXT NOT NULL, step TEXT, "
     "detail TEXT NOT NULL, PRIMARY KEY (saga, line)) WITHOUT ROWID",
     "CREATE TABLE requests (key TEXT PRIMARY KEY, digest BLOB NOT NULL, saga TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, saga TEXT NOT NULL, type TEXT NOT NULL, data BLOB NOT NULL, "
+    "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL, type TEXT NOT NULL, body BLOB NOT NULL, "
     "trace TEXT NOT NULL, at REAL NOT NULL)",
 )
 _UPSERT: Final = (
-    "INSERT INTO sagas (seq, id, name, state, open, started_at, updated_at, lines, run, said) "
+    "INSERT INTO sagas (seq, id, name, state, open, started_at, updated_at, lines, said, failure) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET state = excluded.state, open = excluded.open, "
-    "updated_at = excluded.updated_at, lines = excluded.lines, run = excluded.run"
+    "updated_at = excluded.updated_at, lines = excluded.lines, failure = excluded.failure"
 )
+_UPSERT_RUN: Final = "INSERT INTO runs VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET run = excluded.run"
+_SELECT: Final = "SELECT s.seq, r.run, s.lines, s.updated_at FROM sagas s JOIN runs r ON r.seq = s.seq "
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode_run: Final = msgspec.json.Decoder(Run).decode
@@ -48,10 +53,23 @@ class Stored:
     updated_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event that waits to be published; `body` is its envelope."""
+
+    seq: int
+    message: str
+    type: str
+    body: bytes
+    trace: str
+    at: float
+
+
 class Journal:
     """Changes gather until `commit`. Raises sqlite3.Error; what could not be written is kept and tried again."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._db = db = sqlite3.connect(path, isolation_level=None, cached_statements=64)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -8192"):
             db.execute(f"PRAGMA {pragma}")
@@ -65,10 +83,12 @@ class Journal:
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"{path} has version {version}, and this program knows {VERSION}")
         self._last = int(db.execute("SELECT COALESCE(MAX(seq), 0) FROM sagas").fetchone()[0])
-        self._rows: dict[int, tuple[Any, ...]] = {}
+        self._rows: dict[int, Stored] = {}
+        self._said: dict[int, str] = {}
         self._lines: list[tuple[Any, ...]] = []
-        self._requests: list[tuple[str, bytes, str]] = []
+        self._requests: dict[str, tuple[bytes, str]] = {}
         self._told: list[tuple[Any, ...]] = []
+        self._done: list[tuple[int]] = []
 
     def close(self) -> None:
         self.commit()
@@ -78,7 +98,7 @@ class Journal:
 
     @property
     def has_news(self) -> bool:
-        return bool(self._rows or self._lines or self._requests or self._told)
+        return bool(self._rows or self._lines or self._requests or self._told or self._done)
 
     def next_seq(self) -> int:
         self._last += 1
@@ -91,28 +111,19 @@ class Journal:
             (stored.seq, stored.lines + number, at, entry.what, entry.step, entry.detail)
             for number, entry in enumerate(entries, 1)
         )
+        if stored.lines == 0:
+            self._said[stored.seq] = _searchable(run)
         after = Stored(stored.seq, run, stored.lines + len(entries), at)
-        self._rows[stored.seq] = (
-            stored.seq,
-            run.id,
-            run.name,
-            run.state.value,
-            run.state not in FINAL,
-            run.started_at,
-            at,
-            after.lines,
-            _encode(run),
-            _searchable(run),
-        )
+        self._rows[stored.seq] = after
         return after
 
     def remember_request(self, key: str, digest: bytes, saga: str) -> None:
         """A saga was started under an Idempotency-Key."""
-        self._requests.append((key, digest, saga))
+        self._requests[key] = (digest, saga)
 
-    def tell(self, saga: str, type_: str, data: object, trace: str, at: float) -> None:
-        """An event that is to be published once the transition is on disk."""
-        self._told.append((saga, type_, _encode(data), trace, at))
+    def tell(self, message: str, type_: str, body: bytes, trace: str, at: float) -> None:
+        """An event that is to be published once the transition is on disk; `message` is its id."""
+        self._told.append((message, type_, body, trace, at))
 
     def commit(self) -> None:
         """Make all of it true at once."""
@@ -121,36 +132,93 @@ class Journal:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.executemany(_UPSERT, self._rows.values())
+            db.executemany(_UPSERT, map(self._row, self._rows.values()))
+            db.executemany(_UPSERT_RUN, ((stored.seq, _encode(stored.run)) for stored in self._rows.values()))
             db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", self._lines)
-            db.executemany("INSERT INTO requests VALUES (?, ?, ?)", self._requests)
             db.executemany(
-                "INSERT INTO outbox (saga, type, data, trace, at) VALUES (?, ?, ?, ?, ?)", self._told
+                "INSERT INTO requests VALUES (?, ?, ?)",
+                ((key, digest, saga) for key, (digest, saga) in self._requests.items()),
             )
+            db.executemany(
+                "INSERT INTO outbox (message, type, body, trace, at) VALUES (?, ?, ?, ?, ?)", self._told
+            )
+            db.executemany("DELETE FROM outbox WHERE seq = ?", self._done)
             db.execute("COMMIT")
         except sqlite3.Error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
         self._rows.clear()
+        self._said.clear()
         self._lines.clear()
         self._requests.clear()
         self._told.clear()
+        self._done.clear()
 
-    # --- reading: what was committed ---
+    def _row(self, stored: Stored) -> tuple[Any, ...]:
+        run = stored.run
+        return (
+            stored.seq,
+            run.id,
+            run.name,
+            run.state.value,
+            run.state not in FINAL,
+            run.started_at,
+            stored.updated_at,
+            stored.lines,
+            self._said.get(stored.seq, ""),
+            run.failure,
+        )
 
-    def unfinished(self) -> Iterator[Stored]:
-        """Every saga that has not ended, the oldest first."""
-        for row in self._db.execute(
-            "SELECT seq, run, lines, updated_at FROM sagas WHERE open = 1 ORDER BY seq"
-        ):
-            yield _stored(row)
+    # --- reading ---
+
+    def unfinished(self, after: int, limit: int) -> list[Stored]:
+        """Sagas that had not ended at the last commit, the oldest first, those numbered above `after`."""
+        rows = self._db.execute(
+            f"{_SELECT} WHERE s.open = 1 AND s.seq > ? ORDER BY s.seq LIMIT ?", (after, limit)
+        )
+        return [stored_of(row) for row in rows]
 
     def find(self, id_: str) -> Stored | None:
-        row = self._db.execute(
-            "SELECT seq, run, lines, updated_at FROM sagas WHERE id = ?", (id_,)
-        ).fetchone()
-        return None if row is None else _stored(row)
+        """As it was at the last commit."""
+        row = self._db.execute(f"{_SELECT} WHERE s.id = ?", (id_,)).fetchone()
+        return None if row is None else stored_of(row)
+
+    def started_by(self, key: str) -> tuple[bytes, str] | None:
+        """The digest of the request that used this Idempotency-Key, and the saga it started, committed or not."""
+        if (gathered := self._requests.get(key)) is not None:
+            return gathered
+        row = self._db.execute("SELECT digest, saga FROM requests WHERE key = ?", (key,)).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    # --- the outbox ---
+
+    def waiting(self, limit: int) -> list[Told]:
+        """The oldest events that are not published."""
+        rows = self._db.execute(
+            "SELECT seq, message, type, body, trace, at FROM outbox ORDER BY seq LIMIT ?", (limit,)
+        )
+        return [Told(*row) for row in rows]
+
+    def published(self, seqs: Sequence[int]) -> None:
+        """They need not be published any more; true with the next commit, because they may be told twice."""
+        self._done += ((seq,) for seq in seqs)
+
+    def backlog(self) -> tuple[int, float | None]:
+        """How many events wait, and since when the oldest does."""
+        count, oldest = self._db.execute("SELECT COUNT(*), MIN(at) FROM outbox").fetchone()
+        return count, oldest
+
+
+class Shelf:
+    """The journal for those who only look: a connection of its own, which may be used from any one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA query_only = ON")
+
+    def close(self) -> None:
+        self._db.close()
 
     def lines_of(self, seq: int) -> list[Entry]:
         rows = self._db.execute(
@@ -161,49 +229,63 @@ class Journal:
             for line, at, what, step, detail in rows
         ]
 
-    def page(self, state: SagaState | None, text: str, before: int, limit: int) -> list[Stored]:
-        """The newest sagas older than number `before` (0: all), in a state, with `text` in their id or data."""
-        wanted = ["seq < ?"]
-        values: list[Any] = [before or self._last + 1]
-        if state is not None:
-            wanted.append("state = ?")
-            values.append(state.value)
-        if text:
-            wanted.append("said LIKE ? ESCAPE '\\'")
-            values.append("%" + "".join(f"\\{c}" if c in "\\%_" else c for c in text) + "%")
-        where = " AND ".join(wanted)
-        rows = self._db.execute(
-            f"SELECT seq, run, lines, updated_at FROM sagas WHERE {where} ORDER BY seq DESC LIMIT ?",  # noqa: S608 - the conditions are ours, the values are bound
-            [*values, limit],
-        )
-        return [_stored(row) for row in rows]
+    def page(self, wanted: "Wanted", limit: int) -> list[Stored]:
+        """The newest sagas that are wanted."""
+        where, values = wanted.condition()
+        # The short rows alone are searched; only what is found is read whole.
+        found = f"SELECT seq FROM sagas WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608 - the conditions are ours, the values are bound
+        rows = self._db.execute(f"{_SELECT} WHERE s.seq IN ({found}) ORDER BY s.seq DESC", [*values, limit])
+        return [stored_of(row) for row in rows]
 
-    def counts(self) -> dict[SagaState, int]:
+    def counts(self) -> dict[str, int]:
         rows = self._db.execute("SELECT state, COUNT(*) FROM sagas GROUP BY state")
-        return {SagaState(state): count for state, count in rows}
-
-    def started_by(self, key: str) -> tuple[bytes, str] | None:
-        """The digest of the request that used this Idempotency-Key, and the saga it started."""
-        row = self._db.execute("SELECT digest, saga FROM requests WHERE key = ?", (key,)).fetchone()
-        return None if row is None else (row[0], row[1])
-
-    # --- the outbox ---
-
-    def waiting(self, limit: int) -> list[tuple[int, str, bytes, str, float]]:
-        """`(seq, type, data, trace, at)` of the oldest events that are not published."""
-        return self._db.execute(
-            "SELECT seq, type, data, trace, at FROM outbox ORDER BY seq LIMIT ?", (limit,)
-        ).fetchall()
-
-    def published(self, seqs: Sequence[int]) -> None:
-        self._db.executemany("DELETE FROM outbox WHERE seq = ?", [(seq,) for seq in seqs])
+        return dict(rows.fetchall())
 
 
-def _stored(row: tuple[int, bytes, int, float]) -> Stored:
+@dataclass(frozen=True)
+class Wanted:
+    """Which sagas are looked for: in this state, with this text in their ids, their data or what made them fail, started
+    from `since` on and before `until`; numbered below `before`. Null and empty ask for all."""
+
+    state: SagaState | None = None
+    text: str = ""
+    since: float | None = None
+    until: float | None = None
+    before: int | None = None
+
+    def condition(self) -> tuple[str, list[Any]]:
+        like = "%" + "".join(f"\\{c}" if c in "\\%_" else c for c in self.text) + "%"
+        asked: list[tuple[str, list[Any]]] = [("1", [])]
+        if self.state is not None:
+            asked.append(("state = ?", [self.state.value]))
+        if self.text:
+            asked.append(("(said LIKE ? ESCAPE '\\' OR failure LIKE ? ESCAPE '\\')", [like, like]))
+        if self.since is not None:
+            asked.append(("started_at >= ?", [self.since]))
+        if self.until is not None:
+            asked.append(("started_at < ?", [self.until]))
+        if self.before is not None:
+            asked.append(("seq < ?", [self.before]))
+        return " AND ".join(part for part, _ in asked), [value for _, values in asked for value in values]
+
+
+def stored_of(row: tuple[int, bytes, int, float]) -> Stored:
     seq, run, lines, updated_at = row
     return Stored(seq, _decode_run(run), lines, updated_at)
 
 
 def _searchable(run: Run) -> str:
-    """What a filter looks for: the id, the name and the data it was started with."""
-    return f"{run.id} {run.name} {_encode(run.data).decode()}"[:2_000]
+    """What a filter looks through: the id, the name, and the texts in the data that it was started with."""
+    texts = [run.id, run.name, *_texts(run.data)]
+    return " ".join(dict.fromkeys(texts))[:SAID_MAX]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)

@@ -5,11 +5,14 @@ recovered run comes to the same commands again, and the calls carry the same key
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from embedded_services.contracts.sagas import HoldReason, SagaState, StepState
+from msgspec import Struct
+from msgspec.structs import replace
+
+from embedded_services.contracts.sagas import ArmedFault, FaultKind, HoldReason, SagaState, StepState
 from embedded_services.sagas.definition import Definition, Step
 
 FINAL = frozenset({SagaState.COMPLETED, SagaState.COMPENSATED})
@@ -22,36 +25,39 @@ class Direction(StrEnum):
     UNDO = "undo"
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepRun:
+class StepRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: StepState = StepState.PENDING
     attempts: int = 0
     away: int = 0
     """Attempts in a row for which there was nobody: they cost nothing."""
     calling: bool = False
+    unsure: bool = False
+    """Whether there was a call of its action of which nothing was heard: it may have happened, or happen yet."""
     started_at: float | None = None
     ended_at: float | None = None
     next_try_at: float | None = None
     instance: str | None = None
-    input: Mapping[str, Any] | None = None
     output: Mapping[str, Any] | None = None
     error: str | None = None
+    hit: int = 0
+    """How often the fault that is armed for it has acted."""
 
 
-@dataclass(frozen=True)
-class HoldRun:
+class HoldRun(Struct, frozen=True):
     reason: HoldReason
     since: float
     why: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """`allowed` steps may begin in step-by-step mode; None is not in that mode."""
+class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`allowed` steps may begin in step-by-step mode; None is not in that mode. `span` is that of the request which started
+    it, empty if there was none; `traced` says whether spans are told of it."""
 
     id: str
     name: str
     trace_id: str
+    span: str = ""
+    traced: bool = True
     data: Mapping[str, Any]
     steps: tuple[StepRun, ...]
     started_at: float
@@ -59,7 +65,9 @@ class Run:
     hold: HoldRun | None = None
     failure: str = ""
     deadline_at: float | None = None
+    """Until it has passed."""
     allowed: int | None = None
+    faults: Mapping[str, ArmedFault] = {}
 
 
 # --- events ---
@@ -85,12 +93,13 @@ class Succeeded:
 
 @dataclass(frozen=True)
 class Refused:
-    """The service said no: the step had no effect."""
+    """The service said no: this call had no effect. `final`: asking again is no use."""
 
     step: int
     direction: Direction
     error: str
     instance: str | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,9 +156,12 @@ Event: TypeAlias = (
 
 @dataclass(frozen=True)
 class Invoke:
+    """`fault` is what is to happen to this call."""
+
     step: int
     direction: Direction
     attempt: int
+    fault: ArmedFault | None = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +172,12 @@ class Tell:
     data: Mapping[str, Any]
 
 
-Command: TypeAlias = Invoke | Tell
+@dataclass(frozen=True)
+class Crash:
+    """The orchestrator is to die as if it were killed."""
+
+
+Command: TypeAlias = Invoke | Tell | Crash
 
 
 @dataclass(frozen=True)
@@ -193,18 +210,37 @@ class Outcome:
         return min(times) if times and run.state not in FINAL else None
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a saga comes from: the trace of the request that asked for it, its span, and whether spans are told of it."""
+
+    trace_id: str
+    span: str = ""
+    traced: bool = True
+
+
 def new_run(
-    definition: Definition, id_: str, trace_id: str, data: Mapping[str, Any], now: float, *, step_mode: bool
+    definition: Definition,
+    id_: str,
+    origin: Origin,
+    data: Mapping[str, Any],
+    now: float,
+    *,
+    step_mode: bool = False,
+    faults: Mapping[str, ArmedFault] | None = None,
 ) -> Run:
     return Run(
         id=id_,
         name=definition.name,
-        trace_id=trace_id,
+        trace_id=origin.trace_id,
+        span=origin.span,
+        traced=origin.traced,
         data=dict(data),
         steps=tuple(StepRun() for _ in definition.steps),
         started_at=now,
         deadline_at=None if step_mode else now + definition.deadline_s,
         allowed=0 if step_mode else None,
+        faults=dict(faults or {}),
     )
 
 
@@ -254,8 +290,13 @@ class _Machine:
 
     @property
     def _past_pivot(self) -> bool:
+        """Whether the point of no return may have been passed: a pivot that was called may have happened."""
         return any(
-            step.pivot and run.state in (StepState.COMPLETED, StepState.UNKNOWN, StepState.SKIPPED)
+            step.pivot
+            and (
+                run.state in (StepState.COMPLETED, StepState.UNKNOWN, StepState.SKIPPED)
+                or (run.state is StepState.RUNNING and (run.calling or run.unsure))
+            )
             for step, run in zip(self.definition.steps, self.run.steps, strict=True)
         )
 
@@ -270,8 +311,8 @@ class _Machine:
                 self._recovered()
             case Succeeded(step, direction, output, instance):
                 self._succeeded(step, direction, output, instance)
-            case Refused(step, direction, error, instance):
-                self._refused(step, direction, error, instance)
+            case Refused():
+                self._refused(event)
             case Lost(step, direction, error, instance):
                 self._lost(step, direction, error, instance)
             case Away(step, direction, why):
@@ -296,7 +337,8 @@ class _Machine:
     def _recovered(self) -> None:
         for index, step in enumerate(self.run.steps):
             if step.calling:
-                self._set(index, calling=False, next_try_at=self.now)
+                unsure = step.unsure or step.state is StepState.RUNNING
+                self._set(index, calling=False, unsure=unsure, next_try_at=self.now)
                 self._note(
                     "recovered", index, "its outcome was not written down; asked again under the same key"
                 )
@@ -324,23 +366,31 @@ class _Machine:
             )
             self._note("completed", index, instance)
             self._tell("step.completed", step=name)
+            self._crash(index, direction, before=False)
         else:
             self._set(index, **_ended(StepState.COMPENSATED, self.now), instance=instance, error=None)
             self._note("compensated", index, instance)
             self._tell("step.compensated", step=name)
+            self._crash(index, direction, before=False)
 
-    def _refused(self, index: int, direction: Direction, error: str, instance: str | None) -> None:
-        if not self._current(index, direction):
+    def _refused(self, said: Refused) -> None:
+        index, error, instance = said.step, said.error, said.instance
+        if not self._current(index, said.direction):
             return
-        if direction is Direction.UNDO:
-            self._undo_failed(index, error, instance)
-        elif self._past_pivot:
+        if said.direction is Direction.UNDO:
+            self._undo_failed(index, error, instance, final=said.final)
+            return
+        first = not self.run.steps[index].unsure
+        if self._past_pivot and not (first and self._step(index).pivot):
             self._forward_again(index, error, instance)
-        else:
-            self._set(index, **_ended(StepState.FAILED, self.now), instance=instance, error=error)
-            self._note("failed", index, error)
-            self._tell("step.failed", step=self._step(index).name, error=error)
-            self._turn_back(error)
+            return
+        # An earlier call of which nothing was heard may still arrive, and find what this one missed.
+        state = StepState.FAILED if first else StepState.UNKNOWN
+        self._set(index, **_ended(state, self.now), instance=instance, error=error)
+        self._note("failed" if first else "failed, and an earlier call may have happened", index, error)
+        self._tell("step.failed", step=self._step(index).name, error=error)
+        self._turn_back(error)
+        self._crash(index, said.direction, before=False)
 
     def _lost(self, index: int, direction: Direction, error: str, instance: str | None) -> None:
         if not self._current(index, direction):
@@ -348,6 +398,7 @@ class _Machine:
         if direction is Direction.UNDO:
             self._undo_failed(index, error, instance)
             return
+        self._set(index, unsure=True)
         wait_s = self._step(index).retry.wait_s(self.run.steps[index].attempts)
         if wait_s is not None:
             self._set(index, calling=False, next_try_at=self.now + wait_s, instance=instance, error=error)
@@ -359,6 +410,7 @@ class _Machine:
             self._note("outcome unknown", index, error)
             self._tell("step.failed", step=self._step(index).name, error=error)
             self._turn_back(error)
+            self._crash(index, direction, before=False)
 
     def _away(self, index: int, direction: Direction, why: str) -> None:
         """Nobody was asked, so no attempt was made: wait until there is somebody."""
@@ -381,8 +433,8 @@ class _Machine:
         self._set(index, calling=False, next_try_at=None, instance=instance, error=error)
         self._hold(HoldReason.PERSON, f"{self._step(index).name}: {error}")
 
-    def _undo_failed(self, index: int, error: str, instance: str | None) -> None:
-        wait_s = self._step(index).undo_retry.wait_s(self.run.steps[index].attempts)
+    def _undo_failed(self, index: int, error: str, instance: str | None, *, final: bool = False) -> None:
+        wait_s = None if final else self._step(index).undo_retry.wait_s(self.run.steps[index].attempts)
         if wait_s is not None:
             self._set(index, calling=False, next_try_at=self.now + wait_s, instance=instance, error=error)
             self._note("compensation failed, asked again", index, error)
@@ -391,18 +443,17 @@ class _Machine:
         self.run = replace(self.run, state=SagaState.COMPENSATION_FAILED)
         self._note("compensation failed", index, error)
         self._hold(HoldReason.PERSON, f"{self._step(index).name} could not be undone: {error}")
-        self._tell("compensation_failed", step=self._step(index).name, error=error)
+        self._tell("compensation-failed", step=self._step(index).name, error=error)
 
     def _tick(self) -> None:
         run = self.run
-        if (
-            run.state is SagaState.RUNNING
-            and run.deadline_at is not None
-            and self.now >= run.deadline_at
-            and not self._past_pivot
-        ):
-            self._note("deadline passed")
-            self._turn_back(f"not done within {self.definition.deadline_s:g} s")
+        if run.state is SagaState.RUNNING and run.deadline_at is not None and self.now >= run.deadline_at:
+            self.run = replace(run, deadline_at=None)
+            if self._past_pivot:
+                self._note("deadline passed", detail="past the point of no return: it goes on")
+            else:
+                self._note("deadline passed")
+                self._turn_back(f"not done within {self.definition.deadline_s:g} s")
 
     def _next(self) -> None:
         if self.run.allowed is None:
@@ -502,7 +553,7 @@ class _Machine:
         for index, step in enumerate(self.run.steps):
             if step.state is StepState.RUNNING:
                 # It waited for another attempt, and will not get it: whether an earlier one happened nobody knows.
-                state = StepState.UNKNOWN if step.attempts else StepState.PENDING
+                state = StepState.UNKNOWN if step.unsure else StepState.PENDING
                 self._set(index, state=state, next_try_at=None, ended_at=self.now)
         for index in reversed(range(len(self.run.steps))):
             step = self.run.steps[index]
@@ -536,7 +587,35 @@ class _Machine:
         self._note(
             "called" if direction is Direction.DO else "compensation called", index, f"attempt {attempt}"
         )
-        self.commands.append(Invoke(index, direction, attempt))
+        if not self._crash(index, direction, before=True):
+            self.commands.append(Invoke(index, direction, attempt, self._hit(index, direction)))
+
+    # --- faults that were armed for this run ---
+
+    def _armed(self, index: int, direction: Direction) -> ArmedFault | None:
+        fault = self.run.faults.get(self._step(index).name)
+        if fault is None or fault.acts_on_undo is not (direction is Direction.UNDO):
+            return None
+        times = 1 if fault.kind is FaultKind.CRASH_ORCHESTRATOR else fault.times
+        return fault if times is None or self.run.steps[index].hit < times else None
+
+    def _hit(self, index: int, direction: Direction) -> ArmedFault | None:
+        """The fault that acts on this call. That it does is written down first, so that it is counted also through a crash."""
+        fault = self._armed(index, direction)
+        if fault is None or fault.kind is FaultKind.CRASH_ORCHESTRATOR:
+            return None
+        self._set(index, hit=self.run.steps[index].hit + 1)
+        self._note("fault", index, fault.kind.value)
+        return fault
+
+    def _crash(self, index: int, direction: Direction, *, before: bool) -> bool:
+        fault = self._armed(index, direction)
+        if fault is None or fault.kind is not FaultKind.CRASH_ORCHESTRATOR or fault.before is not before:
+            return False
+        self._set(index, hit=self.run.steps[index].hit + 1)
+        self._note("fault", index, fault.kind.value)
+        self.commands.append(Crash())
+        return True
 
 
 def _ended(state: StepState, now: float) -> dict[str, Any]:

@@ -5,28 +5,40 @@ and not heard of when the process died is asked again under the same key.
 """
 
 import asyncio
+import contextlib
 import logging
+import os
+import re
+import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
+
+import msgspec
 
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
 from embedded_services.common.tasks import Tasks
-from embedded_services.contracts.errors import ApiError
-from embedded_services.sagas.definition import Definition
+from embedded_services.contracts.errors import ApiError, ErrorDetail
+from embedded_services.contracts.events import Envelope
+from embedded_services.contracts.sagas import ORCHESTRATOR, ArmedFault, SagaState
+from embedded_services.sagas.definition import Call, Definition, Step
+from embedded_services.sagas.faulty import faulty
 from embedded_services.sagas.journal import Journal, Stored
 from embedded_services.sagas.machine import (
     FINAL,
     Away,
     Begun,
     Command,
+    Crash,
     Direction,
     Event,
     Invoke,
     Lost,
     NotNow,
+    Origin,
     Recovered,
     Refused,
     Run,
@@ -38,16 +50,38 @@ from embedded_services.sagas.machine import (
     new_run,
 )
 from embedded_services.sagas.participants import Answer, Done, No, Nobody, Participants, Unknown
+from embedded_services.telemetry.spans import SpanBook, traceparent
 
 AT_ONCE: Final = 256
 """Calls under way at a time: more would only wait at the services."""
+MOST_OPEN: Final = 50_000
+"""Sagas that have not ended, all of which are kept in memory."""
+RECOVERED_AT_ONCE: Final = 200
 AGAIN_S: Final = 0.5
+KILLED: Final = 137
+
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 log = logging.getLogger(__name__)
 
 
+def origin_of(given: str | None) -> Origin:
+    """What a `traceparent` says of it, or a new trace."""
+    found = _TRACEPARENT.fullmatch(given or "")
+    if found is None:
+        return Origin(secrets.token_hex(16))
+    return Origin(found[1], found[2], found[3] == "01")
+
+
+def die() -> None:
+    """As if killed: nothing is tidied up."""
+    os._exit(KILLED)
+
+
 class Orchestrator:
-    """`changed` hears the id of each saga that moved, after it was committed; `told` that events wait in the outbox."""
+    """`changed` hears of each saga that moved, after it was committed; `told` that events wait in the outbox. `crash` ends
+    the process at once, and `spans` are told of traced sagas."""
 
     def __init__(
         self,
@@ -67,36 +101,49 @@ class Orchestrator:
         self._tasks = tasks
         self._changed = changed
         self._told = told
+        self.crash: Callable[[], None] = die
+        self.spans: SpanBook | None = None
         self._open: dict[str, Stored] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._commands: list[tuple[str, Command]] = []
         self._moved: dict[str, Stored] = {}
         self._waiting: list[asyncio.Future[None]] = []
         self._ended: dict[str, list[asyncio.Future[None]]] = {}
+        self._watched: dict[str, list[asyncio.Future[None]]] = {}
         self._in_turn = False
         self._room = asyncio.Semaphore(AT_ONCE)
 
     # --- what is asked ---
 
-    def recover(self) -> int:
-        """Go on with every saga that has not ended. Returns how many there were."""
-        count = 0
-        for stored in self._journal.unfinished():
-            if stored.run.name not in self._definitions:
-                log.error("saga %s is a %s, which nobody defines any more", stored.run.id, stored.run.name)
-                continue
-            self._open[stored.run.id] = stored
-            self._apply(stored, Recovered())
-            count += 1
+    async def recover(self) -> int:
+        """Go on with every saga that has not ended, a few at a time. Returns how many there were."""
+        count = after = 0
+        while found := self._journal.unfinished(after, RECOVERED_AT_ONCE):
+            after = found[-1].seq
+            count += sum(self._resume(stored) for stored in found)
+            await self._committed()
         return count
+
+    def _resume(self, stored: Stored) -> bool:
+        """Go on with a saga as it was committed, unless that was done."""
+        id_ = stored.run.id
+        if id_ in self._open:
+            return False
+        if stored.run.name not in self._definitions:
+            log.error("saga %s is a %s, which nobody defines any more", id_, stored.run.name)
+            return False
+        self._open[id_] = stored
+        self._apply(stored, Recovered())
+        return True
 
     async def start(
         self,
         name: str,
         data: Mapping[str, Any],
-        trace_id: str,
+        origin: Origin,
         *,
         step_mode: bool = False,
+        faults: Mapping[str, Any] | None = None,
         request: tuple[str, bytes] | None = None,
     ) -> Run:
         """A new saga, on disk when this returns. `request` is the Idempotency-Key it was asked under and a digest of what was
@@ -109,10 +156,20 @@ class Orchestrator:
         if request is not None and (known := self._journal.started_by(request[0])) is not None:
             if known[0] != request[1]:
                 raise ApiError("IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was sent with another request")
+            await self._committed()
             return self.get(known[1]).run
+        if len(self._open) >= MOST_OPEN:
+            raise ApiError("SERVICE_UNAVAILABLE", f"{MOST_OPEN} sagas have not ended yet", retry_after=1)
         now = self._clock.now()
-        checked = definition.check(data)
-        run = new_run(definition, new_id("saga"), trace_id, checked, now, step_mode=step_mode)
+        run = new_run(
+            definition,
+            new_id("saga"),
+            origin,
+            definition.check(data),
+            now,
+            step_mode=step_mode,
+            faults=_armed(definition, faults or {}),
+        )
         if request is not None:
             self._journal.remember_request(request[0], request[1], run.id)
         stored = Stored(self._journal.next_seq(), run, 0, now)
@@ -123,15 +180,19 @@ class Orchestrator:
 
     async def act(self, id_: str, event: Event) -> Run:
         """What a person wants of a saga. Raises ApiError NOT_FOUND, or CONFLICT when it is not the time for that."""
-        stored = self._open.get(id_) or self.get(id_)
+        stored = self.get(id_)
         if stored.run.state in FINAL:
             raise ApiError("CONFLICT", f"saga {id_} has ended: it is {stored.run.state.value}")
+        if stored.run.name not in self._definitions:
+            raise ApiError("CONFLICT", f"nobody defines {stored.run.name} any more")
+        if self._resume(stored):
+            stored = self._open[id_]
         try:
             self._apply(stored, event)
         except NotNow as error:
             raise ApiError("CONFLICT", f"saga {id_}: {error}") from error
         await self._committed()
-        return self._moved_or(id_, stored).run
+        return self.get(id_).run
 
     def get(self, id_: str) -> Stored:
         """As it is in memory, or in the journal. Raises ApiError NOT_FOUND."""
@@ -151,16 +212,32 @@ class Orchestrator:
             except TimeoutError:
                 pass
             finally:
-                if ended in (waiting := self._ended.get(id_, [])):
-                    waiting.remove(ended)
+                _drop(self._ended, id_, ended)
+        return self.get(id_).run
+
+    async def wait_past(self, id_: str, step: str, seconds: float) -> Run:
+        """Until this step has ended, one way or another, or the saga; at most so long."""
+        deadline = self._clock.monotonic() + seconds
+        while (stored := self._open.get(id_)) is not None:
+            definition = self._definitions[stored.run.name]
+            index = [known.name for known in definition.steps].index(step)
+            if stored.run.steps[index].ended_at is not None or stored.run.state is not SagaState.RUNNING:
+                break
+            left = deadline - self._clock.monotonic()
+            moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._watched.setdefault(id_, []).append(moved)
+            try:
+                async with asyncio.timeout(max(0.0, left)):
+                    await moved
+            except TimeoutError:
+                break
+            finally:
+                _drop(self._watched, id_, moved)
         return self.get(id_).run
 
     @property
     def unfinished(self) -> int:
         return len(self._open)
-
-    def _moved_or(self, id_: str, stored: Stored) -> Stored:
-        return self._open.get(id_) or self._journal.find(id_) or stored
 
     # --- a transition ---
 
@@ -177,10 +254,18 @@ class Orchestrator:
         self._open[id_] = self._moved[id_] = moved
         for command in outcome.commands:
             if isinstance(command, Tell):
-                self._journal.tell(id_, command.type, command.data, _traceparent(outcome.run), now)
+                self._tell(outcome.run, command, now)
             self._commands.append((id_, command))
         self._set_timer(id_, outcome.wake_at, now)
         self._turn()
+
+    def _tell(self, run: Run, told: Tell, now: float) -> None:
+        at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        message = new_id("msg")
+        envelope = Envelope(
+            type=told.type, data=dict(told.data), source=ORCHESTRATOR, timestamp=at, message_id=message
+        )
+        self._journal.tell(message, told.type, _encode(envelope), _traceparent(run), now)
 
     def _set_timer(self, id_: str, at: float | None, now: float) -> None:
         timer = self._timers.pop(id_, None)
@@ -223,10 +308,11 @@ class Orchestrator:
         for stored in moved.values():
             if stored.run.state in FINAL:
                 self._forget(stored.run.id)
+            _wake(self._watched.pop(stored.run.id, []))
             self._changed(stored)
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        _wake(waiting)
+        if any(isinstance(command, Crash) for _, command in commands):
+            self.crash()
         if any(isinstance(command, Tell) for _, command in commands):
             self._told()
         for id_, command in commands:
@@ -235,9 +321,7 @@ class Orchestrator:
 
     def _forget(self, id_: str) -> None:
         self._open.pop(id_, None)
-        for future in self._ended.pop(id_, []):
-            if not future.done():
-                future.set_result(None)
+        _wake(self._ended.pop(id_, []))
 
     # --- calls ---
 
@@ -248,22 +332,48 @@ class Orchestrator:
         run = stored.run
         definition = self._definitions[run.name]
         step = definition.steps[command.step]
-        call = step.do if command.direction is Direction.DO else step.undo
-        if call is None:
-            raise RuntimeError(f"step {step.name} has nothing to undo, and was to be undone")
         key = key_of(run, definition, command.step, command.direction)
-        try:
-            request = call.request(run.data)
-        except (KeyError, TypeError, ValueError) as error:
-            answer: Answer = No(f"its request cannot be made of the saga's data: {error!r}")
-        else:
-            async with self._room:
-                answer = await self._participants.call(
-                    call.service, request, key, _traceparent(run), step.timeout_s
-                )
+        async with self._room:
+            with self._span(run, f"{run.name} {step.name} {command.direction.value}") as trace:
+                answer = await self._asked(run, step, command, key, trace)
         present = self._open.get(id_)
         if present is not None:
             self._apply(present, _event(command, answer))
+
+    @contextlib.contextmanager
+    def _span(self, run: Run, name: str) -> Iterator[str]:
+        """The `traceparent` of the calls made inside."""
+        if self.spans is None:
+            yield _traceparent(run)
+            return
+        with self.spans.serving(_traceparent(run), name) as facts:
+            if facts is not None:
+                facts.note("saga", run.id)
+            yield traceparent() or _traceparent(run)
+
+    async def _asked(self, run: Run, step: Step, command: Invoke, key: str, trace: str) -> Answer:
+        """What becomes of one call, faults included."""
+        call = step.do if command.direction is Direction.DO else step.undo
+        if call is None:
+            raise RuntimeError(f"step {step.name} has nothing to undo, and was to be undone")
+
+        async def carry_out(timeout_s: float) -> Answer:
+            if command.direction is Direction.DO and step.needs is not None:
+                needed = await self._call(step.needs, run, f"{key}:needs", trace, timeout_s)
+                if not isinstance(needed, Done):
+                    return needed
+            return await self._call(call, run, key, trace, timeout_s)
+
+        if command.fault is None:
+            return await carry_out(step.timeout_s)
+        return await faulty(command.fault, step, carry_out, self._clock, self._tasks)
+
+    async def _call(self, call: Call, run: Run, key: str, trace: str, timeout_s: float) -> Answer:
+        try:
+            request = call.request(run.data)
+        except (KeyError, TypeError, ValueError) as error:
+            return No(f"its request cannot be made of the saga's data: {error!r}")
+        return await self._participants.call(call.service, request, key, trace, timeout_s)
 
 
 def _event(command: Invoke, answer: Answer) -> Event:
@@ -271,8 +381,8 @@ def _event(command: Invoke, answer: Answer) -> Event:
     match answer:
         case Done(output, instance):
             return Succeeded(step, direction, output, instance)
-        case No(error, instance):
-            return Refused(step, direction, error, instance)
+        case No(error, instance, final):
+            return Refused(step, direction, error, instance, final)
         case Unknown(error, instance):
             return Lost(step, direction, error, instance)
         case Nobody(why):
@@ -280,5 +390,39 @@ def _event(command: Invoke, answer: Answer) -> Event:
 
 
 def _traceparent(run: Run) -> str:
-    """The saga's trace, with the saga itself as the caller."""
-    return f"00-{run.trace_id}-{run.trace_id[:16]}-01"
+    """The saga's trace, with the request that started it as the caller."""
+    return f"00-{run.trace_id}-{run.span or run.trace_id[:16]}-{'01' if run.traced else '00'}"
+
+
+def _armed(definition: Definition, given: Mapping[str, Any]) -> dict[str, ArmedFault]:
+    """Raises ApiError VALIDATION_FAILED for a step that there is not, or a fault that cannot be."""
+    names = [step.name for step in definition.steps]
+    armed: dict[str, ArmedFault] = {}
+    for step, fault in given.items():
+        field = f"faults.{step}"
+        if step not in names:
+            raise _invalid(field, f"is no step; one of {', '.join(names)}")
+        try:
+            armed[step] = msgspec.convert(fault, ArmedFault)
+        except msgspec.ValidationError as error:
+            raise _invalid(field, str(error)) from error
+    return armed
+
+
+def _invalid(field: str, message: str) -> ApiError:
+    return ApiError(
+        "VALIDATION_FAILED", f"{field}: {message}", details=[ErrorDetail(field=field, message=message)]
+    )
+
+
+def _drop(waiting: dict[str, list[asyncio.Future[None]]], id_: str, future: asyncio.Future[None]) -> None:
+    if (others := waiting.get(id_)) is not None and future in others:
+        others.remove(future)
+        if not others:
+            del waiting[id_]
+
+
+def _wake(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)

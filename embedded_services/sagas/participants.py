@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
+from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.sagas.definition import HttpCall
 from embedded_services.upstream.client import UpstreamClient
 from embedded_services.upstream.failures import UpstreamError
@@ -18,7 +19,7 @@ from embedded_services.upstream.messages import UpstreamRequest
 from embedded_services.upstream.retries import NOTHING_SENT
 
 MAX_ANSWER: Final = 256 * 1024
-ORCHESTRATOR: Final = ((b"X-User-ID", b"orchestrator"), (b"X-User-Role", b"admin"))
+IDENTITY: Final = ((b"X-User-ID", ORCHESTRATOR.encode()), (b"X-User-Role", b"admin"))
 """Who asks, as the services know it: they believe who calls them directly, which the gateway's clients cannot."""
 
 
@@ -30,10 +31,11 @@ class Done:
 
 @dataclass(frozen=True)
 class No:
-    """It was refused, and had no effect."""
+    """This call was refused, and had no effect. `final`: it would be refused again."""
 
     error: str
     instance: str | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class HttpParticipants:
         headers = [
             (b"Idempotency-Key", key.encode()),
             (b"traceparent", traceparent.encode()),
-            *ORCHESTRATOR,
+            *IDENTITY,
         ]
         if body:
             headers.append((b"Content-Type", b"application/json"))

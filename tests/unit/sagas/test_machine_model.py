@@ -21,6 +21,7 @@ from embedded_services.sagas.machine import (
     Invoke,
     Lost,
     NotNow,
+    Origin,
     Recovered,
     Refused,
     Skip,
@@ -31,7 +32,7 @@ from embedded_services.sagas.machine import (
     new_run,
 )
 
-OUTCOMES = ("ok", "refused", "lost-before", "lost-after", "away")
+OUTCOMES = ("ok", "refused", "lost-before", "lost-after", "lost-late", "away")
 MAX_EVENTS = 300
 
 
@@ -69,6 +70,8 @@ class Services:
 
     done: set[int] = field(default_factory=set)
     forbidden: set[int] = field(default_factory=set)
+    late: list[Invoke] = field(default_factory=list)
+    """Calls that arrive when nobody waits for them any more."""
 
     def call(self, command: Invoke) -> bool:
         if command.direction is Direction.DO:
@@ -89,6 +92,9 @@ class Services:
             return Away(step, direction, "nobody")
         if what == "lost-before":
             return Lost(step, direction, "timeout")
+        if what == "lost-late":
+            self.late.append(command)
+            return Lost(step, direction, "timeout")
         if not self.call(command):
             return Refused(step, direction, "forbidden")
         if what == "lost-after":
@@ -105,16 +111,24 @@ class World:
         self._calls: list[Invoke] = []
         self._now = 1000.0
         self.services = Services()
-        self.run = new_run(definition, "saga_1", "0" * 32, {"x": 1}, self._now, step_mode=False)
+        self.run = new_run(definition, "saga_1", Origin("0" * 32), {"x": 1}, self._now)
 
     def live(self) -> None:
         self._apply(Begun())
         for number in range(MAX_EVENTS):
             if self.run.state in FINAL:
+                self._arrive()
                 return
+            if self._chance(3):
+                self._arrive()
             self._now += 0.5
             self._happen(friendly=number > MAX_EVENTS // 2)  # at last the world is kind
         raise AssertionError(f"it never ends: {self.run}")
+
+    def _arrive(self) -> None:
+        late, self.services.late = self.services.late, []
+        for command in late:
+            self.services.call(command)
 
     def _happen(self, *, friendly: bool) -> None:
         if self._calls:
@@ -152,12 +166,14 @@ def check(definition: Definition, random: Random) -> None:
     world.live()
     run, services = world.run, world.services
     skipped = {index for index, step in enumerate(run.steps) if step.state is StepState.SKIPPED}
+    pivots = {index for index, step in enumerate(definition.steps) if step.pivot}
     undoable = {index for index, step in enumerate(definition.steps) if step.undo is not None}
     if run.state is SagaState.COMPLETED:
         assert services.done >= set(range(len(definition.steps))) - skipped
     else:
         assert run.state is SagaState.COMPENSATED
         assert not (services.done & undoable) - skipped
+        assert not services.done & pivots
         assert run.failure
     assert not any(step.calling for step in run.steps)
 
