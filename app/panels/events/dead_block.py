@@ -95,6 +95,10 @@ class DeadBlock(QFrame):
     def key(self) -> Key | None:
         return None if self._group is None else self._group.key
 
+    @property
+    def group(self) -> DeadGroup | None:
+        return self._group
+
     def show_group(
         self, group: DeadGroup, progress: Progress | None, *, selected: str, can_act: bool
     ) -> None:

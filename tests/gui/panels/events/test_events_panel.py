@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy
-from PySide6.QtWidgets import QDialog, QLineEdit, QMenu, QPlainTextEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QDialog, QLineEdit, QMenu, QPlainTextEdit, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.panels.events.event_page import EventPage
@@ -269,7 +269,7 @@ async def test_no_is_no(built: Built, port: FakePort) -> None:
 
 async def test_discarding_a_group_is_confirmed(built: Built, port: FakePort) -> None:
     await lying(built, port)
-    child(built.panel.dead.blocks[0], QWidget, "discardGroup").click()  # type: ignore[attr-defined]  # a button
+    child(built.panel.dead.blocks[0], QToolButton, "discardGroup").click()
     assert "for good" in await answer(built.panel, yes=True)
     await eventually(lambda: sorted(port.fake.discarded) == ["dl-7", "dl-8"])
 
@@ -278,7 +278,7 @@ async def test_one_letter_is_looked_at_and_sent_again(built: Built, port: FakePo
     await lying(built, port)
     asked = QSignalSpy(built.panel.inspector_requested)
     block = built.panel.dead.blocks[1]
-    child(block, QWidget, "openGroup").click()  # type: ignore[attr-defined]  # a button
+    child(block, QToolButton, "openGroup").click()
     block.letter_selected.emit(port.fake.letters["dl-3"])
     page = asked.at(0)[0]
     assert isinstance(page, LetterPage)
