@@ -22,7 +22,7 @@ async def test_the_ready_line_says_where_everything_is_and_nothing_else_is_print
             "gateway": system.ready.gateway,
             "control": system.ready.control,
             "token": system.ready.token,
-            "broker": None,
+            "broker": system.ready.broker,
             "workspace": str(tmp_path / "ws"),
         }
         for secret in (ready_file, tmp_path / "ws" / "runtime.json", tmp_path / "ws" / "jwt-secret"):
