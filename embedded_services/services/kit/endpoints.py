@@ -91,7 +91,8 @@ class Answer:
 class Endpoint(Generic[In]):
     """A handler answers an `Answer`, or a message that is answered with 200.
 
-    `needs` is the permission without which a caller is refused; a `public` endpoint may be called by anyone.
+    `needs` is the permission without which a caller is refused; a `public` endpoint may be called by anyone, an `internal`
+    one by the orchestrator alone.
     """
 
     method: str
@@ -100,6 +101,7 @@ class Endpoint(Generic[In]):
     takes: type[In]
     needs: Permission | None = None
     public: bool = False
+    internal: bool = False
 
     @property
     def has_body(self) -> bool:

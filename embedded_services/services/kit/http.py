@@ -20,6 +20,7 @@ from embedded_services.bus.outbox import current_trace
 from embedded_services.common.ids import new_request_id
 from embedded_services.common.platform import listening_socket
 from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.contracts.validation import convert_query, decode_json, invalid
 from embedded_services.services.kit.endpoints import Answer, Ask, Caller, Endpoint, answer
 from embedded_services.services.kit.hosts import is_loopback
@@ -124,6 +125,8 @@ class Dispatcher:
         identity = None if endpoint.public else _identity(request)
         if identity is not None and endpoint.needs is not None:
             identity.must(endpoint.needs)
+        if endpoint.internal and (identity is None or identity.id != ORCHESTRATOR):
+            raise ApiError("FORBIDDEN", "Only the orchestrator may ask for this")
         if endpoint.has_body:
             given = decode_json(self._decoders[endpoint.takes], await _body(request))
         else:

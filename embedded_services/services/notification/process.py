@@ -28,6 +28,7 @@ from embedded_services.services.notification.notifications import Notifications
 from embedded_services.services.notification.reactions import Reactions
 from embedded_services.services.notification.renderer import Renderer
 from embedded_services.services.notification.senders import Senders
+from embedded_services.services.notification.steps import Steps
 from embedded_services.services.notification.templates import Templates
 
 
@@ -45,7 +46,10 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         reactions = Reactions(database, context.clock, renderer, outbox, notices)
         senders = Senders(settings.delivery, session)
         deliveries = Deliveries(database, context.clock, senders, spec.id, spec.incarnation)
-        table = endpoints(database, context.clock, renderer, notices)
+        table = [
+            *endpoints(database, context.clock, renderer, notices),
+            *Steps(database, context.clock, renderer, notices).endpoints,
+        ]
         async with (
             service_events(
                 context, database, outbox, tables.inbox, reactions.table, {DUE: deliveries.due}

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from embedded_services.bus.inbox import inbox_table
 from embedded_services.bus.outbox import outbox_table
 from embedded_services.services.kit.database import Schema
+from embedded_services.services.kit.idempotency import idempotency_table
 from embedded_services.services.notification.language import Language
 from embedded_services.services.notification.messages import Channel
 
@@ -96,6 +97,8 @@ deliveries = Table(
     Column("error", String(500), nullable=False),
     Column("updated_at", Float, nullable=False),
 )
+
+idempotency_keys = idempotency_table(metadata)
 
 outbox = outbox_table(metadata)
 inbox = inbox_table(metadata)
@@ -172,4 +175,4 @@ def seed(connection: Connection, now: float) -> None:
     )
 
 
-SCHEMA: Final = Schema(metadata, version=2, seed=seed, grows_from=1)
+SCHEMA: Final = Schema(metadata, version=3, seed=seed, grows_from=1)

@@ -13,7 +13,7 @@ from embedded_services.services.kit.money import from_minor, to_minor
 from embedded_services.services.kit.pages import Paging, rows_of_page
 from embedded_services.services.order.messages import NewProduct, Product, ProductPatch
 from embedded_services.services.order.stock import StockChange, Why, tell_stock
-from embedded_services.services.order.tables import products
+from embedded_services.services.order.tables import products, receipts
 
 _by_id = select(products).where(products.c.id == bindparam("id"))
 _by_id_locked = _by_id.with_for_update()
@@ -51,6 +51,7 @@ class Catalogue:
 
         def work(connection: Connection) -> Product:
             connection.execute(insert(products).values(new))
+            connection.execute(insert(receipts).values(product_id=id_, received=ask.input.stock))
             product = find(connection, id_)
             self._tell(connection, product, 0, now)
             return _show(product)
@@ -79,6 +80,12 @@ class Catalogue:
                 .values(**values, revision=products.c.revision + 1, updated_at=now)
             )
             product = find(connection, before.id)
+            if product.stock != before.stock:
+                connection.execute(
+                    update(receipts)
+                    .where(receipts.c.product_id == product.id)
+                    .values(received=receipts.c.received + product.stock - before.stock)
+                )
             self._tell(connection, product, before.stock, now)
             return _show(product)
 

@@ -85,31 +85,82 @@ def merge(wanted: Sequence[Wanted]) -> list[Merged]:
     return list(merged.values())
 
 
+@dataclass(frozen=True)
+class Priced:
+    """What is wanted, with the catalogue's rows; `total` is cents."""
+
+    lines: list[Merged]
+    found: dict[str, AnyRow]
+    total: int
+
+
+def priced(connection: Connection, wanted: Sequence[Wanted]) -> Priced:
+    """Raises ApiError VALIDATION_FAILED for what cannot be ordered, whatever is in stock."""
+    lines = merge(wanted)
+    found = _products(connection, lines)
+    total = sum(_price(line, found) * line.quantity for line in lines)
+    if from_minor(total) > MAX_AMOUNT:
+        raise invalid("items", f"must cost at most {MAX_AMOUNT} in all", bound=float(MAX_AMOUNT))
+    return Priced(lines, found, total)
+
+
 def place(
     connection: Connection, outbox: Outbox, user_id: str, wanted: Sequence[Wanted], now: float
 ) -> Placed:
     """Tells of the new order and the stock that it took. Raises ApiError VALIDATION_FAILED, or CONFLICT "Insufficient inventory"."""
-    lines = merge(wanted)
-    # In one order for everybody, so that two orders never wait for each other's rows.
-    ids = sorted(line.product_id for line in lines)
-    found: dict[str, AnyRow] = {row.id: row for row in connection.execute(_find_products, {"ids": ids})}
-    total = sum(_price(line, found) * line.quantity for line in lines)
-    if from_minor(total) > MAX_AMOUNT:
-        raise invalid("items", f"must cost at most {MAX_AMOUNT} in all", bound=float(MAX_AMOUNT))
-    for line in lines:
-        if found[line.product_id].stock < line.quantity:
-            raise _insufficient(line, found[line.product_id].stock)
-    connection.execute(
-        _take, [{"product": line.product_id, "quantity": line.quantity, "now": now} for line in lines]
-    )
-    order = _write(connection, user_id, lines, found, total, now)
-    taken = [_taken(line, found[line.product_id], order.id) for line in lines]
+    asked = priced(connection, wanted)
+    check_stock(asked.lines, asked.found)
+    order = write(connection, new_id("ord"), user_id, asked, now)
+    taken = take(connection, order.id, asked.lines, asked.found, now)
     outbox.publish_all(
         connection,
         [("order.created", data_of(order)), *((UPDATED, data_of(change)) for change in taken)],
         now,
     )
     return Placed(id=order.id, saga_id=None, status=order.status)
+
+
+def reserve(
+    connection: Connection, outbox: Outbox, order_id: str, lines: Sequence[Merged], now: float
+) -> None:
+    """Take an order's lines out of stock, and tell of it. Raises ApiError CONFLICT "Insufficient inventory"."""
+    found = _products(connection, lines)
+    check_stock(lines, found)
+    tell_stock(connection, outbox, take(connection, order_id, lines, found, now), now)
+
+
+def check_stock(lines: Sequence[Merged], found: dict[str, AnyRow]) -> None:
+    for line in lines:
+        if found[line.product_id].stock < line.quantity:
+            raise _insufficient(line, found[line.product_id].stock)
+
+
+def _products(connection: Connection, lines: Sequence[Merged]) -> dict[str, AnyRow]:
+    # In one order for everybody, so that two orders never wait for each other's rows.
+    ids = sorted(line.product_id for line in lines)
+    return {row.id: row for row in connection.execute(_find_products, {"ids": ids})}
+
+
+def take(
+    connection: Connection, order_id: str, lines: Sequence[Merged], found: dict[str, AnyRow], now: float
+) -> list[StockChange]:
+    """Of stock that is there."""
+    connection.execute(
+        _take, [{"product": line.product_id, "quantity": line.quantity, "now": now} for line in lines]
+    )
+    connection.execute(
+        _add_reservations,
+        [
+            {
+                "order_id": order_id,
+                "product_id": line.product_id,
+                "quantity": line.quantity,
+                "reserved_at": now,
+            }
+            for line in lines
+        ],
+    )
+    return [_taken(line, found[line.product_id], order_id) for line in lines]
 
 
 def _taken(line: Merged, product: AnyRow, order_id: str) -> StockChange:
@@ -123,15 +174,9 @@ def _taken(line: Merged, product: AnyRow, order_id: str) -> StockChange:
     )
 
 
-def _write(
-    connection: Connection,
-    user_id: str,
-    lines: list[Merged],
-    found: dict[str, AnyRow],
-    total: int,
-    now: float,
-) -> Order:
-    order_id = new_id("ord")
+def write(connection: Connection, order_id: str, user_id: str, asked: Priced, now: float) -> Order:
+    """The order, as `pending`."""
+    lines, found, total = asked.lines, asked.found, asked.total
     connection.execute(
         _add_order,
         {
@@ -155,18 +200,6 @@ def _write(
                 "price": found[line.product_id].price,
             }
             for number, line in enumerate(lines)
-        ],
-    )
-    connection.execute(
-        _add_reservations,
-        [
-            {
-                "order_id": order_id,
-                "product_id": line.product_id,
-                "quantity": line.quantity,
-                "reserved_at": now,
-            }
-            for line in lines
         ],
     )
     return Order(

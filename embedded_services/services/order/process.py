@@ -25,6 +25,7 @@ from embedded_services.services.order.messages import (
 )
 from embedded_services.services.order.orders import Orders
 from embedded_services.services.order.reactions import Reactions
+from embedded_services.services.order.steps import Steps
 
 
 @asynccontextmanager
@@ -38,7 +39,15 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
             tables.inbox,
             Reactions(context.clock, outbox).table,
         ) as stop,
-        serve_endpoints(context, database, endpoints(database, context.clock, outbox), stop) as port,
+        serve_endpoints(
+            context,
+            database,
+            [
+                *endpoints(database, context.clock, outbox),
+                *Steps(database, context.clock, outbox).endpoints,
+            ],
+            stop,
+        ) as port,
     ):
         yield port
 

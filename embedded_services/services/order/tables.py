@@ -2,7 +2,8 @@
 
 `products.stock` is what can still be sold. What an order took from it is in `reservations`, apart from the order's
 status, so that giving it back happens once, whoever asks for it. `order_payments` is what the payment service told, of
-orders in whatever state, and even of none. Prices and totals are cents.
+orders in whatever state, and even of none. `receipts` is how many pieces of a product ever came in, less those that were
+taken out by hand: what is in stock and what was ordered must come to that. Prices and totals are cents.
 """
 
 from typing import Final
@@ -19,7 +20,9 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    func,
     insert,
+    select,
 )
 
 from embedded_services.bus.inbox import inbox_table
@@ -79,6 +82,13 @@ reservations = Table(
     Column("released_at", Float),
 )
 
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("product_id", String(64), ForeignKey("products.id"), primary_key=True),
+    Column("received", BigInteger, nullable=False),
+)
+
 cart_items = Table(
     "cart_items",
     metadata,
@@ -118,6 +128,21 @@ def seed(connection: Connection, now: float) -> None:
             )
         ],
     )
+    count_stock(connection, now)
 
 
-SCHEMA: Final = Schema(metadata, version=2, seed=seed, grows_from=1)
+def count_stock(connection: Connection, _now: float) -> None:
+    """What came in of products of which nobody noted it: all that is there, or is promised to somebody."""
+    promised = (
+        select(func.coalesce(func.sum(reservations.c.quantity), 0))
+        .where(reservations.c.product_id == products.c.id, reservations.c.released_at.is_(None))
+        .scalar_subquery()
+    )
+    connection.execute(
+        insert(receipts).from_select(
+            ["product_id", "received"], select(products.c.id, products.c.stock + promised)
+        )
+    )
+
+
+SCHEMA: Final = Schema(metadata, version=3, seed=seed, grows_from=1, grow=count_stock)

@@ -16,6 +16,7 @@ from embedded_services.services.payment.billing import Billing
 from embedded_services.services.payment.messages import BillingFilter, NewPayment, NewRefund, PaymentFilter
 from embedded_services.services.payment.payments import Payments
 from embedded_services.services.payment.refunds import Refunds
+from embedded_services.services.payment.steps import Steps
 
 
 @asynccontextmanager
@@ -25,7 +26,15 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         service_events(
             context, database, outbox := service_outbox(context, tables.outbox), tables.inbox
         ) as stop,
-        serve_endpoints(context, database, endpoints(database, context.clock, outbox), stop) as port,
+        serve_endpoints(
+            context,
+            database,
+            [
+                *endpoints(database, context.clock, outbox),
+                *Steps(database, context.clock, outbox).endpoints,
+            ],
+            stop,
+        ) as port,
     ):
         yield port
 

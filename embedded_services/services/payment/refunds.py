@@ -41,7 +41,7 @@ class Refunds:
             def effect() -> Answer:
                 status = PaymentStatus(payment.status)
                 amount = refund_amount(status, payment.amount, payment.refunded, asked)
-                refund = _give_back(connection, payment, amount, ask.input.reason, now)
+                refund = give_back(connection, payment, amount, ask.input.reason, now)
                 after = data_of(show_payment(find(connection, payment.id)))
                 told = {**after, "refund": data_of(refund)}
                 self._outbox.publish(connection, "payment.refunded", told, now)
@@ -69,9 +69,8 @@ class Refunds:
         return await self._database.read(work)
 
 
-def _give_back(
-    connection: Connection, payment: AnyRow, amount: int, reason: str | None, now: float
-) -> Refund:
+def give_back(connection: Connection, payment: AnyRow, amount: int, reason: str | None, now: float) -> Refund:
+    """`amount` is what may be given back, in minor units. Telling of it is the caller's."""
     refund_id = new_id("ref")
     connection.execute(
         insert(refunds).values(
