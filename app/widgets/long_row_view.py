@@ -102,6 +102,11 @@ class LongRowView(QTableView):
         indexes = self.selectionModel().selectedRows()
         return indexes[0].data(Role.ROW) if indexes else None
 
+    @property
+    def first_column(self) -> int:
+        """The leftmost column that is shown."""
+        return next((at for at in range(len(self._columns)) if not self.isColumnHidden(at)), 0)
+
     def select_index(self, index: QModelIndex) -> None:
         """Select a row of this view's own model and bring it into the middle; it then follows no more."""
         self.set_following(False)
@@ -250,7 +255,7 @@ class RowDelegate(CellDelegate):
         area = option.rect
         painter.fillRect(area, theme().color(self._ground(index, selected=selected)))
         painter.fillRect(area.left(), area.bottom(), area.width(), 1, theme().color("border"))
-        if selected and index.column() == 0:
+        if selected and index.column() == self._rows.first_column:
             painter.fillRect(area.left(), area.top(), 2, area.height(), theme().color("accent"))
 
     def _ground(self, index: Index, *, selected: bool) -> Tone:

@@ -107,7 +107,7 @@ class Progress:
         """What came of it, as far as it is known."""
         replay, parts = self.replay, []
         if replay.failed:
-            parts.append(tr("{n} still lie here: {why}", n=replay.failed, why=replay.problem or tr("failed")))
+            parts.append(tr("{n} not sent: {why}", n=replay.failed, why=replay.problem or tr("failed")))
         if self.again:
             parts.append(tr("{n} failed again", n=self.again))
         if replay.state == "stopped":

@@ -40,7 +40,7 @@ def columns(book: HandledBook) -> tuple[Column[Row], ...]:
             tr("Published"), _of(lambda row: figures.precise_time(row.at)), face="mono", tone="text_muted",
             tooltip=_of(lambda row: figures.moment(row.at)), sample="00:00:00.000",
         ),
-        Column(tr("Type"), _of(lambda row: row.type), face="body", sample="notification.send MM"),
+        Column(tr("Type"), _of(lambda row: row.type), face="body", sample="notification.send MMM"),
         Column(tr("Publisher"), _of(lambda row: row.source), tone="text_secondary", sample="orchestrator"),
         Column(tr("What"), _what, tone=_what_tone, stretch=True),
         Column(
@@ -49,9 +49,13 @@ def columns(book: HandledBook) -> tuple[Column[Row], ...]:
         ),
         Column(
             tr("Handled in"), _of(lambda row: _joined(done(row))), spans=_spans_of(done), align="right",
-            tooltip=_of(lambda row: _why_so(book, row)), sample="try 2  1,000 ms ✓",
+            tooltip=_of(lambda row: _why_so(book, row)), sample=_longest(),
         ),
     )  # fmt: skip
+
+
+def _longest() -> str:
+    return f"{tr('try {n}', n=2)}  {tr('{ms} ms', ms='100.0')}  ✓"
 
 
 def went_to(row: EventRow, book: HandledBook) -> Sequence[Span]:

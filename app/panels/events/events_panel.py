@@ -48,6 +48,7 @@ class EventsPanel(Panel):
         self.dead = DeadPane()
         self.event_page = EventPage(self)
         self.letter_page = LetterPage(self)
+        self._letter = ""
         self._absence = Notice("warn", closable=False)
         self._build_ui()
         self._build_actions()
@@ -164,8 +165,8 @@ class EventsPanel(Panel):
 
     @property
     def selected_letter(self) -> str:
-        """The id of the dead letter that was chosen last."""
-        return self.letter_page.letter.id if self.letter_page.letter is not None else ""
+        """The id of the dead letter that is looked at, empty while it is something else."""
+        return self._letter
 
     # --- what the user does ---------------------------------------------------------------------------------------
 
@@ -174,11 +175,14 @@ class EventsPanel(Panel):
         self.list.bar.field.selectAll()
 
     def _on_event(self, row: EventRow) -> None:
+        self._letter = ""
         self.event_page.show_event(row, route_of_event(row, self._model.handled))
         self.event_opened.emit(row)
         self.inspector_requested.emit(self.event_page)
 
     def _on_letter(self, letter: DeadLetter) -> None:
+        self._letter = letter.id
+        self.list.view.selectionModel().clear()
         self.letter_page.show_letter(letter)
         self.letter_opened.emit(letter)
         self.inspector_requested.emit(self.letter_page)

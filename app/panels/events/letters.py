@@ -48,6 +48,7 @@ class Letters(QObject):
         panel.dead.all_asked.connect(self._on_all)
         panel.letter_asked.connect(self._on_letter)
         panel.letter_opened.connect(self._on_opened)
+        panel.event_opened.connect(lambda _: self._shown.poke())
         self._shown.poke()
 
     # --- what is shown --------------------------------------------------------------------------------------------

@@ -242,7 +242,7 @@ async def test_end_of_a_replay_is_told_once(built: Built, port: FakePort) -> Non
     done = Replay(id="replay_1", at=shop.NOW, total=7, done=6, failed=1, state="done", problem="no queue")
     port.set("replays", replay_1=done)
     await eventually(lambda: told.count() == 1)
-    assert told.at(0)[0] == "6 of 7 replayed · 1 still lie here: no queue"
+    assert told.at(0)[0] == "6 of 7 replayed · 1 not sent: no queue"
     port.remove("dead-letters", "dl-1")
     await eventually(lambda: "6 messages" in " ".join(texts(built.panel.dead)))
     assert told.count() == 1
@@ -287,6 +287,18 @@ async def test_one_letter_is_looked_at_and_sent_again(built: Built, port: FakePo
     await eventually(lambda: port.fake.replayed == [("dl-3", None)])
     port.remove("dead-letters", "dl-3")
     await eventually(lambda: not child(page, QPushButton, "letter-replay").isEnabled())
+
+
+async def test_one_thing_is_selected_at_a_time(built: Built, port: FakePort) -> None:
+    await lying(built, port)
+    port.pass_by(5)
+    await eventually(lambda: built.model.book.get(5))
+    built.panel.list.select(4)
+    built.panel.dead.letter_selected.emit(port.fake.letters["dl-3"])
+    assert built.panel.list.view.selected_row() is None
+    assert built.panel.selected_letter == "dl-3"
+    built.panel.list.select(4)
+    assert built.panel.selected_letter == ""
 
 
 async def test_refusal_is_told_beside_the_letters(built: Built, port: FakePort) -> None:

@@ -210,7 +210,7 @@ def test_replay_counts_what_fell_back() -> None:
     letters = {str(number): msgspec.structs.replace(shop.letter(number), replays=1) for number in (5, 1)}
     progress = progress_of(replay, letters)
     assert progress.words == "5 of 7 replayed"
-    assert progress.outcome == "1 still lie here: no queue · 1 failed again"
+    assert progress.outcome == "1 not sent: no queue · 1 failed again"
     assert Progress(replay).share == pytest.approx(6 / 7)
 
 
