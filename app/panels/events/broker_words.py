@@ -1,11 +1,15 @@
 """What is said of the bus as a whole: the panel's subtitle, what is lost, and what the absence of a broker means. Pure."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from app.core import figures
 from app.core.language import tr
 from app.core.messages import UserMessage
 from embedded_services.contracts.events import BusState, InstanceOutbox
+from embedded_services.contracts.system import Process
+
+FROZEN: Final = "frozen"
 
 
 def subtitle(bus: BusState | None, *, stale: bool) -> str:
@@ -36,24 +40,30 @@ def _rates(bus: BusState) -> list[str]:
 
 
 def absence(
-    bus: BusState | None, outboxes: Iterable[InstanceOutbox], since: float | None
+    bus: BusState | None,
+    outboxes: Iterable[InstanceOutbox],
+    since: float | None,
+    process: Process | None = None,
 ) -> UserMessage | None:
-    """Why nothing passes, and what becomes of what is told meanwhile; None while all is well."""
-    rows = list(outboxes)
-    waiting = sum(row.waiting for row in rows)
+    """Why nothing passes, and what becomes of what is told meanwhile; None while all is well. `process` is the embedded
+    broker: that it is frozen is known at once, while a connection notices it only when nothing comes for a while.
+    """
+    waiting = sum(row.waiting for row in outboxes)
     if bus is None:
         if not waiting:
             return None
         return UserMessage(tr("There is no broker: {n} wait in the outboxes.", n=_events(waiting)), _kept())
-    if bus.connected:
+    if process is not None and process.status == FROZEN and bus.kind == "embedded":
+        away = tr("The broker is frozen since {time}", time=figures.clock_time(process.since))
+        problem = process.reason
+    elif bus.connected:
         return None
-    away = (
-        tr("The broker is away since {time}", time=figures.clock_time(since))
-        if since is not None
-        else tr("The broker is away")
-    )
+    elif since is None:
+        away, problem = tr("The broker is away"), bus.problem
+    else:
+        away, problem = tr("The broker is away since {time}", time=figures.clock_time(since)), bus.problem
     text = tr("{away}; {n} wait in the outboxes.", away=away, n=_events(waiting)) if waiting else f"{away}."
-    return UserMessage(text, _because(bus.problem))
+    return UserMessage(text, _because(problem))
 
 
 def _events(count: int) -> str:

@@ -4,7 +4,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.core.feed import BUS, EVENTS_SEEN, HANDLED, OUTBOX, QUEUES, SYSTEM
+from app.core.feed import BUS, EVENTS_SEEN, HANDLED, OUTBOX, PROCESSES, QUEUES, SYSTEM
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.session import Port
@@ -29,6 +29,8 @@ AT_ONCE: Final = 300
 """Events that are read at a time; what came before them is fetched when it is looked at."""
 HANDLED_AT_ONCE: Final = 1_000
 MAX_TYPES: Final = 200
+BROKER: Final = "broker"
+"""The name of the embedded broker's process."""
 
 
 class EventsPresenter(QObject):
@@ -59,7 +61,7 @@ class EventsPresenter(QObject):
         feed = self._port.feed
         leave = [
             feed.listen(self._rows.poke, EVENTS_SEEN, HANDLED),
-            feed.listen(self._figures.poke, BUS, QUEUES, OUTBOX, SYSTEM),
+            feed.listen(self._figures.poke, BUS, QUEUES, OUTBOX, SYSTEM, PROCESSES),
             feed.listen(self._on_bus, BUS),
             feed.listen_link(self._on_link),
         ]
@@ -142,7 +144,8 @@ class EventsPresenter(QObject):
         self._panel.queues.show_rows(
             queue_rows(queues.values(), self._depths), outbox_rows(outboxes.values())
         )
-        gone = None if stale else absence(bus, outboxes.values(), self._away_since)
+        broker = feed.rows(PROCESSES).get(BROKER)
+        gone = None if stale else absence(bus, outboxes.values(), self._away_since, broker)
         self._panel.show_absence(gone)
         self._show_loss()
         if bus is not None and (bus.dropped, bus.gaps) != self._dropped:
