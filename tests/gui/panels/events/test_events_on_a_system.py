@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
-from app.core.feed import DEAD_LETTERS
+from app.core.feed import BUS, DEAD_LETTERS
 from app.panels.events.event_filter import EventFilter
 from app.panels.events.publish_dialog import PublishDialog
 from embedded_services.contracts.events import NewEvent
@@ -104,4 +104,25 @@ async def test_history_is_searched_and_outlives_the_window(ready: Ready, qtbot: 
         assert built.panel.list.bar.count.startswith("shown 11 of ")
         await port.control().publish_event(NewEvent(type="search.me", data={"id": "thing-2000"}))
         await eventually(lambda: built.model.matches == 12)
+        await built.end()
+
+
+async def test_frozen_and_killed_broker_is_told_until_it_is_back(ready: Ready, qtbot: QtBot) -> None:
+    async with live_port(ready) as port:
+        built = build(port, qtbot)
+        await connected(port, built)
+        await port.control().act_on_process("broker", "freeze")
+        await eventually(lambda: built.panel.absence.startswith("The broker is frozen since "))
+        await port.control().act_on_process("broker", "thaw")
+        await eventually(lambda: built.panel.absence == "")
+        said: list[bool] = []
+        end = port.feed.listen(
+            lambda: said.extend(bus.connected for bus in port.feed.rows(BUS).values()), BUS
+        )
+        await port.control().act_on_process("broker", "kill")
+        await eventually(lambda: said and False in said and said[-1])
+        end()
+        before = built.model.book.last
+        await port.control().publish_event(NewEvent(type="search.me", data={"id": "after"}))
+        await eventually(lambda: built.model.book.last > before)
         await built.end()

@@ -18,6 +18,7 @@ from app.panels.events.route import route_of_event, route_of_letter
 from app.panels.events.summaries import summary
 from embedded_services.contracts.events import BusState, Handled, InstanceOutbox, NewEvent
 from embedded_services.contracts.queues import Replay
+from embedded_services.contracts.system import Process
 from tests.gui.panels.events import shop
 from tests.gui.panels.events.conftest import plain
 
@@ -178,6 +179,14 @@ def test_absent_broker_is_told_with_what_waits_for_it() -> None:
     assert "Why: connection refused." in gone.hint
     assert absence(bus(connected=True), [outbox(0, connected=True)], None) is None
     assert absence(None, [], None) is None
+    frozen = Process(
+        name="broker", role="broker", pid=1, status="frozen", reason="by you", since=1_700_000_000.0,
+        incarnation=1, port=1, restarts=0,
+    )  # fmt: skip
+    own = msgspec.structs.replace(bus(connected=True), kind="embedded")
+    stands = absence(own, [], None, frozen)
+    assert stands is not None
+    assert stands.text.startswith("The broker is frozen since ")
     assert (
         subtitle(bus(connected=True), stale=False)
         == "broker of yours · amqp://b · 2.0 /s published · 1.0 /s handled"
