@@ -104,7 +104,7 @@ class Outbox:
     def __init__(self, table: Table, source: str, writer: str) -> None:
         self._table = table
         self._source = source
-        self.writer = writer
+        self._writer = writer
         self._add = insert(table)
         rows = table.c
         mine = rows.writer == bindparam("writer")
@@ -117,6 +117,10 @@ class Outbox:
         oldest = func.min(rows.created_at).filter(is_due)
         self._backlog = select(rows.writer, func.count(), later, oldest).group_by(rows.writer)
         self._added = False
+
+    @property
+    def writer(self) -> str:
+        return self._writer
 
     def publish(
         self, connection: Connection, type_: str, data: Mapping[str, Any], now: float, *, delay_s: float = 0.0
@@ -155,7 +159,7 @@ class Outbox:
             type=type_, data=dict(data), source=self._source, timestamp=_iso(now), message_id=message_id
         )
         return {
-            "writer": self.writer,
+            "writer": self._writer,
             "message_id": message_id,
             "exchange": exchange,
             "routing_key": routing_key,

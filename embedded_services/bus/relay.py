@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from embedded_services.bus.connection import BusConnection, DisconnectedError, confirming_channel, talking
 from embedded_services.bus.names import EXCHANGE, TRACEPARENT
-from embedded_services.bus.outbox import BATCH, Backlog, Outbox, Parcel, Waiting
+from embedded_services.bus.outbox import BATCH, Backlog, Parcel, Waiting
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.errors import ApiError
 
@@ -42,13 +42,28 @@ class Transactions(Protocol):
     async def read(self, work: Callable[[Connection], T], *, bounded: bool = True) -> T: ...
 
 
+class Parcels(Protocol):
+    """What waits to be told: an `Outbox`, or what stands for one. It is asked within a transaction."""
+
+    @property
+    def writer(self) -> str: ...
+
+    def waiting(self, connection: Connection, writer: str, now: float) -> Waiting: ...
+
+    def remove(self, connection: Connection, seqs: list[int]) -> None: ...
+
+    def writers(self, connection: Connection) -> set[str]: ...
+
+    def backlog(self, connection: Connection, now: float) -> dict[str, Backlog]: ...
+
+
 class Relay:
     """`run` lives until `stop`, or as long as the process. `relayed` counts what the broker has confirmed, and `changed` is
     called when it grew."""
 
     def __init__(
         self,
-        outbox: Outbox,
+        outbox: Parcels,
         database: Transactions,
         bus: BusConnection,
         clock: Clock,

@@ -19,6 +19,7 @@ from embedded_services.contracts.gateway import (
 )
 from embedded_services.contracts.instances import Latency
 from embedded_services.contracts.queues import QueueState
+from embedded_services.contracts.sagas import Saga
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.system import RequestRecord
 from embedded_services.contracts.traces import Span
@@ -32,7 +33,7 @@ class ChildSpec(Message, frozen=True):
 
     id: str
     role: str
-    """`gateway`, or the kind of service."""
+    """`gateway`, `broker`, `orchestrator`, or the kind of service."""
     service: str
     module: str
     """The module whose `serve(context)` the process runs."""
@@ -80,7 +81,8 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     counted in `spans_dropped`. From `upstreams` to `limit_clients` only the gateway reports: rows that changed,
     `limit_clients` the clients seen last, at most 200 of them, or null if nothing changed. `handled` is what became of
     the messages that arrived, `outbox` null if nothing changed. `queues` are all that the broker has, null if nothing
-    changed.
+    changed. `sagas` are those that moved, without their journals, the latest at most 100; `sagas_missed` counts those that
+    moved besides; `saga_counts` is how many there are in each state, null if nothing moved.
     """
 
     calls: dict[str, CallStats] = {}
@@ -100,6 +102,9 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     handled_seq: int = 0
     outbox: OutboxState | None = None
     queues: list[QueueState] | None = None
+    sagas: list[Saga] = []
+    sagas_missed: int = 0
+    saga_counts: dict[str, int] | None = None
 
 
 class Done(Message, tag_field="type", tag="done", frozen=True):

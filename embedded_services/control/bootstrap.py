@@ -41,6 +41,7 @@ from embedded_services.control.leftovers import end_leftovers, identify
 from embedded_services.control.limit_clients import LimitClients
 from embedded_services.control.log_files import LogFiles
 from embedded_services.control.options import Options
+from embedded_services.control.orchestrator_peer import peers_revision, with_orchestrator
 from embedded_services.control.records import Recorder
 from embedded_services.control.rollout import Rollout
 from embedded_services.control.scaling import Scaling
@@ -148,7 +149,11 @@ class ControlPlane:
             lambda *topics: self.hub.changed(*topics),
             lambda: self.settings.current.services,
         )
-        self._agents = Agents(self._agent_token, self.instances.peers, self._policies)
+        self._agents = Agents(
+            self._agent_token,
+            lambda: with_orchestrator(self.instances, self.processes),
+            self._policies,
+        )
         self.supervisor = Supervisor(
             Surroundings(
                 launcher=Launcher(context),
@@ -251,6 +256,7 @@ class ControlPlane:
                     if self._facts.broker_url is None:
                         self._facts.broker_url = url_of(self._scaling.start_broker())
                     self.events.connect(self._facts.broker_url, embedded=self._options.broker_url is None)
+                    self._scaling.start_orchestrator()
                     self._scaling.start_gateway(self._options.gateway_port)
                     self._scaling.apply(self.settings.current)
                     await self._until_ready()
@@ -335,7 +341,7 @@ class ControlPlane:
     def _instance_changed(self, before: Entry | None, after: Entry | None) -> None:
         """Who is in rotation, and why nobody is, is told to callers at once; the rest is for those who look."""
         moved = before is None or after is None or before.status is not after.status
-        if moved or self.instances.revision != self._agents.told_revision:
+        if moved or peers_revision(self.instances, self.processes) != self._agents.told_revision:
             self._agents.push_peers()
         self.hub.changed("instances", "services", "system", "journal", "processes")
         if before is not None and after is None:
@@ -345,6 +351,8 @@ class ControlPlane:
             self._consider_ready()
 
     def _process_changed(self) -> None:
+        if peers_revision(self.instances, self.processes) != self._agents.told_revision:
+            self._agents.push_peers()
         self.hub.changed("processes", "system", "journal")
         self._consider_ready()
 

@@ -19,6 +19,7 @@ MODULES = (
     "embedded_services.agent.child",
     "embedded_services.broker.process",
     "embedded_services.gateway.process",
+    "embedded_services.sagas.process",
 )
 
 

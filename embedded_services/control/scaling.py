@@ -1,11 +1,12 @@
 """From settings to slots: as many instances as are asked for, and none that is not."""
 
 from embedded_services.common.clock import Clock
+from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.contracts.settings import Settings
 from embedded_services.control import ports
 from embedded_services.control.drain import Drain
 from embedded_services.control.kinds import module_of
-from embedded_services.control.slots import BROKER, GATEWAY, Slot
+from embedded_services.control.slots import BROKER, GATEWAY, Leaves, Slot
 from embedded_services.control.supervisor import Supervisor
 from embedded_services.registry.amqp_probe import AMQP
 from embedded_services.registry.catalog import Catalog
@@ -16,6 +17,8 @@ GATEWAY_PORT = 3000
 GATEWAY_MODULE = "embedded_services.gateway.process"
 BROKER_PORT = 5672
 BROKER_MODULE = "embedded_services.broker.process"
+ORCHESTRATOR_PORT = 3005
+ORCHESTRATOR_MODULE = "embedded_services.sagas.process"
 
 
 class Scaling:
@@ -50,6 +53,25 @@ class Scaling:
                 port=port or GATEWAY_PORT,
                 catalog=catalog,
                 checks=checks,
+                leaves=Leaves.FIRST,
+            )
+        )
+
+    def start_orchestrator(self) -> None:
+        """On 3005 or the next free port."""
+        catalog, checks = self._processes
+        self._supervisor.add(
+            Slot(
+                id=ORCHESTRATOR,
+                role=ORCHESTRATOR,
+                service="",
+                module=ORCHESTRATOR_MODULE,
+                number=1,
+                preferred_port=ORCHESTRATOR_PORT,
+                port=ORCHESTRATOR_PORT,
+                catalog=catalog,
+                checks=checks,
+                leaves=Leaves.AFTER_GATEWAY,
             )
         )
 
@@ -67,7 +89,7 @@ class Scaling:
             catalog=catalog,
             checks=checks,
             health_path=AMQP,
-            stops_last=True,
+            leaves=Leaves.LAST,
         )
         self._supervisor.add(slot)
         return slot.port

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from embedded_services.contracts.errors import ApiError, ErrorDetail
+from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.contracts.settings import ServiceSettings, Settings, SettingsState, Strategy
 from embedded_services.contracts.validation import convert_builtins, refusal
 from embedded_services.control import ports
@@ -159,7 +160,7 @@ def _check_routes(settings: Settings) -> list[ErrorDetail]:
     problems = []
     seen: set[tuple[str, bool]] = set()
     for index, route in enumerate(settings.routes):
-        if route.service not in settings.services:
+        if route.service not in settings.services and route.service != ORCHESTRATOR:
             problems.append(
                 ErrorDetail(field=f"routes[{index}].service", message=_unknown(route.service, settings))
             )

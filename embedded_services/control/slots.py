@@ -1,6 +1,7 @@
 """A slot: the place of one process in the system. Its id, role and port stay; the processes in it come and go."""
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from embedded_services.control.launcher import Child
 from embedded_services.control.restart_policy import History
@@ -11,11 +12,20 @@ GATEWAY = "gateway"
 BROKER = "broker"
 
 
+class Leaves(IntEnum):
+    """When a process is ended in a stop: callers first, so that what they have under way is finished."""
+
+    FIRST = 0
+    AFTER_GATEWAY = 1
+    WITH_SERVICES = 2
+    LAST = 3
+
+
 @dataclass(kw_only=True)
 class Slot:
     """`asked` says why we are ending the present process, if we are; `wanted` whether it shall run again.
 
-    `health_path` is what its checks ask for. `stops_last`: others may need it until they have ended.
+    `health_path` is what its checks ask for. `leaves` is when it is ended in a stop.
     `overdue` is set when it was killed because it did not get ready: that is its own failure, and counts.
     `started_at` is monotonic, for what is reckoned with it; `started_wall` is the same moment as people read it.
     """
@@ -31,7 +41,7 @@ class Slot:
     catalog: Catalog
     checks: HealthChecks
     health_path: str = "/health"
-    stops_last: bool = False
+    leaves: Leaves = Leaves.WITH_SERVICES
     incarnation: int = 0
     child: Child | None = None
     started_at: float = 0.0

@@ -21,7 +21,7 @@ from embedded_services.control.calls import CallBook
 from embedded_services.control.launcher import Child, Launcher
 from embedded_services.control.log_tail import last_error
 from embedded_services.control.restart_policy import CrashLoop, History, Restart, after_exit
-from embedded_services.control.slots import Slot
+from embedded_services.control.slots import Leaves, Slot
 from embedded_services.registry.lifecycle import (
     CrashLooped,
     Entry,
@@ -33,8 +33,12 @@ from embedded_services.registry.lifecycle import (
 )
 
 STOP_S = 1.5
-CALLERS_STOP_S = 0.7
-OTHERS_STOP_S = 1.2
+WITHIN_S = {
+    Leaves.FIRST: 0.7,
+    Leaves.AFTER_GATEWAY: 0.4,
+    Leaves.WITH_SERVICES: 1.2,
+    Leaves.LAST: STOP_S,
+}
 HELLO_WITHIN_S = 15.0
 LINK_GRACE_S = 2.0
 HOST = "127.0.0.1"
@@ -211,13 +215,11 @@ class Supervisor:
         self._stopping = True
         deadline = self._around.clock.monotonic() + STOP_S
         children = [(slot, child) for slot in self._slots.values() if (child := slot.running) is not None]
-        callers = [child for slot, child in children if not slot.service and not slot.stops_last]
-        others = [child for slot, child in children if slot.service]
-        last = [child for slot, child in children if slot.stops_last]
         for slot, child in children:
             if slot.catalog.get(slot.id).status is Status.FROZEN:
                 child.signal(platform.kill)
-        for group, wait_s in ((callers, CALLERS_STOP_S), (others, OTHERS_STOP_S), (last, STOP_S)):
+        for leaves, wait_s in WITHIN_S.items():
+            group = [child for slot, child in children if slot.leaves is leaves]
             for child in group:
                 child.signal(platform.terminate)
             await self._wait(group, min(wait_s, deadline - self._around.clock.monotonic()))

@@ -14,6 +14,7 @@ import msgspec
 from embedded_services.common.resources import resource
 from embedded_services.common.version import __version__
 from embedded_services.contracts.errors import ErrorEnvelope
+from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.contracts.settings import Route, Settings
 from embedded_services.gateway.dashboard import PATH as DASHBOARD
 from embedded_services.gateway.routes import API, RouteTable
@@ -48,21 +49,18 @@ def document(settings: Settings) -> dict[str, Any]:
     table = RouteTable(settings.routes)
     for service in dict.fromkeys(route.service for route in settings.routes):
         known = settings.services.get(service)
-        offered = offer(known.kind) if known is not None else None
+        kind = ORCHESTRATOR if service == ORCHESTRATOR else None if known is None else known.kind
+        offered = None if kind is None else offer(kind)
         if offered is None:
             continue
         schemas |= offered["schemas"]
         for path, operations in offered["paths"].items():
-            route = table.match(f"{API}{path}")
-            if route is None or route.service != service:
-                continue
-            allowed = {
-                method: _routed(operation, route, service)
-                for method, operation in operations.items()
-                if route.methods is None or method.upper() in route.methods
-            }
-            if allowed:
-                paths[f"{API}{path}"] = allowed
+            for method, operation in operations.items():
+                route = table.match_method(f"{API}{path}", method.upper())
+                if route is None or route.service != service:
+                    continue
+                if route.methods is None or method.upper() in route.methods:
+                    paths.setdefault(f"{API}{path}", {})[method] = _routed(operation, route, service)
     return {
         "openapi": "3.1.0",
         "info": {

@@ -129,7 +129,7 @@ class Gateway:
 
     def _match(self, exchange: Exchange) -> Route | None:
         """The route that is asked; what is refused counts for it too."""
-        route = self._routes.match(exchange.request.path)
+        route = self._routes.match_method(exchange.request.path, exchange.request.method)
         if route is not None:
             exchange.route = route.prefix
         return route

@@ -62,6 +62,14 @@ class RouteTable:
                 node.below = route
             self._depth = max(self._depth, len(segments))
 
+    def match_method(self, path: str, method: str) -> Route | None:
+        """The route of a request: an exact one that does not take its method leaves it to the one that covers the path. Where
+        none takes it, the exact one says what is taken."""
+        route = self.match(path)
+        if route is None or not route.exact or route.methods is None or method in route.methods:
+            return route
+        return self._match(path, exact=False) or route
+
     def match(self, path: str) -> Route | None:
         """The route of a path. Those that were asked for lately are remembered, up to a bound."""
         try:
@@ -75,7 +83,7 @@ class RouteTable:
             self._known[path] = route
         return route
 
-    def _match(self, path: str) -> Route | None:
+    def _match(self, path: str, *, exact: bool = True) -> Route | None:
         segments = path.split("/", self._depth)
         node, found = self._root, None
         for place, segment in enumerate(segments, 1):
@@ -83,7 +91,7 @@ class RouteTable:
             if following is None:
                 break
             node = following
-            if node.exact is not None and place == len(segments):
+            if exact and node.exact is not None and place == len(segments):
                 return node.exact
             found = node.below or found
         return found

@@ -13,6 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from embedded_services.contracts.validation import decode_json
+
 Data = Mapping[str, Any]
 
 
@@ -94,3 +98,18 @@ class Definition:
             else:
                 stages.append([index])
         object.__setattr__(self, "stages", tuple(map(tuple, stages)))
+
+
+def post(path: str, *names: str) -> Callable[[Data], HttpCall]:
+    """A POST with these entries of the data, those that are there."""
+    return lambda data: HttpCall("POST", path, picked(data, *names))
+
+
+def picked(given: Data, *names: str) -> dict[str, Any]:
+    return {name: given[name] for name in names if given.get(name) is not None}
+
+
+def checked(decoder: msgspec.json.Decoder[Any], data: Data) -> dict[str, Any]:
+    """The data as the decoder's type reads it. Raises ApiError VALIDATION_FAILED with the field at fault."""
+    read: dict[str, Any] = msgspec.to_builtins(decode_json(decoder, msgspec.json.encode(data)))
+    return read

@@ -39,6 +39,8 @@ class StepRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     instance: str | None = None
     output: Mapping[str, Any] | None = None
     error: str | None = None
+    refusal: Mapping[str, Any] | None = None
+    """The service's own error, as its answer has it, where it said no."""
     hit: int = 0
     """How often the fault that is armed for it has acted."""
 
@@ -100,6 +102,7 @@ class Refused:
     error: str
     instance: str | None = None
     final: bool = False
+    refusal: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -386,7 +389,7 @@ class _Machine:
             return
         # An earlier call of which nothing was heard may still arrive, and find what this one missed.
         state = StepState.FAILED if first else StepState.UNKNOWN
-        self._set(index, **_ended(state, self.now), instance=instance, error=error)
+        self._set(index, **_ended(state, self.now), instance=instance, error=error, refusal=said.refusal)
         self._note("failed" if first else "failed, and an earlier call may have happened", index, error)
         self._tell("step.failed", step=self._step(index).name, error=error)
         self._turn_back(error)

@@ -101,6 +101,8 @@ class Orchestrator:
         self._tasks = tasks
         self._changed = changed
         self._told = told
+        self.trouble = ""
+        """Why nothing goes on, if nothing does."""
         self.crash: Callable[[], None] = die
         self.spans: SpanBook | None = None
         self._open: dict[str, Stored] = {}
@@ -235,6 +237,10 @@ class Orchestrator:
                 _drop(self._watched, id_, moved)
         return self.get(id_).run
 
+    def knows(self, key: str) -> bool:
+        """Whether a saga was started under this Idempotency-Key."""
+        return self._journal.started_by(key) is not None
+
     @property
     def unfinished(self) -> int:
         return len(self._open)
@@ -298,7 +304,9 @@ class Orchestrator:
         self._in_turn = False
         try:
             self._journal.commit()
+            self.trouble = ""
         except sqlite3.Error as error:
+            self.trouble = f"the journal cannot be written: {error}"
             log.error("the journal cannot be written, nothing goes on until it can: %s", error)
             asyncio.get_running_loop().call_later(AGAIN_S, self._turn)
             return
@@ -381,8 +389,8 @@ def _event(command: Invoke, answer: Answer) -> Event:
     match answer:
         case Done(output, instance):
             return Succeeded(step, direction, output, instance)
-        case No(error, instance, final):
-            return Refused(step, direction, error, instance, final)
+        case No(error, instance, final, refusal):
+            return Refused(step, direction, error, instance, final, refusal)
         case Unknown(error, instance):
             return Lost(step, direction, error, instance)
         case Nobody(why):

@@ -4,7 +4,7 @@ An answer below 500 is the service's word: 2xx did it, 4xx refused it. Everythin
 unless nothing was sent at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
@@ -36,6 +36,8 @@ class No:
     error: str
     instance: str | None = None
     final: bool = False
+    refusal: Mapping[str, Any] | None = None
+    """The error in its answer."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,23 @@ class HttpParticipants:
     async def call(
         self, service: str, call: HttpCall, key: str, traceparent: str, timeout_s: float
     ) -> Answer:
-        body = b"" if call.body is None else msgspec.json.encode(call.body)
         headers = [
             (b"Idempotency-Key", key.encode()),
             (b"traceparent", traceparent.encode()),
             *IDENTITY,
         ]
+        return await self._send(service, call, headers, timeout_s)
+
+    async def call_as(
+        self, identity: Sequence[tuple[bytes, bytes]], service: str, call: HttpCall, timeout_s: float
+    ) -> Answer:
+        """A call that may be repeated, in somebody's name."""
+        return await self._send(service, call, list(identity), timeout_s)
+
+    async def _send(
+        self, service: str, call: HttpCall, headers: list[tuple[bytes, bytes]], timeout_s: float
+    ) -> Answer:
+        body = b"" if call.body is None else msgspec.json.encode(call.body)
         if body:
             headers.append((b"Content-Type", b"application/json"))
         request = UpstreamRequest(
@@ -103,9 +116,10 @@ def meaning(status: int, content: bytes, instance: str) -> Answer:
         except (msgspec.DecodeError, RecursionError) as error:
             return Unknown(f"answered {status} with what is no JSON: {error}", instance)
         return Done(output if isinstance(output, dict) else {"answer": output}, instance)
-    said = _message(content) or HTTPStatus(status).phrase if status in _STATUSES else _message(content)
+    refusal = _error_of(content)
+    said = str(refusal.get("message") or (HTTPStatus(status).phrase if status in _STATUSES else ""))
     if 400 <= status < 500 and status not in _TRY_AGAIN:
-        return No(said or f"answered {status}", instance)
+        return No(said or f"answered {status}", instance, refusal=refusal or None)
     return Unknown(f"answered {status}: {said}" if said else f"answered {status}", instance)
 
 
@@ -113,9 +127,10 @@ _STATUSES: Final = frozenset(status.value for status in HTTPStatus)
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
 
 
-def _message(content: bytes) -> str:
+def _error_of(content: bytes) -> dict[str, Any]:
+    """What the error envelope holds; empty for another answer."""
     try:
-        told = msgspec.json.decode(content)
-        return str(told["error"]["message"])
+        error = msgspec.json.decode(content)["error"]
     except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
-        return ""
+        return {}
+    return error if isinstance(error, dict) else {}

@@ -13,7 +13,8 @@ from embedded_services.common.tasks import Tasks
 from embedded_services.common.write_batch import WriteBatch
 from embedded_services.contracts.agent import Peer, Peers, ServicePeers
 from embedded_services.contracts.gateway import Upstream
-from embedded_services.contracts.settings import ServiceSettings, Settings
+from embedded_services.contracts.sagas import ORCHESTRATOR
+from embedded_services.contracts.settings import CallPolicy, OutlierPolicy, ServiceSettings, Settings
 from embedded_services.upstream.call import Call
 from embedded_services.upstream.decisions import Decisions
 from embedded_services.upstream.failures import TryError, nobody_there
@@ -28,6 +29,12 @@ from embedded_services.upstream.views import Viewer
 
 _UNKNOWN = ServiceSettings(kind="external")
 """How a service is called that has peers and no settings."""
+_ORCHESTRATOR = ServiceSettings(
+    kind="external",
+    replicas=0,
+    policy=CallPolicy(try_timeout_s=35, timeout_s=35, outliers=OutlierPolicy(enabled=False)),
+)
+"""Whoever starts a saga may wait for its end, half a minute at most; and there is only one orchestrator."""
 
 
 class UpstreamClient:
@@ -79,7 +86,7 @@ class UpstreamClient:
             return
         self._revision = peers.revision
         for name in peers.services.keys() - self._services.keys():
-            self._add(name, _UNKNOWN)
+            self._add(name, _ORCHESTRATOR if name == ORCHESTRATOR else _UNKNOWN)
         nobody = ServicePeers(peers=[], reason="the registry does not know this service")
         for name, service in self._services.items():
             self._replace(service, peers.services.get(name, nobody))

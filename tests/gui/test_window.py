@@ -65,7 +65,7 @@ async def test_a_start_shows_progress_and_a_stop_frees_everything(
         assert window.shows_state is False
         assert "demo-shop" in texts(window.top_bar)
         pids = [row.pid for row in application.session.feed.rows(PROCESSES).values() if row.pid]
-        assert len(pids) == 11
+        assert len(pids) == 12
 
         qtbot.mouseClick(switch(application), LEFT)
         assert pill.status in ("stopping", "stopped"), "a click shows at once"

@@ -14,6 +14,7 @@ from unittest.mock import MagicMock
 import msgspec
 
 from embedded_services.common.resources import resource
+from embedded_services.sagas.order_api import MOST_WAIT_S, OrderApi
 from embedded_services.services.kit.endpoints import Endpoint, Endpoints
 from embedded_services.services.notification import process as notification
 from embedded_services.services.order import process as order
@@ -27,8 +28,10 @@ TABLES: dict[str, Callable[..., Endpoints]] = {
     "order": order.endpoints,
     "payment": payment.endpoints,
     "notification": notification.endpoints,
+    "orchestrator": lambda orchestrator, services: OrderApi(orchestrator, services).endpoints,
 }
 SEGMENT = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
+WAIT = {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "x-unit": "s"}
 KEY = {"type": "string", "pattern": "^[ -~]{1,255}$"}
 
 
@@ -65,6 +68,8 @@ def operation(
         ]
     if endpoint.method == "POST" and not endpoint.public:
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": KEY})
+    if endpoint.reads_query:
+        parameters.append({"name": "wait", "in": "query", "required": False, "schema": WAIT})
     words = re.findall(r"\w+", endpoint.path)
     found: dict[str, Any] = {
         "operationId": "_".join([kind, endpoint.method.lower(), *words]),

@@ -5,7 +5,7 @@ DELETE, the JSON body of the others (an absent body counts as `{}`). The handler
 """
 
 import posixpath
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -60,7 +60,8 @@ class Caller:
 
 @dataclass(frozen=True)
 class Ask(Generic[Asked]):
-    """A request that passed. `params` are the path's; `idempotency_key` is null when none was sent."""
+    """A request that passed. `params` are the path's; `idempotency_key` is null when none was sent. `query` is what came
+    beside a body, for an endpoint that reads it."""
 
     input: Asked
     params: dict[str, str]
@@ -69,6 +70,7 @@ class Ask(Generic[Asked]):
     method: str
     path: str
     request_id: str
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def caller(self) -> Caller:
@@ -102,6 +104,7 @@ class Endpoint(Generic[In]):
     needs: Permission | None = None
     public: bool = False
     internal: bool = False
+    reads_query: bool = False
 
     @property
     def has_body(self) -> bool:

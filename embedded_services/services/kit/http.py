@@ -139,6 +139,7 @@ class Dispatcher:
             method=request.method,
             path=request.rel_url.raw_path,
             request_id=request_id,
+            query=_query(request) if endpoint.reads_query else {},
         )
 
 

@@ -26,6 +26,8 @@ class Permission(StrEnum):
     NOTIFICATIONS_READ = "notifications:read"
     NOTIFICATIONS_WRITE = "notifications:write"
     TEMPLATES_WRITE = "templates:write"
+    SAGAS_READ = "sagas:read"
+    SAGAS_WRITE = "sagas:write"
 
 
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {

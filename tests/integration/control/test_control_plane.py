@@ -100,7 +100,7 @@ async def test_system_is_told_as_a_whole(system: RunningSystem) -> None:
     told = await system.control.system()
     assert (told.name, told.status, told.healthy, told.total) == ("demo-shop", SystemStatus.HEALTHY, 8, 8)
     assert (told.gateway, told.control) == (system.ready.gateway, system.ready.control)
-    assert [row.name for row in told.processes] == ["control", "broker", "gateway", *OWN]
+    assert [row.name for row in told.processes] == ["control", "broker", "orchestrator", "gateway", *OWN]
     assert told.uptime > 0
 
 
@@ -119,7 +119,7 @@ async def test_a_health_check_is_no_news_of_the_system(system: RunningSystem) ->
 
 async def test_processes_are_real(system: RunningSystem) -> None:
     rows = (await system.control.processes()).items
-    assert [row.name for row in rows] == ["control", "broker", "gateway", *OWN]
+    assert [row.name for row in rows] == ["control", "broker", "orchestrator", "gateway", *OWN]
     for row in rows:
         assert row.pid is not None
         assert psutil.pid_exists(row.pid)
@@ -150,7 +150,7 @@ async def test_pages_of_instances_are_all_instances(system: RunningSystem) -> No
 async def test_journal_is_numbered_without_a_gap_and_tells_each_start(system: RunningSystem) -> None:
     items = (await system.control.journal(limit=1000)).items
     assert [change.seq for change in items] == list(range(len(items), 0, -1))
-    for instance in ("broker", "gateway", *OWN):
+    for instance in ("broker", "orchestrator", "gateway", *OWN):
         told = [change.after for change in reversed(items) if change.instance == instance]
         assert told[:2] == [Status.STARTING, Status.HEALTHY]
 
@@ -174,7 +174,7 @@ async def test_runtime_file_says_where_everything_is_and_names_every_process(sys
     with open(path, "rb") as file:  # noqa: ASYNC230 - a small file
         runtime = msgspec.json.decode(file.read(), type=Runtime)
     assert (runtime.ready, runtime.token, runtime.control) == (True, system.ready.token, system.ready.control)
-    assert [own.name for own in runtime.processes] == ["control", "broker", "gateway", *OWN]
+    assert [own.name for own in runtime.processes] == ["control", "broker", "orchestrator", "gateway", *OWN]
     for own in runtime.processes:
         assert abs(psutil.Process(own.pid).create_time() - own.started_at) < 0.02
 

@@ -79,6 +79,19 @@ def test_the_longest_prefix_wins_and_an_exact_one_for_its_own_path() -> None:
     assert {path: service(path, table) for path in paths} == paths
 
 
+def test_an_exact_route_leaves_other_methods_to_the_one_that_covers_its_path() -> None:
+    def asked(method: str, path: str, table: RouteTable = TABLE) -> str | None:
+        route = table.match_method(path, method)
+        return route.service if route is not None else None
+
+    assert asked("POST", "/api/orders") == asked("POST", "/api/cart/checkout") == "orchestrator"
+    assert (
+        asked("GET", "/api/orders") == asked("POST", "/api/orders/o1") == asked("GET", "/api/cart") == "order"
+    )
+    alone = RouteTable([Route(prefix="/api/a", service="a", exact=True, methods=["POST"])])
+    assert asked("GET", "/api/a", alone) == "a", "it says which methods it takes"
+
+
 segments = st.lists(st.sampled_from(["api", "a", "b", "aa", "", "c"]), max_size=5)
 
 
