@@ -51,6 +51,8 @@ class EventsPresenter(QObject):
         self.letters = Letters(panel, self.publishing, port, self._clock, self)
         self._rows = Throttle(panel, self.refresh)
         self._figures = Throttle(panel, self._show_figures, FIGURES_MS)
+        for throttle in (self._rows, self._figures):
+            throttle.setParent(self)  # it must not outlive what it calls
         self._measuring = QTimer(self)
         self._measuring.setInterval(MEASURE_MS)
         self._measuring.timeout.connect(self._measure)

@@ -51,6 +51,8 @@ class History(QObject):
         self._retry = _single_shot(self, RETRY_MS, self.look)
         self._sight = Throttle(panel, self._fetch, LOOK_MS)
         self._newer = Throttle(panel, self._fetch_newer, NEWER_MS)
+        for throttle in (self._sight, self._newer):
+            throttle.setParent(self)  # it must not outlive what it calls
         panel.list.moved.connect(self._sight.poke)
         panel.list.followed.connect(self._newer.poke)
         panel.list.filter_changed.connect(self.search)

@@ -39,6 +39,7 @@ class Letters(QObject):
         self._discard = Latest(self)
         self._fetching = Latest(self)
         self._shown = Throttle(panel, self._show, SHOW_MS)
+        self._shown.setParent(self)  # it must not outlive what it calls
         leave = [
             port.feed.listen(self._shown.poke, DEAD_LETTERS, REPLAYS, BUS),
             port.feed.listen_link(self._shown.poke),

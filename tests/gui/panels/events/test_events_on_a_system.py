@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.core.feed import BUS, DEAD_LETTERS
 from app.panels.events.event_filter import EventFilter
 from app.panels.events.publish_dialog import PublishDialog
-from embedded_services.contracts.events import NewEvent
+from embedded_services.contracts.events import BusState, NewEvent
 from embedded_services.contracts.system import Ready
 from tests.gui.panels.events.conftest import Built, build
 from tests.gui.panels.events.test_events_panel import answer, child, press
@@ -111,16 +111,18 @@ async def test_frozen_and_killed_broker_is_told_until_it_is_back(ready: Ready, q
     async with live_port(ready) as port:
         built = build(port, qtbot)
         await connected(port, built)
+
+        def buses() -> list[BusState]:
+            return list(port.feed.rows(BUS).values())
+
         await port.control().act_on_process("broker", "freeze")
         await eventually(lambda: built.panel.absence.startswith("The broker is frozen since "))
         await port.control().act_on_process("broker", "thaw")
         await eventually(lambda: built.panel.absence == "")
-        said: list[bool] = []
-        end = port.feed.listen(
-            lambda: said.extend(bus.connected for bus in port.feed.rows(BUS).values()), BUS
-        )
+        said: list[tuple[bool, str]] = []
+        end = port.feed.listen(lambda: said.extend((bus.connected, bus.problem) for bus in buses()), BUS)
         await port.control().act_on_process("broker", "kill")
-        await eventually(lambda: said and False in said and said[-1])
+        await eventually(lambda: any(not connected for connected, _ in said) and said[-1] == (True, ""))
         end()
         before = built.model.book.last
         await port.control().publish_event(NewEvent(type="search.me", data={"id": "after"}))
