@@ -40,7 +40,7 @@ def columns(book: HandledBook) -> tuple[Column[Row], ...]:
             tr("Published"), _of(lambda row: figures.precise_time(row.at)), face="mono", tone="text_muted",
             tooltip=_of(lambda row: figures.moment(row.at)), sample="00:00:00.000",
         ),
-        Column(tr("Type"), _of(lambda row: row.type), face="body", sample="notification.send MMM"),
+        Column(tr("Type"), _of(lambda row: row.type), face="body", sample="saga.step.compensated M"),
         Column(tr("Publisher"), _of(lambda row: row.source), tone="text_secondary", sample="orchestrator"),
         Column(tr("What"), _what, tone=_what_tone, stretch=True),
         Column(

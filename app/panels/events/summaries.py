@@ -26,7 +26,7 @@ def summary(event_type: str, data: Data) -> str:
         case "email" | "notification":
             parts = [_text(data, "template"), _text(data, "to") or _text(data, "userId")]
         case "saga":
-            parts = [_text(data, "sagaId") or _id(data), _text(data, "name"), _text(data, "step")]
+            parts = [_text(data, "step"), _text(data, "name"), _text(data, "sagaId") or _id(data)]
         case _:
             parts = []
     told = [part for part in parts if part] or _anything(data)
