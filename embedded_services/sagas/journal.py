@@ -7,7 +7,7 @@ same file.
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,12 +65,40 @@ class Told:
     at: float
 
 
+@dataclass
+class Batch:
+    """Changes that become true together."""
+
+    rows: dict[int, Stored] = field(default_factory=dict)
+    said: dict[int, str] = field(default_factory=dict)
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
+    requests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    told: list[tuple[Any, ...]] = field(default_factory=list)
+    published: list[tuple[int]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.lines or self.requests or self.told or self.published)
+
+    def and_then(self, later: "Batch") -> "Batch":
+        return Batch(
+            self.rows | later.rows,
+            self.said | later.said,
+            self.lines + later.lines,
+            self.requests | later.requests,
+            self.told + later.told,
+            self.published + later.published,
+        )
+
+
 class Journal:
-    """Changes gather until `commit`. Raises sqlite3.Error; what could not be written is kept and tried again."""
+    """Changes gather until they are taken and written, one batch at a time, which may be done in another thread. What could
+    not be written is put back, to be written with what came meanwhile. Raises sqlite3.Error."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._db = db = sqlite3.connect(path, isolation_level=None, cached_statements=64)
+        self._db = db = sqlite3.connect(
+            path, isolation_level=None, cached_statements=64, check_same_thread=False
+        )
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -8192"):
             db.execute(f"PRAGMA {pragma}")
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -83,22 +111,17 @@ class Journal:
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"{path} has version {version}, and this program knows {VERSION}")
         self._last = int(db.execute("SELECT COALESCE(MAX(seq), 0) FROM sagas").fetchone()[0])
-        self._rows: dict[int, Stored] = {}
-        self._said: dict[int, str] = {}
-        self._lines: list[tuple[Any, ...]] = []
-        self._requests: dict[str, tuple[bytes, str]] = {}
-        self._told: list[tuple[Any, ...]] = []
-        self._done: list[tuple[int]] = []
+        self._reader = sqlite3.connect(path, isolation_level=None)
+        self._reader.execute("PRAGMA query_only = ON")
+        self._gathered = Batch()
+        self._taken = Batch()
 
     def close(self) -> None:
-        self.commit()
+        """Everything must have been written, or is lost as in a crash."""
+        self._reader.close()
         self._db.close()
 
     # --- writing ---
-
-    @property
-    def has_news(self) -> bool:
-        return bool(self._rows or self._lines or self._requests or self._told or self._done)
 
     def next_seq(self) -> int:
         self._last += 1
@@ -107,106 +130,104 @@ class Journal:
     def put(self, stored: Stored, entries: Sequence[Noted]) -> Stored:
         """A saga after a transition, with the lines that the transition wrote. True after the next commit."""
         run, at = stored.run, stored.updated_at
-        self._lines += (
+        self._gathered.lines += (
             (stored.seq, stored.lines + number, at, entry.what, entry.step, entry.detail)
             for number, entry in enumerate(entries, 1)
         )
         if stored.lines == 0:
-            self._said[stored.seq] = _searchable(run)
+            self._gathered.said[stored.seq] = _searchable(run)
         after = Stored(stored.seq, run, stored.lines + len(entries), at)
-        self._rows[stored.seq] = after
+        self._gathered.rows[stored.seq] = after
         return after
 
     def remember_request(self, key: str, digest: bytes, saga: str) -> None:
         """A saga was started under an Idempotency-Key."""
-        self._requests[key] = (digest, saga)
+        self._gathered.requests[key] = (digest, saga)
 
     def tell(self, message: str, type_: str, body: bytes, trace: str, at: float) -> None:
         """An event that is to be published once the transition is on disk; `message` is its id."""
-        self._told.append((message, type_, body, trace, at))
+        self._gathered.told.append((message, type_, body, trace, at))
+
+    def take(self) -> Batch:
+        """What has gathered, to be written; what comes now gathers anew."""
+        self._taken, self._gathered = self._gathered, Batch()
+        return self._taken
+
+    def put_back(self) -> None:
+        """What was taken could not be written."""
+        self._gathered = self._taken.and_then(self._gathered)
+        self._taken = Batch()
 
     def commit(self) -> None:
-        """Make all of it true at once."""
-        if not self.has_news:
+        """Make all of it true at once. Not while a batch is being written elsewhere."""
+        batch = self.take()
+        try:
+            self.write(batch)
+        except sqlite3.Error:
+            self.put_back()
+            raise
+
+    def write(self, batch: Batch) -> None:
+        if not batch:
             return
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.executemany(_UPSERT, map(self._row, self._rows.values()))
-            db.executemany(_UPSERT_RUN, ((stored.seq, _encode(stored.run)) for stored in self._rows.values()))
-            db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", self._lines)
+            db.executemany(_UPSERT, (_row(stored, batch) for stored in batch.rows.values()))
+            db.executemany(_UPSERT_RUN, ((stored.seq, _encode(stored.run)) for stored in batch.rows.values()))
+            db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", batch.lines)
             db.executemany(
                 "INSERT INTO requests VALUES (?, ?, ?)",
-                ((key, digest, saga) for key, (digest, saga) in self._requests.items()),
+                ((key, digest, saga) for key, (digest, saga) in batch.requests.items()),
             )
             db.executemany(
-                "INSERT INTO outbox (message, type, body, trace, at) VALUES (?, ?, ?, ?, ?)", self._told
+                "INSERT INTO outbox (message, type, body, trace, at) VALUES (?, ?, ?, ?, ?)", batch.told
             )
-            db.executemany("DELETE FROM outbox WHERE seq = ?", self._done)
+            db.executemany("DELETE FROM outbox WHERE seq = ?", batch.published)
             db.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
-        self._rows.clear()
-        self._said.clear()
-        self._lines.clear()
-        self._requests.clear()
-        self._told.clear()
-        self._done.clear()
-
-    def _row(self, stored: Stored) -> tuple[Any, ...]:
-        run = stored.run
-        return (
-            stored.seq,
-            run.id,
-            run.name,
-            run.state.value,
-            run.state not in FINAL,
-            run.started_at,
-            stored.updated_at,
-            stored.lines,
-            self._said.get(stored.seq, ""),
-            run.failure,
-        )
 
     # --- reading ---
 
     def unfinished(self, after: int, limit: int) -> list[Stored]:
         """Sagas that had not ended at the last commit, the oldest first, those numbered above `after`."""
-        rows = self._db.execute(
+        rows = self._reader.execute(
             f"{_SELECT} WHERE s.open = 1 AND s.seq > ? ORDER BY s.seq LIMIT ?", (after, limit)
         )
         return [stored_of(row) for row in rows]
 
     def find(self, id_: str) -> Stored | None:
         """As it was at the last commit."""
-        row = self._db.execute(f"{_SELECT} WHERE s.id = ?", (id_,)).fetchone()
+        row = self._reader.execute(f"{_SELECT} WHERE s.id = ?", (id_,)).fetchone()
         return None if row is None else stored_of(row)
 
     def started_by(self, key: str) -> tuple[bytes, str] | None:
         """The digest of the request that used this Idempotency-Key, and the saga it started, committed or not."""
-        if (gathered := self._requests.get(key)) is not None:
-            return gathered
-        row = self._db.execute("SELECT digest, saga FROM requests WHERE key = ?", (key,)).fetchone()
+        for batch in (self._gathered, self._taken):
+            if (found := batch.requests.get(key)) is not None:
+                return found
+        row = self._reader.execute("SELECT digest, saga FROM requests WHERE key = ?", (key,)).fetchone()
         return None if row is None else (row[0], row[1])
 
     # --- the outbox ---
 
     def waiting(self, limit: int) -> list[Told]:
         """The oldest events that are not published."""
-        rows = self._db.execute(
+        rows = self._reader.execute(
             "SELECT seq, message, type, body, trace, at FROM outbox ORDER BY seq LIMIT ?", (limit,)
         )
         return [Told(*row) for row in rows]
 
     def published(self, seqs: Sequence[int]) -> None:
-        """They need not be published any more; true with the next commit, because they may be told twice."""
-        self._done += ((seq,) for seq in seqs)
+        """They need not be published any more, once this is written."""
+        self._gathered.published += ((seq,) for seq in seqs)
 
     def backlog(self) -> tuple[int, float | None]:
         """How many events wait, and since when the oldest does."""
-        count, oldest = self._db.execute("SELECT COUNT(*), MIN(at) FROM outbox").fetchone()
+        count, oldest = self._reader.execute("SELECT COUNT(*), MIN(at) FROM outbox").fetchone()
         return count, oldest
 
 
@@ -272,6 +293,22 @@ class Wanted:
 def stored_of(row: tuple[int, bytes, int, float]) -> Stored:
     seq, run, lines, updated_at = row
     return Stored(seq, _decode_run(run), lines, updated_at)
+
+
+def _row(stored: Stored, batch: Batch) -> tuple[Any, ...]:
+    run = stored.run
+    return (
+        stored.seq,
+        run.id,
+        run.name,
+        run.state.value,
+        run.state not in FINAL,
+        run.started_at,
+        stored.updated_at,
+        stored.lines,
+        batch.said.get(stored.seq, ""),
+        run.failure,
+    )
 
 
 def _searchable(run: Run) -> str:

@@ -42,13 +42,12 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         upstream = await stack.enter_async_context(UpstreamClient(context.spec.settings, context.clock))
         context.link.on_peers(upstream.update_peers)
         context.link.on_policies(lambda policies: upstream.update_settings(policies.settings))
-        poke = await stack.enter_async_context(telling(context, journal))
         tasks = await stack.enter_async_context(Tasks("orchestrator"))
         services = HttpParticipants(upstream)
+        orchestrator = Orchestrator(DEFINITIONS, journal, services, context.clock, tasks)
+        await stack.enter_async_context(telling(context, journal, orchestrator))
         moved = Moved(DEFINITIONS, lambda: None, shelf.counts)
-        orchestrator = Orchestrator(
-            DEFINITIONS, journal, services, context.clock, tasks, changed=moved.tell, told=poke
-        )
+        orchestrator.changed = moved.tell
         moved.wake = context.link.report_when_woken(moved.beat)
         context.link.on_linked(moved.again)
         spans = SpanBook(context.spec.id, context.clock)

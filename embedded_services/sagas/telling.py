@@ -4,8 +4,7 @@ The events lie in the journal until the broker has confirmed them; the relay is 
 """
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar, cast
 
@@ -18,11 +17,11 @@ from embedded_services.bus.outbox import BATCH, Backlog, Parcel, Waiting
 from embedded_services.bus.relay import Relay
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.agent import Beat
-from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import OutboxState
 from embedded_services.contracts.sagas import ORCHESTRATOR, Saga
 from embedded_services.sagas.definition import Definition
 from embedded_services.sagas.journal import Journal, Stored
+from embedded_services.sagas.orchestrator import Orchestrator
 from embedded_services.sagas.views import show
 
 T = TypeVar("T")
@@ -39,6 +38,8 @@ class JournalOutbox:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self.written: Callable[[], Awaitable[None]] = _at_once
+        """Waits until what the journal has gathered is on disk."""
 
     def waiting(self, _connection: Connection, _writer: str, _now: float) -> Waiting:
         due = [
@@ -61,12 +62,8 @@ class JournalOutbox:
         return work(cast("Connection", None))
 
     async def transact(self, work: Callable[[Connection], T], *, bounded: bool = True) -> T:  # noqa: ARG002 - the signature is the database's
-        """Raises ApiError if the journal cannot be written."""
         result = work(cast("Connection", None))
-        try:
-            self._journal.commit()
-        except sqlite3.Error as error:
-            raise ApiError("SERVICE_UNAVAILABLE", f"the journal cannot be written: {error}") from error
+        await self.written()
         return result
 
 
@@ -75,7 +72,7 @@ class Teller:
 
     def __init__(self, context: ChildContext, url: str, journal: Journal) -> None:
         self._clock = context.clock
-        outbox = JournalOutbox(journal)
+        self.outbox = outbox = JournalOutbox(journal)
         self._bus = BusConnection(url, context.spec.id, context.clock)
         self._relay = Relay(outbox, outbox, self._bus, context.clock, {})
         self._tasks = Tasks("orchestrator bus")
@@ -126,17 +123,26 @@ class Teller:
 
 
 @asynccontextmanager
-async def telling(context: ChildContext, journal: Journal) -> AsyncIterator[Callable[[], None]]:
-    """Yields what is to be called when events wait. Without a broker they wait on."""
+async def telling(context: ChildContext, journal: Journal, orchestrator: Orchestrator) -> AsyncIterator[None]:
+    """Take the orchestrator's events to the broker. Without one they wait on."""
     if context.spec.broker_url is None:
-        yield lambda: None
+        yield
         return
     teller = Teller(context, context.spec.broker_url, journal)
+    teller.outbox.written = orchestrator.committed
+    orchestrator.told = teller.poke
     teller.start()
     try:
-        yield teller.poke
+        yield
     finally:
+        orchestrator.told = _nothing
         await teller.close()
+
+
+async def _at_once() -> None: ...
+
+
+def _nothing() -> None: ...
 
 
 class Moved:

@@ -9,11 +9,12 @@ import asyncio
 import contextvars
 import logging
 import sqlite3
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 from sqlalchemy import Connection, MetaData, Row, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -27,6 +28,8 @@ from embedded_services.services.kit.storage import Storage
 from embedded_services.telemetry.spans import is_traced, span
 
 WAITING_LIMIT: Final = 256
+GROUP: Final = 16
+"""Transactions that are committed as one, if so many wait."""
 READY_TIMEOUT_S: Final = 0.3
 """Well under the health check's own timeout, so that the check hears the reason."""
 
@@ -66,6 +69,7 @@ class Database:
         self._gate = WriteGate(clock.monotonic)
         self._writing = Lane("database", limit=WAITING_LIMIT)
         self._reading = Lane("database", limit=WAITING_LIMIT)
+        self._queue: deque[_Waiting[Any]] = deque()
         self._writer = storage.engine(writes=True)
         self._reader = storage.engine(writes=False)
         self._damage: str | None = None
@@ -75,11 +79,10 @@ class Database:
     async def transact(self, work: Work[T], *, bounded: bool = True) -> T:
         """One write transaction, which sees the caller's context variables. ApiError SERVICE_UNAVAILABLE when the database
         stays locked, too much waits (unless not `bounded`), or the file is gone, so that what is written would be lost."""
-        run = partial(contextvars.copy_context().run, self._transaction, work)
         if not is_traced():
-            return await self._writing.run(run, bounded=bounded)
+            return await self._write(work, bounded=bounded)
         with span(f"transaction {_name(work)}"):
-            return await self._writing.run(run, bounded=bounded)
+            return await self._write(work, bounded=bounded)
 
     async def read(self, work: Work[T], *, bounded: bool = True) -> T:
         """One read transaction; writing in it is an error. Bounded as `transact`."""
@@ -126,6 +129,39 @@ class Database:
         await self._reading.close()
         self._writer.dispose()
         self._reader.dispose()
+
+    async def _write(self, work: Work[T], *, bounded: bool) -> T:
+        context = contextvars.copy_context()
+        waiting = _Waiting(lambda connection: context.run(work, connection))
+
+        def run() -> T:
+            while not waiting.done:
+                self._write_waiting()
+            return waiting.result()
+
+        self._writing.admit(bounded=bounded)
+        self._queue.append(waiting)
+        try:
+            return await self._writing.run(run, bounded=False)
+        except asyncio.CancelledError:
+            waiting.wanted = False
+            raise
+
+    def _write_waiting(self) -> None:
+        """One transaction for all that waits, up to a bound: taking the lock from a sibling and giving it back costs as much
+        as the work of many. Each is undone by itself if it fails; if the whole fails, all of them did."""
+        group = [
+            self._queue.popleft() for _ in range(min(len(self._queue), GROUP if self._storage.groups else 1))
+        ]
+        group = [waiting for waiting in group if waiting.wanted]
+        if len(group) == 1:
+            group[0].run(self._transaction)
+        elif group:
+            try:
+                self._transaction(partial(_each, group))
+            except Exception as error:  # noqa: BLE001 - it is raised where each of them is waited for
+                for waiting in group:
+                    waiting.failed(error)
 
     def _transaction(self, work: Work[T]) -> T:
         self._gate.enter()
@@ -223,6 +259,50 @@ async def open_database(storage: Storage, schema: Schema, clock: Clock) -> Async
         yield database
     finally:
         await database.close()
+
+
+class _Waiting(Generic[T]):
+    """Work that waits to be written. Once `done` it has a result, or has failed."""
+
+    def __init__(self, work: Work[T]) -> None:
+        self._work = work
+        self._result: T | None = None
+        self._error: Exception | None = None
+        self.wanted = True
+        self.done = False
+
+    def run(self, transaction: Callable[[Work[T]], T]) -> None:
+        try:
+            self._result = transaction(self._work)
+        except Exception as error:  # noqa: BLE001 - it is raised where this is waited for
+            self._error = error
+        self.done = True
+
+    def failed(self, error: Exception) -> None:
+        """What it did was not kept."""
+        self._error = self._error or error
+        self.done = True
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._result)
+
+
+def _each(group: list[_Waiting[Any]], connection: Connection) -> None:
+    for waiting in group:
+
+        def apart(work: Work[Any]) -> Any:
+            connection.exec_driver_sql("SAVEPOINT apart")
+            try:
+                return work(connection)
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK TO apart")
+                raise
+            finally:
+                connection.exec_driver_sql("RELEASE apart")
+
+        waiting.run(apart)
 
 
 def _reason(error: Exception) -> str:

@@ -26,13 +26,17 @@ class Lane:
 
         A caller that is cancelled does not stop work that has begun.
         """
-        if bounded and self._waiting >= self._limit:
-            raise ApiError("SERVICE_UNAVAILABLE", f"Too many requests are waiting for the {self._name}")
+        self.admit(bounded=bounded)
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         finally:
             self._waiting -= 1
+
+    def admit(self, *, bounded: bool) -> None:
+        """Raises ApiError SERVICE_UNAVAILABLE when too much waits, unless not `bounded`."""
+        if bounded and self._waiting >= self._limit:
+            raise ApiError("SERVICE_UNAVAILABLE", f"Too many requests are waiting for the {self._name}")
 
     async def close(self) -> None:
         """Let the work under way end; drop what waits."""

@@ -26,6 +26,8 @@ _SCHEMA_LOCK: Final = 0x_FA_01_7D_EC  # the key of PostgreSQL's advisory lock: a
 class Storage(Protocol):
     name: str
     """What people call it: a path, or a URL without its password."""
+    groups: bool
+    """Whether there is one writer at a time, so that several transactions may be one: they cannot wait for each other."""
 
     def engine(self, *, writes: bool) -> Engine:
         """One connection, used by one thread at a time. Its transactions may write only if `writes`."""
@@ -60,6 +62,8 @@ class Storage(Protocol):
 
 class SqliteStorage:
     """The file at `path`, whose `application_id` says that it is of `service`, a kind of service."""
+
+    groups = True
 
     def __init__(self, path: Path, service: str) -> None:
         self.name = str(path)
@@ -118,6 +122,8 @@ class SqliteStorage:
 
 class ServerStorage:
     """A database server, PostgreSQL above all. The driver that its URL names has to be installed."""
+
+    groups = False
 
     def __init__(self, url: str) -> None:
         self._url = url

@@ -140,7 +140,10 @@ def count_stock(connection: Connection, _now: float) -> None:
     )
     connection.execute(
         insert(receipts).from_select(
-            ["product_id", "received"], select(products.c.id, products.c.stock + promised)
+            ["product_id", "received"],
+            select(products.c.id, products.c.stock + promised).where(
+                products.c.id.not_in(select(receipts.c.product_id))
+            ),
         )
     )
 
