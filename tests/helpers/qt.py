@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
@@ -15,7 +16,16 @@ async def eventually(condition: Callable[[], object], within_s: float = 10.0) ->
             while not condition():  # noqa: ASYNC110 - what a window comes to show raises no event here
                 await asyncio.sleep(LOOK_S)
     except TimeoutError:
-        raise AssertionError(f"not within {within_s:g} s: {condition.__code__.co_names}") from None
+        raise AssertionError(f"not within {within_s:g} s: {_said(condition)}") from None
+
+
+def _said(condition: Callable[[], object]) -> str:
+    """What was waited for, as far as a callable tells of itself."""
+    if isinstance(condition, partial):
+        return f"{_said(condition.func)} of {', '.join(map(repr, condition.args))}"
+    code = getattr(condition, "__code__", None)
+    names = " ".join(code.co_names) if code is not None else ""
+    return f"{getattr(condition, '__qualname__', repr(condition))} ({names})"
 
 
 def settle() -> None:

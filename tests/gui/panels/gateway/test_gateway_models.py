@@ -29,6 +29,7 @@ from tests.gui.panels.gateway.shop import (
     upstream,
     upstreams,
 )  # fmt: skip
+from tests.helpers.child import demo_settings
 
 Check = Callable[[QAbstractItemModel], None]
 
@@ -173,13 +174,29 @@ def test_breaker_that_is_off_says_so(qapp: object, check_model: Check) -> None:
 def test_routes_come_with_figures_and_the_gateways_own_after_them(qapp: object, check_model: Check) -> None:
     rows = route_rows(settings(), totals())
     assert [row.prefix for row in rows][-2:] == ["/api/templates", "/api/dashboard"]
-    orders = next(row for row in rows if row.prefix == "/api/orders")
+    orders = next(row for row in rows if row.prefix == "/api/orders" and not row.exact)
     assert (orders.service, orders.requests, orders.p99, orders.failures) == ("order", 9779, 28.1, 27)
     assert next(row for row in rows if row.prefix == "/api/cart").requests is None
     model = RoutesModel()
     check_model(model)
     model.apply(rows)
     model.apply(route_rows(settings(), None))
+
+
+def test_routes_of_one_path_are_rows_of_their_own_and_counted_once(qapp: object, check_model: Check) -> None:
+    demo = demo_settings()
+    rows = route_rows(demo, totals())
+    assert sum(route.prefix == "/api/orders" for route in demo.routes) == 2, "orders are made elsewhere"
+    orders = [row for row in rows if row.prefix == "/api/orders"]
+    assert [(row.exact, row.service, row.requests) for row in orders] == [
+        (True, "orchestrator", None),
+        (False, "order", 9779),
+    ]
+    model = RoutesModel()
+    check_model(model)
+    model.apply(rows)
+    model.apply(rows[::-1])
+    assert model.rowCount() == len(rows)
 
 
 def test_tries_are_bars_of_the_request() -> None:
