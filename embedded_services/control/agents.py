@@ -98,7 +98,10 @@ class Agents:
         """The handler of `/v1/agent`. The token is the children's own, not the one that people use."""
         check_token(request.headers.get("Authorization"), self._token)
         socket = web.WebSocketResponse(max_msg_size=MAX_FRAME, compress=False)
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            return socket  # it ended before it was linked
         listener = self.listener
         hello = await self._hello(socket)
         if hello is None or listener is None or not listener.linked(hello):

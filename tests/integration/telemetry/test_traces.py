@@ -106,7 +106,13 @@ async def test_picks_totals_and_upstreams_are_told(system: RunningSystem, raw: h
     assert {pick["chosen"]["instance"] for pick in picks} == {"order-1", "order-2"}
     assert all(pick["chosen"]["why"] and len(pick["chosen"]["candidates"]) == 2 for pick in picks)
     assert totals["sampled"] >= 6
-    assert [row["service"] for row in upstreams] == ["notification", "order", "payment", "user"]
+    assert [row["service"] for row in upstreams] == [
+        "notification",
+        "orchestrator",
+        "order",
+        "payment",
+        "user",
+    ]
     assert (await raw.get("/v1/picks", params={"service": "nobody"})).json()["items"] == []
 
 
