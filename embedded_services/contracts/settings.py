@@ -197,7 +197,8 @@ class GatewaySettings(Request, frozen=True):
 class SmtpSettings(Request, frozen=True):
     """The server that takes e-mail, and `from`, the address that it comes from. `user` null: nobody logs in.
 
-    With `starttls` the connection is encrypted before anything is said, and the server's certificate must be valid."""
+    With `starttls` the connection is encrypted before anything is said, and the server's certificate must be valid. The
+    `password` can be written but not read: it is shown as a mask, and whoever sends the mask or nothing keeps it."""
 
     host: Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:_-]+" + END)]
     port: Annotated[int, Meta(ge=1, le=65535)] = 25
@@ -217,6 +218,25 @@ class DeliverySettings(Request, frozen=True):
     webhook_url: Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s/]+[^\s]*" + END)] | None = None
 
 
+class BrokerSettings(Request, frozen=True):
+    """The AMQP broker that carries the events, `url` null: the embedded one. A change is in force from the next start.
+
+    Where it is shown, a password in the address is masked; sent back as it was shown, it stays what it was."""
+
+    url: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=500,
+                pattern=r"^amqps?://[^\s/?#]\S*" + END,
+                extra_json_schema={"x-form": "like amqp://user:password@host:5672/vhost"},
+            ),
+        ]
+        | None
+    ) = None
+
+
 class Settings(Request, frozen=True):
     """The whole system. Service names are keys, so that no two can share one."""
 
@@ -228,6 +248,7 @@ class Settings(Request, frozen=True):
     gateway: GatewaySettings = msgspec.field(default_factory=GatewaySettings)
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
     delivery: DeliverySettings = msgspec.field(default_factory=DeliverySettings)
+    broker: BrokerSettings = msgspec.field(default_factory=BrokerSettings)
 
 
 class SettingsState(Message, frozen=True):

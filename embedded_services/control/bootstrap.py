@@ -132,7 +132,7 @@ class ControlPlane:
             started_at=clock.now(),
             workspace=str(workspace.path),
             control_url=self._server.url,
-            broker_url=options.broker_url,
+            broker_url=options.broker_url or self.settings.current.broker.url,
         )
         journal: Ring[Change] = Ring(JOURNAL_CAPACITY)
         self.instances = Catalog(journal, lambda: self.settings.current.health)
@@ -215,7 +215,7 @@ class ControlPlane:
                 logs=self._logs.ring,
                 usage=self._usage,
                 limit_clients=LimitClients(self._agents),
-                events=EventHandlers(self.events, clock),
+                events=EventHandlers(self.events, clock, lambda: self.settings.current.broker.url),
             )
         )
         self.instances.subscribe(self._instance_changed)
@@ -253,9 +253,10 @@ class ControlPlane:
             self._tasks.spawn(self._logs.run(), "logs")
             try:
                 if not self._stop.is_set():
+                    embedded = self._facts.broker_url is None
                     if self._facts.broker_url is None:
                         self._facts.broker_url = url_of(self._scaling.start_broker())
-                    self.events.connect(self._facts.broker_url, embedded=self._options.broker_url is None)
+                    self.events.connect(self._facts.broker_url, embedded=embedded)
                     self._scaling.start_orchestrator()
                     self._scaling.start_gateway(self._options.gateway_port)
                     self._scaling.apply(self.settings.current)
@@ -416,7 +417,7 @@ class ControlPlane:
             "processes": lambda: {row.name: row for row in self.views.processes(self._usage_seen)},
             "services": lambda: {row.name: row for row in self.views.services()},
             "instances": lambda: {row.id: row for row in self.views.instances()},
-            "settings": lambda: {"settings": self.settings.state},
+            "settings": lambda: {"settings": self.settings.shown},
             "limits": lambda: {"limits": self.settings.current.limits},
             "upstreams": lambda: self.gateway.upstreams,
             "gateway": lambda: _one("gateway", self.gateway.totals),

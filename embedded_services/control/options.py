@@ -4,9 +4,9 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from embedded_services.common.version import __version__
+from embedded_services.contracts.secret_fields import broker_url_problem
 from embedded_services.control.workspace import default_path
 
 MAX_DIGITS = 9
@@ -44,7 +44,12 @@ def parse(argv: list[str]) -> Options:
     parser.add_argument(
         "--replicas", type=_replicas, metavar="N", help="instances of each service, in this run"
     )
-    parser.add_argument("--broker-url", type=_amqp, metavar="URL", help="an AMQP broker to use, amqp://…")
+    parser.add_argument(
+        "--broker-url",
+        type=_amqp,
+        metavar="URL",
+        help="an AMQP broker to use in this run, amqp://…; default: that of the settings, or the embedded one",
+    )
     parser.add_argument(
         "--ready-file", type=_path, metavar="F", help="write the ready line there too (mode 0600)"
     )
@@ -88,13 +93,6 @@ def _nice(text: str) -> int:
 
 
 def _amqp(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("amqp", "amqps") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not an AMQP address such as amqp://guest:guest@127.0.0.1:5672/"
-        )
+    if broker_url_problem(text) is not None:  # what was given may hold a password, and is not repeated
+        raise argparse.ArgumentTypeError("is not an AMQP address such as amqp://guest:guest@127.0.0.1:5672/")
     return text

@@ -11,6 +11,7 @@ import msgspec
 
 from embedded_services.contracts.errors import ApiError, ErrorDetail
 from embedded_services.contracts.sagas import ORCHESTRATOR
+from embedded_services.contracts.secret_fields import broker_url_problem, shown, unmasked
 from embedded_services.contracts.settings import ServiceSettings, Settings, SettingsState, Strategy
 from embedded_services.contracts.validation import convert_builtins, refusal
 from embedded_services.control import ports
@@ -51,11 +52,16 @@ class SettingsStore:
     def state(self) -> SettingsState:
         return SettingsState(revision=self._revision, settings=self._settings)
 
+    @property
+    def shown(self) -> SettingsState:
+        """As `state`, with passwords masked."""
+        return shown(self.state)
+
     def subscribe(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
     def patch(self, patch: dict[str, Any], *, if_match: int | None = None) -> SettingsState:
-        """Apply an RFC 7396 merge patch.
+        """Apply an RFC 7396 merge patch. A mask in it stands for the password that is known.
 
         Raises VALIDATION_FAILED naming the field, PRECONDITION_FAILED if `if_match` is no longer the revision, and
         INTERNAL_ERROR if the workspace cannot be written or the change could not be put in force; in each case nothing has
@@ -71,6 +77,7 @@ class SettingsStore:
             after = convert_builtins(merge(msgspec.to_builtins(before), patch), Settings)
         except RecursionError as error:
             raise ApiError("VALIDATION_FAILED", "The patch is nested too deeply") from error
+        after = unmasked(after, before)
         if after == before:
             return self.state
         check(after, self._strategies)
@@ -152,6 +159,8 @@ def check(settings: Settings, strategies: frozenset[Strategy]) -> None:
             problems.append(ErrorDetail(field=f"services.{name}.port", message=message, bound=highest))
     problems += _check_routes(settings)
     problems += _check_dashboard(settings)
+    if settings.broker.url is not None and (problem := broker_url_problem(settings.broker.url)):
+        problems.append(ErrorDetail(field="broker.url", message=problem))
     if problems:
         raise ApiError("VALIDATION_FAILED", f"{problems[0].field}: {problems[0].message}", details=problems)
 

@@ -7,6 +7,7 @@ import msgspec
 from embedded_services.common.clock import Clock
 from embedded_services.common.version import __version__
 from embedded_services.contracts.instances import Instance, Status
+from embedded_services.contracts.secret_fields import without_password
 from embedded_services.contracts.settings import Strategy
 from embedded_services.contracts.system import Process, Service, System, SystemStatus
 from embedded_services.control.calls import CallBook
@@ -155,7 +156,7 @@ class Views:
             workspace=self._facts.workspace,
             gateway=self.gateway_url(),
             control=self._facts.control_url,
-            broker=self._facts.broker_url,
+            broker=without_password(self._facts.broker_url) if self._facts.broker_url else None,
             healthy=sum(entry.status is Status.HEALTHY for entry in entries),
             total=len(entries),
             processes=processes,

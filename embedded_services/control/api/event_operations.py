@@ -1,5 +1,6 @@
 """The rows of the control API that are about events, queues and dead letters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from embedded_services.common.clock import Clock
@@ -22,18 +23,21 @@ from embedded_services.contracts.queues import (
     ReplayOptions,
     ReplayRequest,
 )
+from embedded_services.contracts.secret_fields import with_known_password
 from embedded_services.contracts.wire import Page
 from embedded_services.control.api.paging import page_of
 from embedded_services.control.api.table import Call, Operation, PageQuery
 from embedded_services.control.events.desk import EventDesk
 from embedded_services.control.events.replays import in_group
-from embedded_services.control.events.trial import try_broker
+from embedded_services.control.events.trial import check_url, try_broker
 
 
 @dataclass(frozen=True)
 class EventHandlers:
     desk: EventDesk
     clock: Clock
+    broker_url: Callable[[], str | None]
+    """That of the settings, whose password a mask stands for."""
 
     async def search(self, call: Call) -> EventPage:
         return await self.desk.search(call.query)
@@ -86,7 +90,9 @@ class EventHandlers:
         return self.desk.replays.stop(call.path["id"])
 
     async def test_broker(self, call: Call) -> BrokerTest:
-        return await try_broker(call.body.url, self.clock)
+        check_url(call.body.url)
+        url = with_known_password("url", call.body.url, self.broker_url())
+        return await try_broker(url, self.clock)
 
 
 def event_operations(do: EventHandlers) -> list[Operation]:

@@ -11,6 +11,7 @@ from embedded_services.contracts.gateway import Decision, GatewayTotals, LimitCl
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.limits import LimitClientsQuery, LimitPatch, LimitSettings
 from embedded_services.contracts.logs import LEVELS, LogEntry, LogQuery
+from embedded_services.contracts.secret_fields import shown
 from embedded_services.contracts.settings import ServicePatch, SettingsState
 from embedded_services.contracts.system import (
     ActionResult,
@@ -130,10 +131,10 @@ class Handlers:
         return newest_first(self.logs, query, lambda entry: _matches(entry, query))
 
     async def read_settings(self, _: Call) -> SettingsState:
-        return self.settings.state
+        return self.settings.shown
 
     async def patch_settings(self, call: Call) -> SettingsState:
-        return await self.rollout.patch(call.body, if_match=call.if_match)
+        return shown(await self.rollout.patch(call.body, if_match=call.if_match))
 
     async def read_limits(self, _: Call) -> LimitSettings:
         return self.settings.current.limits
@@ -330,7 +331,7 @@ def operations(do: Handlers) -> list[Operation]:
         Operation(
             method="GET",
             path="/v1/settings",
-            summary="The settings and their revision",
+            summary="The settings and their revision; passwords are masked",
             handler=do.read_settings,
             response=SettingsState,
         ),

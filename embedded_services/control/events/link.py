@@ -12,6 +12,7 @@ from embedded_services.bus.connection import BusConnection
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.events import BusState
+from embedded_services.contracts.secret_fields import without_password
 from embedded_services.control.events.dead_letters import DeadLetters
 from embedded_services.control.events.history import History
 from embedded_services.control.events.publisher import Publisher
@@ -19,7 +20,6 @@ from embedded_services.control.events.queue_book import QueueBook, QueueLook
 from embedded_services.control.events.reading import seen
 from embedded_services.control.events.replays import Replays
 from embedded_services.control.events.tap import Tap
-from embedded_services.control.events.trial import without_password
 
 
 class BrokerLink:

@@ -2,13 +2,13 @@
 
 import asyncio
 from typing import Final
-from urllib.parse import urlsplit
 
 import aio_pika
 
 from embedded_services.bus.connection import DisconnectedError, talking
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.events import BrokerTest
+from embedded_services.contracts.secret_fields import broker_url_problem
 from embedded_services.contracts.validation import invalid
 
 WITHIN_S: Final = 3.0
@@ -41,22 +41,9 @@ async def try_broker(url: str, clock: Clock) -> BrokerTest:
 
 
 def check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise invalid("url", f"cannot be read: {error}") from error
-    if parts.scheme not in ("amqp", "amqps") or not parts.hostname or port == 0:
-        raise invalid("url", "must be like amqp://user:password@host:5672/vhost")
-
-
-def without_password(url: str) -> str:
-    """As it may be shown."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    at = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{parts.username or ''}:***@{at}").geturl()
+    """Raises VALIDATION_FAILED."""
+    if (problem := broker_url_problem(url)) is not None:
+        raise invalid("url", problem)
 
 
 def _why(error: DisconnectedError) -> str:

@@ -352,3 +352,52 @@ def test_restoring_is_a_revision_of_its_own() -> None:
     assert (settings.state.revision, settings.current, disk.revision) == (3, before, 3)
     settings.restore(before)
     assert settings.state.revision == 3
+
+
+# --- secrets and the broker -----------------------------------------------------------------------------------------
+
+SMTP = {"host": "mail.local", "from": "shop@faultdeck.local", "user": "shop", "password": "hush"}
+
+
+def test_password_is_kept_when_the_mask_or_nothing_is_sent() -> None:
+    settings = store()
+    settings.patch({"delivery": {"smtp": SMTP}})
+    masked = settings.shown.settings.delivery.smtp
+    assert masked is not None
+    assert masked.password == "•••"
+    for smtp in ({"password": masked.password, "port": 2525}, {"port": 26}, {"user": "other"}):
+        settings.patch({"delivery": {"smtp": smtp}})
+        known = settings.current.delivery.smtp
+        assert known is not None
+        assert known.password == "hush"
+    settings.patch({"delivery": {"smtp": {"password": None}}})
+    assert settings.shown.settings.delivery.smtp is not None
+    assert settings.shown.settings.delivery.smtp.password is None
+
+
+def test_settings_sent_back_as_they_were_shown_are_no_change() -> None:
+    settings = store()
+    before = settings.patch({"delivery": {"smtp": SMTP}, "broker": {"url": "amqp://u:p4ss@h/"}})
+    assert settings.patch(msgspec.to_builtins(settings.shown.settings)) == before
+
+
+@pytest.mark.parametrize(
+    "url", ["http://u:p4ss@h/", "amqp://u:p4ss@", "amqp://u:p4ss@h:0/", "", 5, "amqp://a b"]
+)
+def test_broker_that_is_no_amqp_address_is_refused_without_repeating_it(url: Any) -> None:
+    settings = store()
+    error = refused(settings, {"broker": {"url": url}})
+    assert error.details is not None
+    assert (error.code, error.details[0].field) == ("VALIDATION_FAILED", "broker.url")
+    assert "p4ss" not in f"{error.message} {error.details}"
+    assert settings.current.broker.url is None
+
+
+def test_broker_is_written_down_with_its_password_and_shown_without() -> None:
+    disk = Disk()
+    settings = store(disk)
+    settings.patch({"broker": {"url": "amqp://u:p4ss@h:5672/"}})
+    assert disk.saved[-1].broker.url == "amqp://u:p4ss@h:5672/"
+    assert settings.shown.settings.broker.url == "amqp://u:•••@h:5672/"
+    settings.patch({"broker": {"url": None}})
+    assert settings.current.broker.url is None

@@ -17,7 +17,7 @@ TABLE = operations(
     Handlers(
         views=NOTHING, actions=NOTHING, settings=NOTHING, external=NOTHING, instances=NOTHING, journal=NOTHING,
         requests=NOTHING, logs=NOTHING, usage=NOTHING, limit_clients=NOTHING,
-        rollout=NOTHING, gateway=NOTHING, traces=NOTHING, events=EventHandlers(NOTHING, NOTHING),
+        rollout=NOTHING, gateway=NOTHING, traces=NOTHING, events=EventHandlers(NOTHING, NOTHING, NOTHING),
     )
 )  # fmt: skip
 DOCUMENT: dict[str, Any] = json.loads(msgspec.json.encode(document(TABLE, "http://127.0.0.1:1")))
