@@ -219,7 +219,8 @@ class DeliverySettings(Request, frozen=True):
 
 
 class BrokerSettings(Request, frozen=True):
-    """The AMQP broker that carries the events, `url` null: the embedded one. A change is in force from the next start.
+    """The AMQP broker that carries the events, `url` null: the embedded one, on `port` or the next free one. A change is in
+    force from the next start.
 
     Where it is shown, a password in the address is masked; sent back as it was shown, it stays what it was."""
 
@@ -235,6 +236,7 @@ class BrokerSettings(Request, frozen=True):
         ]
         | None
     ) = None
+    port: Port = 5672
 
 
 class Settings(Request, frozen=True):

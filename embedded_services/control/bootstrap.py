@@ -62,6 +62,7 @@ from embedded_services.registry.probe import ProbeResult, probe
 from embedded_services.upstream.balancing.strategies import AVAILABLE
 
 START_WITHIN_S = 60.0
+BROKER_WITHIN_S = 5.0
 JOURNAL_CAPACITY = 5_000
 USAGE_EVERY_S = 5.0
 UPTIME_STEP_S = 10.0
@@ -253,10 +254,7 @@ class ControlPlane:
             self._tasks.spawn(self._logs.run(), "logs")
             try:
                 if not self._stop.is_set():
-                    embedded = self._facts.broker_url is None
-                    if self._facts.broker_url is None:
-                        self._facts.broker_url = url_of(self._scaling.start_broker())
-                    self.events.connect(self._facts.broker_url, embedded=embedded)
+                    await self._provide_broker()
                     self._scaling.start_orchestrator()
                     self._scaling.start_gateway(self._options.gateway_port)
                     self._scaling.apply(self.settings.current)
@@ -270,6 +268,18 @@ class ControlPlane:
                 await self.supervisor.stop_all()
                 self._workspace.end_run()
                 self._write_ready_file(None)
+
+    async def _provide_broker(self) -> None:
+        """A broker whose address is known for good: of our own, that is when its process has linked, because the port that
+        was chosen for it may be somebody else's by then."""
+        embedded = self._facts.broker_url is None
+        if embedded:
+            slot = self._scaling.start_broker(self.settings.current.broker.port)
+            deadline = self._clock.monotonic() + BROKER_WITHIN_S
+            while not self._agents.is_linked(slot.id) and self._clock.monotonic() < deadline:
+                await self._clock.sleep(0.01)
+            self._facts.broker_url = url_of(slot.port)
+        self.events.connect(self._facts.broker_url or "", embedded=embedded)
 
     def _refuse_if_served(self) -> None:
         """We hold the lock, so nobody else should run here; if one does, its lock file was taken from it."""

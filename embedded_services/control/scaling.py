@@ -15,7 +15,6 @@ from embedded_services.registry.lifecycle import Undrained
 
 GATEWAY_PORT = 3000
 GATEWAY_MODULE = "embedded_services.gateway.process"
-BROKER_PORT = 5672
 BROKER_MODULE = "embedded_services.broker.process"
 ORCHESTRATOR_PORT = 3005
 ORCHESTRATOR_MODULE = "embedded_services.sagas.process"
@@ -75,8 +74,8 @@ class Scaling:
             )
         )
 
-    def start_broker(self) -> int:
-        """On 5672 or the next free port, which is returned."""
+    def start_broker(self, port: int) -> Slot:
+        """On `port` or the next free one: it is known for good when the process has linked."""
         catalog, checks = self._processes
         slot = Slot(
             id=BROKER,
@@ -84,15 +83,15 @@ class Scaling:
             service="",
             module=BROKER_MODULE,
             number=1,
-            preferred_port=BROKER_PORT,
-            port=BROKER_PORT,
+            preferred_port=port,
+            port=port,
             catalog=catalog,
             checks=checks,
             health_path=AMQP,
             leaves=Leaves.LAST,
         )
         self._supervisor.add(slot)
-        return slot.port
+        return slot
 
     def apply(self, settings: Settings) -> None:
         catalog, _ = self._instances

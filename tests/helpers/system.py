@@ -26,6 +26,7 @@ from embedded_services.client.stream_client import StreamClient
 from embedded_services.common.platform import listening_socket
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.instances import Instance, Status
+from embedded_services.contracts.settings import BrokerSettings
 from embedded_services.contracts.system import Ready
 from tests.helpers.child import demo_settings
 
@@ -151,12 +152,15 @@ def away_from_others(folder: Path, **changes: Any) -> Path:
     """A workspace on ports that no other system on this machine looks for (and no client is given), so that nobody takes one
     between look and bind; with other `changes` of the settings."""
     demo = demo_settings()
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    away = 18_000 + 2_000 * worker
     services = {
-        name: msgspec.structs.replace(service, port=service.port + 24_000)
+        name: msgspec.structs.replace(service, port=service.port + away)
         for name, service in demo.services.items()
     }
     folder.mkdir()
-    settings = msgspec.structs.replace(demo, services=services, **changes)
+    broker = BrokerSettings(port=5672 + away)
+    settings = msgspec.structs.replace(demo, services=services, **{"broker": broker, **changes})
     (folder / "workspace.json").write_bytes(msgspec.json.encode(settings))
     return folder
 
