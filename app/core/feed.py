@@ -35,9 +35,11 @@ from embedded_services.contracts.gateway import (
     Upstream,
 )
 from embedded_services.contracts.instances import Change, Instance
+from embedded_services.contracts.ledger import LedgerLine
 from embedded_services.contracts.limits import LimitSettings
 from embedded_services.contracts.logs import LogEntry
 from embedded_services.contracts.queues import DeadLetter, QueueState, Replay
+from embedded_services.contracts.sagas import Saga, SagaCounts
 from embedded_services.contracts.settings import SettingsState
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 from embedded_services.contracts.system import Process, RequestRecord, Service, System
@@ -70,6 +72,9 @@ QUEUES: Final = Topic("queues", QueueState)
 OUTBOX: Final = Topic("outbox", InstanceOutbox)
 DEAD_LETTERS: Final = Topic("dead-letters", DeadLetter)
 REPLAYS: Final = Topic("replays", Replay)
+SAGAS: Final = Topic("sagas", Saga)
+SAGA_COUNTS: Final = Topic("saga-counts", SagaCounts)
+LEDGER: Final = Topic("ledger", LedgerLine)
 JOURNAL: Final = Topic("journal", Change)
 REQUESTS: Final = Topic("requests", RequestRecord)
 LOGS: Final = Topic("logs", LogEntry)
@@ -94,6 +99,9 @@ STATES: Final[tuple[Topic[Any], ...]] = (
     OUTBOX,
     DEAD_LETTERS,
     REPLAYS,
+    SAGAS,
+    SAGA_COUNTS,
+    LEDGER,
 )
 EVENTS: Final[tuple[Topic[Any], ...]] = (
     JOURNAL,

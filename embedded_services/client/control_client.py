@@ -26,6 +26,7 @@ from embedded_services.contracts.events import (
 )
 from embedded_services.contracts.gateway import LimitClient
 from embedded_services.contracts.instances import Change, Instance
+from embedded_services.contracts.ledger import Ledger
 from embedded_services.contracts.limits import LimitPatch, LimitSettings
 from embedded_services.contracts.logs import LogEntry
 from embedded_services.contracts.queues import (
@@ -36,6 +37,15 @@ from embedded_services.contracts.queues import (
     Replay,
     ReplayOptions,
     ReplayRequest,
+)
+from embedded_services.contracts.sagas import (
+    NewSaga,
+    Saga,
+    SagaAction,
+    SagaDefinition,
+    SagaPage,
+    SagaQuery,
+    SagaStarted,
 )
 from embedded_services.contracts.settings import ServicePatch, SettingsState
 from embedded_services.contracts.system import (
@@ -55,6 +65,7 @@ CALL_S: Final = 5.0
 MAX_BYTES: Final = 16 * 1024 * 1024
 
 Action = Literal["kill", "terminate", "freeze", "thaw", "restart", "drain"]
+SagaActionName = Literal["retry", "skip", "cancel", "next"]
 T = TypeVar("T")
 
 
@@ -221,6 +232,33 @@ class ControlClient:
     async def test_broker(self, url: str) -> BrokerTest:
         """Whether a broker can be used by this URL, and if not, why not."""
         return await self._call("POST", "/v1/broker/test", BrokerTest, body=BrokerTestQuery(url=url))
+
+    # --- sagas ----------------------------------------------------------------------------------------------------
+
+    async def start_saga(self, saga: NewSaga) -> SagaStarted:
+        """It is on disk when this returns."""
+        return await self._call("POST", "/v1/sagas", SagaStarted, body=saga)
+
+    async def sagas(self, query: SagaQuery) -> SagaPage:
+        """The newest first, without their journals."""
+        return await self._call("GET", f"/v1/sagas?{_query(query)}", SagaPage)
+
+    async def saga(self, saga: str) -> Saga:
+        """With its journal."""
+        return await self._call("GET", f"/v1/sagas/{_part(saga)}", Saga)
+
+    async def act_on_saga(self, saga: str, action: SagaActionName, reason: str = "") -> Saga:
+        """`skip` needs a reason."""
+        asked = SagaAction(reason=reason)
+        return await self._call("POST", f"/v1/sagas/{_part(saga)}/{action}", Saga, body=asked)
+
+    async def saga_definitions(self) -> Page[SagaDefinition]:
+        """The sagas that can be started."""
+        return await self._call("GET", "/v1/sagas/definitions", Page[SagaDefinition])
+
+    async def ledger(self) -> Ledger:
+        """What must be true of all services' data together, and whether it is."""
+        return await self._call("GET", "/v1/ledger", Ledger)
 
     # --- one call -------------------------------------------------------------------------------------------------
 

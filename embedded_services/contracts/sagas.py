@@ -10,6 +10,9 @@ from embedded_services.contracts.wire import Message, Name, Request, Timestamp
 ORCHESTRATOR: Final = "orchestrator"
 """The process that runs sagas, the peer that the gateway's routes may lead to, and who asks when a step is carried out."""
 
+CONTROL: Final = "control"
+"""Who asks when the control plane does."""
+
 
 class SagaState(StrEnum):
     RUNNING = "running"
@@ -17,6 +20,10 @@ class SagaState(StrEnum):
     COMPLETED = "completed"
     COMPENSATED = "compensated"
     COMPENSATION_FAILED = "compensation_failed"
+
+
+ENDED: Final = frozenset({SagaState.COMPLETED, SagaState.COMPENSATED})
+"""Nothing more happens in these."""
 
 
 class StepState(StrEnum):
@@ -125,6 +132,47 @@ class SagaPage(Message, frozen=True):
     items: list[Saga]
     next_cursor: str | None = None
     counts: dict[str, int] = {}
+
+
+class SagaQuery(Request, frozen=True):
+    """Sagas started at or after `since` and before `until`, with `q` in their ids, their data or what made them fail."""
+
+    state: SagaState | None = None
+    q: Annotated[str, Meta(max_length=200)] = ""
+    since: Timestamp | None = None
+    until: Timestamp | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: Annotated[str, Meta(max_length=512)] = ""
+
+
+class SagaCounts(Message, frozen=True):
+    """How many sagas there are in each state, and in all. Of `missed` movements the stream told nothing but these counts."""
+
+    by_state: dict[str, int]
+    total: int
+    missed: int = 0
+
+
+class DefinedStep(Message, frozen=True):
+    """`service` carries it out. `beside` runs at the same time as the step before; after a `pivot` there is no way back."""
+
+    name: str
+    service: str
+    undoable: bool
+    pivot: bool = False
+    beside: bool = False
+
+
+class SagaDefinition(Message, frozen=True):
+    """A saga that can be started."""
+
+    name: str
+    steps: list[DefinedStep]
+
+
+class SagaStarted(Message, frozen=True):
+    id: str
+    state: SagaState
 
 
 class NewSaga(Request, frozen=True):

@@ -27,6 +27,9 @@ STATE_TOPICS = (
     "outbox",
     "dead-letters",
     "replays",
+    "sagas",
+    "saga-counts",
+    "ledger",
 )
 EVENT_TOPICS = ("journal", "requests", "logs", "picks", "decisions", "events", "handled")
 

@@ -29,6 +29,7 @@ from embedded_services.control.actions import Actions
 from embedded_services.control.agents import Agents
 from embedded_services.control.api.event_operations import EventHandlers
 from embedded_services.control.api.operations import Handlers, operations
+from embedded_services.control.api.saga_operations import SagaHandlers
 from embedded_services.control.api.server import ControlServer
 from embedded_services.control.api.stream import serve_stream
 from embedded_services.control.calls import CallBook
@@ -44,6 +45,7 @@ from embedded_services.control.options import Options
 from embedded_services.control.orchestrator_peer import peers_revision, with_orchestrator
 from embedded_services.control.records import Recorder
 from embedded_services.control.rollout import Rollout
+from embedded_services.control.sagas.desk import SagaDesk
 from embedded_services.control.scaling import Scaling
 from embedded_services.control.settings_store import SettingsStore
 from embedded_services.control.slots import GATEWAY, Slot
@@ -150,6 +152,13 @@ class ControlPlane:
             lambda *topics: self.hub.changed(*topics),
             lambda: self.settings.current.services,
         )
+        self.sagas = SagaDesk(
+            self.processes,
+            self.instances,
+            clock,
+            lambda *topics: self.hub.changed(*topics),
+            lambda topic: self.hub.is_followed(topic),
+        )
         self._agents = Agents(
             self._agent_token,
             lambda: with_orchestrator(self.instances, self.processes),
@@ -217,6 +226,7 @@ class ControlPlane:
                 usage=self._usage,
                 limit_clients=LimitClients(self._agents),
                 events=EventHandlers(self.events, clock, lambda: self.settings.current.broker.url),
+                sagas=SagaHandlers(self.sagas),
             )
         )
         self.instances.subscribe(self._instance_changed)
@@ -243,6 +253,7 @@ class ControlPlane:
         await asyncio.to_thread(end_leftovers, self._workspace.last_run())
         async with (
             self.events.serving(),
+            self.sagas.serving(),
             self._server.serving(
                 self._operations,
                 stream=lambda request: serve_stream(request, self.hub),
@@ -381,6 +392,7 @@ class ControlPlane:
             self.recorder.report(incarnation, beat.requests, beat.requests_seq)
             self.gateway.report(incarnation, beat)
         self.events.report(child, self._service_of(child), incarnation, beat)
+        self.sagas.report(child, incarnation, beat)
         if beat.spans or beat.spans_dropped:
             self.traces.report(beat.spans, beat.spans_dropped)
         if beat.calls:
@@ -434,6 +446,7 @@ class ControlPlane:
             "limit-totals": lambda: _one("limit-totals", self.gateway.limit_totals),
             "limit-clients": lambda: self.gateway.limit_clients,
             **self.events.states(),
+            **self.sagas.states(),
         }
 
     def _system(self) -> System:

@@ -3,15 +3,25 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta
 
 from embedded_services.bus.outbox import current_trace
+from embedded_services.common.clock import Clock
 from embedded_services.contracts.errors import ApiError
-from embedded_services.contracts.sagas import NewSaga, Saga, SagaAction, SagaPage, SagaState
-from embedded_services.contracts.wire import Page, Request, Timestamp
+from embedded_services.contracts.ledger import BOOK_MAX, SagaBook, SagaOfOrder
+from embedded_services.contracts.sagas import (
+    DefinedStep,
+    NewSaga,
+    Saga,
+    SagaAction,
+    SagaDefinition,
+    SagaPage,
+    SagaQuery,
+    SagaStarted,
+)
+from embedded_services.contracts.wire import Page
 from embedded_services.sagas.definition import Definition
 from embedded_services.sagas.journal import Shelf, Wanted
 from embedded_services.sagas.machine import Cancel, Event, Next, Run, Skip, TryAgain
@@ -21,42 +31,24 @@ from embedded_services.services.kit.endpoints import Answer, Ask, Endpoint, Endp
 from embedded_services.services.kit.pages import decode_cursor, encode_cursor
 from embedded_services.services.kit.roles import Permission
 
-MAX_PAGE: Final = 500
 _LIST: Final = "sagas"
+LATELY_S: Final = 5.0
+"""How long a saga that ended may explain what the services' books say, which were read a moment before."""
 _canonical: Final = msgspec.json.Encoder(order="sorted").encode
-
-
-class SagaFilter(Request, frozen=True):
-    """Sagas started at or after `since` and before `until`, with `q` in their ids, their data or what made them fail."""
-
-    state: SagaState | None = None
-    q: Annotated[str, Meta(max_length=200)] = ""
-    since: Timestamp | None = None
-    until: Timestamp | None = None
-    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
-    cursor: Annotated[str, Meta(max_length=512)] = ""
-
-
-class Kind(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """A saga that can be started."""
-
-    name: str
-    steps: list[str]
-    compensated: list[bool]
-    pivots: list[bool]
-    stages: list[list[int]]
-
-
-Kinds = Page[Kind]
 
 
 class SagaApi:
     def __init__(
-        self, orchestrator: Orchestrator, shelf: Shelf, definitions: Mapping[str, Definition]
+        self,
+        orchestrator: Orchestrator,
+        shelf: Shelf,
+        definitions: Mapping[str, Definition],
+        clock: Clock,
     ) -> None:
         self._orchestrator = orchestrator
         self._shelf = shelf
         self._definitions = definitions
+        self._clock = clock
         self._looking = asyncio.Lock()
 
     @property
@@ -64,13 +56,14 @@ class SagaApi:
         read, write = Permission.SAGAS_READ, Permission.SAGAS_WRITE
         return [
             Endpoint("POST", "/sagas", self.start, NewSaga, needs=write),
-            Endpoint("GET", "/sagas", self.list, SagaFilter, needs=read),
+            Endpoint("GET", "/sagas", self.list, SagaQuery, needs=read),
             Endpoint("GET", "/sagas/{id}", self.get, Nothing, needs=read),
             Endpoint("POST", "/sagas/{id}/retry", self.retry, SagaAction, needs=write),
             Endpoint("POST", "/sagas/{id}/skip", self.skip, SagaAction, needs=write),
             Endpoint("POST", "/sagas/{id}/cancel", self.cancel, SagaAction, needs=write),
             Endpoint("POST", "/sagas/{id}/next", self.next, SagaAction, needs=write),
             Endpoint("GET", "/saga-kinds", self.kinds, Nothing, needs=read),
+            Endpoint("GET", "/ledger", self.book, Nothing, internal=True),
         ]
 
     async def start(self, ask: Ask[NewSaga]) -> Answer:
@@ -84,9 +77,11 @@ class SagaApi:
             faults=asked.faults,
             request=request_of(ask, asked),
         )
-        return answer({"id": run.id, "state": run.state}, 202, location=f"/sagas/{run.id}", asked=ask.path)
+        return answer(
+            SagaStarted(id=run.id, state=run.state), 202, location=f"/sagas/{run.id}", asked=ask.path
+        )
 
-    async def list(self, ask: Ask[SagaFilter]) -> SagaPage:
+    async def list(self, ask: Ask[SagaQuery]) -> SagaPage:
         asked = ask.input
         before = decode_cursor(_LIST, asked.cursor, int)
         wanted = Wanted(asked.state, asked.q, asked.since, asked.until, before)
@@ -119,17 +114,37 @@ class SagaApi:
     async def next(self, ask: Ask[SagaAction]) -> Saga:
         return await self._act(ask, Next())
 
-    async def kinds(self, _ask: Ask[Nothing]) -> "Kinds":
+    async def kinds(self, _ask: Ask[Nothing]) -> Page[SagaDefinition]:
         return Page(
             items=[
-                Kind(
+                SagaDefinition(
                     name=name,
-                    steps=[step.name for step in definition.steps],
-                    compensated=[step.undo is not None for step in definition.steps],
-                    pivots=[step.pivot for step in definition.steps],
-                    stages=[list(stage) for stage in definition.stages],
+                    steps=[
+                        DefinedStep(
+                            name=step.name,
+                            service=step.do.service,
+                            undoable=step.undo is not None,
+                            pivot=step.pivot,
+                            beside=step.beside,
+                        )
+                        for step in definition.steps
+                    ],
                 )
                 for name, definition in self._definitions.items()
+            ]
+        )
+
+    async def book(self, _ask: Ask[Nothing]) -> SagaBook:
+        """The sagas of orders, those that ended lately first."""
+        async with self._looking:
+            ended = await asyncio.to_thread(self._shelf.ended_since, self._clock.now() - LATELY_S, BOOK_MAX)
+        # Those under way last: whatever ends in between is still among them, or was not yet when the others asked.
+        runs = [*(stored.run for stored in ended), *self._orchestrator.under_way()]
+        return SagaBook(
+            live=[
+                SagaOfOrder(saga=run.id, order=order, state=run.state)
+                for run in runs
+                if isinstance(order := run.data.get("orderId"), str)
             ]
         )
 
@@ -138,7 +153,7 @@ class SagaApi:
         return await self._shown(ask.params["id"])
 
     async def _shown(self, id_: str) -> Saga:
-        stored = self._orchestrator.get(id_)
+        stored = await self._orchestrator.written(id_)
         async with self._looking:
             lines = await asyncio.to_thread(self._shelf.lines_of, stored.seq)
         return show(self._definitions.get(stored.run.name), stored, lines)

@@ -258,6 +258,12 @@ class Shelf:
         rows = self._db.execute(f"{_SELECT} WHERE s.seq IN ({found}) ORDER BY s.seq DESC", [*values, limit])
         return [stored_of(row) for row in rows]
 
+    def ended_since(self, at: float, limit: int) -> list[Stored]:
+        """The newest of those that ended at this time or later."""
+        found = "SELECT seq FROM sagas WHERE open = 0 AND updated_at >= ? ORDER BY seq DESC LIMIT ?"
+        rows = self._db.execute(f"{_SELECT} WHERE s.seq IN ({found})", (at, limit))
+        return [stored_of(row) for row in rows]
+
     def counts(self) -> dict[str, int]:
         rows = self._db.execute("SELECT state, COUNT(*) FROM sagas GROUP BY state")
         return dict(rows.fetchall())

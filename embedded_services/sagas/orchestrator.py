@@ -217,6 +217,12 @@ class Orchestrator:
             raise ApiError("NOT_FOUND", f"there is no saga {id_!r}")
         return stored
 
+    async def written(self, id_: str) -> Stored:
+        """As `get`, once all of it is in the journal, unless that cannot be written."""
+        if id_ in self._open and not self.trouble:
+            await self._committed()
+        return self.get(id_)
+
     async def wait(self, id_: str, seconds: float) -> Run:
         """Until it has ended, at most so long."""
         if id_ in self._open:
@@ -258,6 +264,10 @@ class Orchestrator:
     @property
     def unfinished(self) -> int:
         return len(self._open)
+
+    def under_way(self) -> list[Run]:
+        """All that have not ended."""
+        return [stored.run for stored in self._open.values()]
 
     # --- a transition ---
 

@@ -55,7 +55,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         orchestrator.spans = spans
         table: Endpoints = [
             _health(context, orchestrator),
-            *SagaApi(orchestrator, shelf, DEFINITIONS).endpoints,
+            *SagaApi(orchestrator, shelf, DEFINITIONS, context.clock).endpoints,
             *OrderApi(orchestrator, services).endpoints,
         ]
         port = await stack.enter_async_context(listen(context.spec.host, context.spec.port, table, spans))

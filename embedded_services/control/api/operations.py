@@ -28,6 +28,7 @@ from embedded_services.contracts.wire import Page
 from embedded_services.control.actions import NAMES, Actions
 from embedded_services.control.api.event_operations import EventHandlers, event_operations
 from embedded_services.control.api.paging import newest_first, page_of
+from embedded_services.control.api.saga_operations import SagaHandlers, saga_operations
 from embedded_services.control.api.table import ActionOptions, Call, GatewayQuery, Operation, PageQuery
 from embedded_services.control.gateway_book import GatewayBook
 from embedded_services.control.limit_clients import LimitClients
@@ -60,6 +61,7 @@ class Handlers:
     usage: UsageMeter
     limit_clients: LimitClients
     events: EventHandlers
+    sagas: SagaHandlers
 
     async def system(self, _: Call) -> System:
         return self.views.system(await self._processes())
@@ -390,6 +392,7 @@ def operations(do: Handlers) -> list[Operation]:
             errors=("NOT_FOUND", "SERVICE_UNAVAILABLE"),
         ),
         *event_operations(do.events),
+        *saga_operations(do.sagas),
     ]
 
 

@@ -94,7 +94,7 @@ class Endpoint(Generic[In]):
     """A handler answers an `Answer`, or a message that is answered with 200.
 
     `needs` is the permission without which a caller is refused; a `public` endpoint may be called by anyone, an `internal`
-    one by the orchestrator alone.
+    one by the system's own processes alone.
     """
 
     method: str

@@ -20,7 +20,7 @@ from embedded_services.bus.outbox import current_trace
 from embedded_services.common.ids import new_request_id
 from embedded_services.common.platform import listening_socket
 from embedded_services.contracts.errors import ApiError
-from embedded_services.contracts.sagas import ORCHESTRATOR
+from embedded_services.contracts.sagas import CONTROL, ORCHESTRATOR
 from embedded_services.contracts.validation import convert_query, decode_json, invalid
 from embedded_services.services.kit.endpoints import Answer, Ask, Caller, Endpoint, answer
 from embedded_services.services.kit.hosts import is_loopback
@@ -46,6 +46,7 @@ _TRACED: Final = "-01"
 """How the gateway's `traceparent` ends when the request is sampled."""
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _KEY: Final = re.compile(r"[ -~]{1,255}")
+_OWN: Final = (ORCHESTRATOR, CONTROL)
 _DEADLINE: Final = "X-Request-Deadline-Ms"
 """How long whoever asks will wait for the answer."""
 
@@ -125,8 +126,8 @@ class Dispatcher:
         identity = None if endpoint.public else _identity(request)
         if identity is not None and endpoint.needs is not None:
             identity.must(endpoint.needs)
-        if endpoint.internal and (identity is None or identity.id != ORCHESTRATOR):
-            raise ApiError("FORBIDDEN", "Only the orchestrator may ask for this")
+        if endpoint.internal and (identity is None or identity.id not in _OWN):
+            raise ApiError("FORBIDDEN", "Only the system's own processes may ask for this")
         if endpoint.has_body:
             given = decode_json(self._decoders[endpoint.takes], await _body(request))
         else:

@@ -16,6 +16,7 @@ from embedded_services.services.kit.pages import Paging
 from embedded_services.services.kit.process import serve_endpoints, service_database
 from embedded_services.services.kit.roles import Permission
 from embedded_services.services.notification import tables
+from embedded_services.services.notification.book import book_endpoint
 from embedded_services.services.notification.delivering import Deliveries
 from embedded_services.services.notification.messages import (
     NewNotification,
@@ -49,6 +50,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         table = [
             *endpoints(database, context.clock, renderer, notices),
             *Steps(database, context.clock, renderer, notices).endpoints,
+            book_endpoint(database),
         ]
         async with (
             service_events(

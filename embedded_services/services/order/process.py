@@ -13,6 +13,7 @@ from embedded_services.services.kit.pages import Paging
 from embedded_services.services.kit.process import serve_endpoints, service_database
 from embedded_services.services.kit.roles import Permission
 from embedded_services.services.order import tables
+from embedded_services.services.order.book import book_endpoint
 from embedded_services.services.order.cart import Carts
 from embedded_services.services.order.catalogue import Catalogue
 from embedded_services.services.order.messages import (
@@ -45,6 +46,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
             [
                 *endpoints(database, context.clock, outbox),
                 *Steps(database, context.clock, outbox).endpoints,
+                book_endpoint(database),
             ],
             stop,
         ) as port,

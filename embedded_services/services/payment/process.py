@@ -13,6 +13,7 @@ from embedded_services.services.kit.pages import Paging
 from embedded_services.services.kit.process import serve_endpoints, service_database
 from embedded_services.services.payment import tables
 from embedded_services.services.payment.billing import Billing
+from embedded_services.services.payment.book import book_endpoint
 from embedded_services.services.payment.messages import BillingFilter, NewPayment, NewRefund, PaymentFilter
 from embedded_services.services.payment.payments import Payments
 from embedded_services.services.payment.refunds import Refunds
@@ -32,6 +33,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
             [
                 *endpoints(database, context.clock, outbox),
                 *Steps(database, context.clock, outbox).endpoints,
+                book_endpoint(database),
             ],
             stop,
         ) as port,
