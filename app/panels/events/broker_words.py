@@ -7,21 +7,39 @@ from app.core import figures
 from app.core.language import tr
 from app.core.messages import UserMessage
 from embedded_services.contracts.events import BusState, InstanceOutbox
+from embedded_services.contracts.settings import BrokerSettings
 from embedded_services.contracts.system import Process
 
 FROZEN: Final = "frozen"
 
 
-def subtitle(bus: BusState | None, *, stale: bool) -> str:
+def subtitle(bus: BusState | None, broker: BrokerSettings | None = None, *, stale: bool) -> str:
+    """`broker` is what is written down, which may come into force only later."""
     if bus is None:
         return tr("no broker")
-    kind = tr("embedded broker") if bus.kind == "embedded" else tr("broker of yours")
-    parts = [kind, _address(bus.url)]
+    parts = [in_use(bus)]
+    if broker is not None and (coming := next_broker(bus, broker)):
+        parts.append(tr("from the next start: {broker}", broker=coming))
     if bus.connected and not stale:
         parts += _rates(bus)
     if stale:
         parts.append(tr("last reading"))
     return " · ".join(parts)
+
+
+def in_use(bus: BusState | None) -> str:
+    if bus is None:
+        return tr("no broker")
+    kind = tr("embedded broker") if bus.kind == "embedded" else tr("broker of yours")
+    return f"{kind} · {_address(bus.url)}"
+
+
+def next_broker(bus: BusState | None, broker: BrokerSettings) -> str:
+    """What is used from the next start on; empty if it is what is used now."""
+    if broker.url is None:
+        return "" if bus is None or bus.kind == "embedded" else tr("embedded broker")
+    is_same = bus is not None and bus.kind != "embedded" and bus.url == broker.url
+    return "" if is_same else _address(broker.url)
 
 
 def _address(url: str) -> str:

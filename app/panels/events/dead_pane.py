@@ -83,7 +83,7 @@ class DeadPane(QWidget):
         self._none.setContentsMargins(24, 24, 24, 24)
         self._none.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self._more.setContentsMargins(40, 8, 16, 8)
-        self._rule.setText(tr("A replay keeps exchange, key and trace, and gets a new message id."))
+        self._rule.setText(tr("A replay goes to the queue that failed, unless you choose otherwise."))
         holder = QWidget()
         holder.setLayout(self._column)
         self._column.setContentsMargins(0, 0, 0, 0)

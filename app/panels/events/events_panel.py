@@ -19,6 +19,7 @@ from app.panels.events.letter_page import LetterPage
 from app.panels.events.publish_dialog import Offer, PublishDialog
 from app.panels.events.queues_pane import QueuesPane
 from app.panels.events.route import route_of_event
+from app.widgets.button import Button
 from app.widgets.notice import Notice
 from app.widgets.panel import Panel
 from embedded_services.contracts.queues import DeadLetter
@@ -29,7 +30,7 @@ SERVICES: Final = "services"
 
 class EventsPanel(Panel):
     """`event_opened(EventRow)` wants its body; `event_asked(EventRow, "again" | "edit" | "copy")`, `letter_asked(DeadLetter,
-    "replay" | "edit" | "discard" | "copy")` and `publish_requested` are the presenter's to do.
+    "replay" | "edit" | "discard" | "copy")` and `publish_requested` and `broker_requested` are the presenter's to do.
 
     `open_at` takes the number of an event, or a trace id, a message id or any text, which becomes the filter.
     """
@@ -39,6 +40,7 @@ class EventsPanel(Panel):
     letter_opened = Signal(object)
     letter_asked = Signal(object, str)
     publish_requested = Signal()
+    broker_requested = Signal()
 
     def __init__(self, model: EventsModel, parent: QWidget | None = None) -> None:
         super().__init__("events", tr("Events"), parent)
@@ -50,12 +52,16 @@ class EventsPanel(Panel):
         self.letter_page = LetterPage(self)
         self._letter = ""
         self._absence = Notice("warn", closable=False)
+        self._broker = Button(tr("Broker…"))
         self._build_ui()
         self._build_actions()
         self._connect()
 
     def _build_ui(self) -> None:
         self._absence.setObjectName("brokerAbsence")
+        self._broker.setObjectName("broker")
+        self._broker.setToolTip(tr("Use the embedded broker or one by URL, and try the connection"))
+        self.add_header_widget(self._broker)
         self._banner = QWidget()
         inner = QVBoxLayout(self._banner)
         inner.setContentsMargins(16, 8, 16, 8)
@@ -84,6 +90,7 @@ class EventsPanel(Panel):
         self._add(tr("Search in the events"), "Ctrl+F", self._search)
         self._add(tr("Clear the filter of events"), "Ctrl+Shift+L", self.list.clear_filter)
         self._add(tr("Publish an event…"), "Ctrl+N", self.publish_requested.emit)
+        self._add(tr("Choose the broker…"), "", self.broker_requested.emit)
         self._add(tr("Events: queues"), "", lambda: self.queues.show_page("queues"))
         self._add(tr("Events: outboxes"), "", lambda: self.queues.show_page("outboxes"))
 
@@ -99,6 +106,7 @@ class EventsPanel(Panel):
         self.list.action_requested.connect(self._on_event_action)
         self.list.publish_requested.connect(self.publish_requested)
         self.event_page.action_requested.connect(self._on_event_action)
+        self._broker.clicked.connect(self.broker_requested)
         self.dead.letter_selected.connect(self._on_letter)
         self.letter_page.action_requested.connect(self._on_letter_action)
         self.queues.instance_requested.connect(
@@ -139,6 +147,7 @@ class EventsPanel(Panel):
         self.toast_requested.emit(tr("Copied as JSON."))
 
     def set_stale(self, stale: bool) -> None:
+        self._broker.setEnabled(not stale)
         self.list.set_stale(stale)
         self.queues.set_stale(stale)
 

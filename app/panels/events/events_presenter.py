@@ -4,10 +4,11 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.core.feed import BUS, EVENTS_SEEN, HANDLED, OUTBOX, PROCESSES, QUEUES, SYSTEM
+from app.core.feed import BUS, EVENTS_SEEN, HANDLED, OUTBOX, PROCESSES, QUEUES, SETTINGS, SYSTEM
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.session import Port
+from app.panels.events.broker_choice import BrokerChoice
 from app.panels.events.broker_words import absence, subtitle
 from app.panels.events.event_rows import EventRow, row_of
 from app.panels.events.events_bar import Loss
@@ -49,6 +50,7 @@ class EventsPresenter(QObject):
         self.history = History(panel, model, port, self._show_loss, self)
         self.publishing = Publishing(panel, self.history, port, lambda: self._types, self)
         self.letters = Letters(panel, self.publishing, port, self._clock, self)
+        self.broker = BrokerChoice(panel, port, self)
         self._rows = Throttle(panel, self.refresh)
         self._figures = Throttle(panel, self._show_figures, FIGURES_MS)
         for throttle in (self._rows, self._figures):
@@ -63,7 +65,7 @@ class EventsPresenter(QObject):
         feed = self._port.feed
         leave = [
             feed.listen(self._rows.poke, EVENTS_SEEN, HANDLED),
-            feed.listen(self._figures.poke, BUS, QUEUES, OUTBOX, SYSTEM, PROCESSES),
+            feed.listen(self._figures.poke, BUS, QUEUES, OUTBOX, SYSTEM, PROCESSES, SETTINGS),
             feed.listen(self._on_bus, BUS),
             feed.listen_link(self._on_link),
         ]
@@ -140,7 +142,8 @@ class EventsPresenter(QObject):
             self._panel.show_loading(tr("Waiting for the system"), feed.link.reason)
             return
         self._panel.show_content()
-        self._panel.set_subtitle(subtitle(bus, stale=stale))
+        state = next(iter(feed.rows(SETTINGS).values()), None)
+        self._panel.set_subtitle(subtitle(bus, state.settings.broker if state else None, stale=stale))
         queues, outboxes = feed.rows(QUEUES), feed.rows(OUTBOX)
         self._depths.see(queues, self._clock.now())
         self._panel.queues.show_rows(

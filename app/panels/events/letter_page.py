@@ -38,7 +38,7 @@ class LetterPage(InspectorPage):
         self._facts = self.add_section(tr("Facts"), FactList())
         self._copy.clicked.connect(self.payload.copy)
         words = {
-            "replay": tr("Replay"), "edit": tr("Edit…"), "discard": tr("Discard…"),
+            "replay": tr("Replay…"), "edit": tr("Edit…"), "discard": tr("Discard…"),
             "trace": tr("Filter trace"), "copy": tr("Copy JSON"), "logs": tr("Open logs"),
         }  # fmt: skip
         self._buttons = {key: Button(word) for key, word in words.items()}
@@ -96,13 +96,14 @@ class LetterPage(InspectorPage):
 
 
 def _rule(letter: DeadLetter) -> str:
-    if letter.first_exchange:
-        where = tr("exchange {exchange}, key {key}", exchange=letter.first_exchange, key=letter.first_key)
-    else:
-        where = tr("queue {queue}", queue=letter.first_key or letter.queue.removesuffix(".dead"))
-    what = tr("It is published again to {where}, as it was first: all who react to it get it.", where=where)
-    kept = tr("It gets a new message id, so that it counts as new; its trace is kept.")
-    return f"{what} {kept}"
+    queue = letter.queue.removesuffix(".dead")
+    alone = tr("It goes to {queue} alone and keeps its message id, so that nobody acts twice.", queue=queue)
+    kept = tr("Its trace is kept.")
+    if not letter.first_exchange:
+        return f"{alone} {kept}"
+    where = tr("exchange {exchange}, key {key}", exchange=letter.first_exchange, key=letter.first_key)
+    other = tr("You can choose {where} instead, as it was first: all who react to it get it.", where=where)
+    return f"{alone} {other} {kept}"
 
 
 def _facts(letter: DeadLetter) -> list[Fact]:

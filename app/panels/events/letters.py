@@ -6,21 +6,31 @@ from typing import Any, Final
 
 import msgspec
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QDialog
 
 from app.core import figures
 from app.core.feed import BUS, DEAD_LETTERS, REPLAYS
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.session import Port
-from app.panels.events.dead_groups import DeadGroup, Key, Progress, count_words, dead_groups, progress_of
+from app.panels.events.dead_groups import (
+    DeadGroup,
+    Key,
+    Progress,
+    count_words,
+    dead_groups,
+    progress_of,
+    queue_word,
+)
 from app.panels.events.events_panel import EventsPanel
 from app.panels.events.publishing import Publishing
-from app.qt.dialogs import confirm
+from app.panels.events.replay_dialog import ReplayDialog, ReplayOffer
+from app.qt.dialogs import confirm, shown
 from app.qt.tasks import Latest, spawn
 from app.qt.throttle import Throttle
 from embedded_services.client.errors import ControlError
 from embedded_services.common.clock import Clock
-from embedded_services.contracts.queues import DeadLetter, Replay, ReplayGroup, ReplayRequest
+from embedded_services.contracts.queues import DeadLetter, Replay, ReplayGroup, ReplayOptions, ReplayRequest
 
 SHOW_MS: Final = 200
 ALL: Final[Key] = ("", "", "")
@@ -114,20 +124,24 @@ class Letters(QObject):
 
     async def _replay(self, wire: ReplayGroup, key: Key, count: int, group: DeadGroup | None) -> None:
         first = group.letters[0] if group is not None else None
-        if first is not None and first.first_exchange:
-            where = tr("Each is published again to the exchange {exchange} with the key {key}.",
-                       exchange=first.first_exchange, key=first.first_key)  # fmt: skip
-        else:
-            where = tr("Each is published again to the exchange and with the key that it had first.")
-        what = tr("It gets a new message id, so that services take it for new; its trace is kept.")
-        again = tr("What fails again comes back here with its new reasons. You can cancel on the way.")
         title = tr("Replay {what}?", what=count_words(count))
-        if await confirm(
-            self._panel, title, f"{where} {what}\n\n{again}", tr("Replay {n}", n=figures.count(count))
-        ):
-            replay = await self._port.control().replay_dead_letters(ReplayRequest(group=wire))
+        options = await self._ask(title, tr("Replay {n}", n=figures.count(count)), first)
+        if options is not None:
+            request = ReplayRequest(group=wire, keep_id=options.keep_id, to=options.to)
+            replay = await self._port.control().replay_dead_letters(request)
             self._asked[replay.id] = key
             self._shown.poke()
+
+    async def _ask(self, title: str, accept: str, first: DeadLetter | None) -> ReplayOptions | None:
+        """How they are sent again, None for not at all. `first` is one of those that all went the same way."""
+        if first is None:
+            offer = ReplayOffer(title, accept)
+        else:
+            offer = ReplayOffer(
+                title, accept, queue_word(first.queue), first.first_exchange, first.first_key, bool(first.first_exchange)
+            )  # fmt: skip
+        dialog = ReplayDialog(offer, self._panel)
+        return dialog.options if await shown(dialog) == QDialog.DialogCode.Accepted else None
 
     def _stop(self, key: Key) -> None:
         if self._discarding is not None and self._discarding[0] == key:
@@ -182,13 +196,17 @@ class Letters(QObject):
         self._run(call(letter), f"{key} {letter.id}")
 
     async def _replay_one(self, letter: DeadLetter) -> None:
+        options = await self._ask(tr("Replay this message?"), tr("Replay"), letter)
+        if options is None:
+            return
         self._panel.letter_page.set_busy(True)
         try:
-            await self._port.control().replay_dead_letter(letter.id)
+            await self._port.control().replay_dead_letter(letter.id, options)
         finally:
             self._panel.letter_page.set_busy(False)
-        where = letter.first_key or letter.queue.removesuffix(".dead")
-        self._panel.toast_requested.emit(tr("Sent again as {key}, with a new message id.", key=where))
+        is_all = options.to == "exchange" and letter.first_exchange
+        where = letter.first_key if is_all else queue_word(letter.queue)
+        self._panel.toast_requested.emit(tr("Sent again to {where}.", where=where))
 
     async def _ask_discard(self, letter: DeadLetter) -> None:
         text = tr("It is removed from {queue} for good: nobody will handle it any more.", queue=letter.queue)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 from app.core.language import tr
 from app.core.messages import UserFacingError, to_message
 from app.core.session import Port
+from app.panels.events.dead_groups import queue_word
 from app.panels.events.event_rows import EventRow, data_of
 from app.panels.events.events_panel import EventsPanel
 from app.panels.events.history import History
@@ -74,8 +75,11 @@ class Publishing(QObject):
         """Let the user mend it and send it again."""
         whole = await self._port.control().dead_letter(letter.id)
         data = _data(whole.body)
+        queue = queue_word(letter.queue)
         text = tr(
-            "It is sent again with what you change, and a new message id; its trace is kept. Then it lies here no more."
+            "It goes to {queue} alone, with what you change; its id and trace are kept, and it lies here no more. "
+            "With another type it is a new event, for all who want that type.",
+            queue=queue,
         )
         offer = Offer(
             tr("Edit and resend"),
@@ -87,7 +91,10 @@ class Publishing(QObject):
         )
 
         async def resend(event: NewEvent) -> Published:
-            options = ReplayOptions(body=edited(whole.body, event))
+            is_same = event.type == letter.type
+            options = ReplayOptions(
+                body=edited(whole.body, event), keep_id=is_same, to="queue" if is_same else "exchange"
+            )
             return await self._port.control().replay_dead_letter(letter.id, options)
 
         self._open(offer, resend)
@@ -113,7 +120,7 @@ class Publishing(QObject):
 
     def _say(self, published: Published) -> None:
         identity = shortened(published.message_id, 16)
-        if published.routed:
+        if published.routed is not False:  # a broker of yours does not tell
             self._panel.toast_requested.emit(tr("The broker has it: {id}.", id=identity))
         else:
             self._panel.toast_requested.emit(

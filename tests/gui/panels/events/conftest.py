@@ -18,6 +18,7 @@ from app.panels.events.events_panel import EventsPanel
 from app.panels.events.events_presenter import EventsPresenter
 from embedded_services.client.stream_client import Connection
 from embedded_services.contracts.events import (
+    BrokerTest,
     BusState,
     EventPage,
     EventQuery,
@@ -33,8 +34,10 @@ from embedded_services.contracts.queues import (
     ReplayOptions,
     ReplayRequest,
 )
+from embedded_services.contracts.settings import BrokerSettings, SettingsState
 from embedded_services.contracts.stream import Delta, Events
 from tests.gui.panels.events.shop import system
+from tests.helpers.child import demo_settings
 from tests.helpers.qt import eventually
 
 Make = Callable[[int], Seen]
@@ -66,6 +69,9 @@ class FakeControl:
     replays: list[ReplayRequest] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     discarded: list[str] = field(default_factory=list)
+    tested: list[str] = field(default_factory=list)
+    patches: list[dict[str, Any]] = field(default_factory=list)
+    broker_test: BrokerTest | None = None
     letters: dict[str, DeadLetter] = field(default_factory=dict)
     refuse: Exception | None = None
     hold: asyncio.Event | None = None
@@ -110,6 +116,18 @@ class FakeControl:
     async def discard_dead_letter(self, letter: str) -> None:
         await self._answer()
         self.discarded.append(letter)
+
+    async def test_broker(self, url: str) -> BrokerTest:
+        self.tested.append(url)
+        await self._answer()
+        assert self.broker_test is not None
+        return self.broker_test
+
+    async def patch_settings(self, patch: dict[str, Any]) -> SettingsState:
+        await self._answer()
+        self.patches.append(patch)
+        broker = BrokerSettings(url=patch["broker"]["url"])
+        return SettingsState(revision=2, settings=msgspec.structs.replace(demo_settings(), broker=broker))
 
     async def _answer(self) -> None:
         await asyncio.sleep(0)

@@ -13,11 +13,12 @@ from pytestqt.qtbot import QtBot
 from app.panels.events.event_page import EventPage
 from app.panels.events.letter_page import LetterPage
 from app.panels.events.publish_dialog import PublishDialog
+from app.panels.events.replay_dialog import ReplayDialog
 from app.widgets.state_view import StateView
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorDetail
 from embedded_services.contracts.events import NewEvent
-from embedded_services.contracts.queues import Replay, ReplayGroup
+from embedded_services.contracts.queues import Replay, ReplayGroup, ReplayOptions
 from tests.gui.panels.events import shop
 from tests.gui.panels.events.conftest import Built, FakePort
 from tests.helpers.qt import eventually, texts
@@ -215,14 +216,29 @@ async def lying(built: Built, port: FakePort) -> None:
     await eventually(lambda: len(built.panel.dead.blocks) == 2)
 
 
+async def replaying(owner: QWidget) -> ReplayDialog:
+    await eventually(lambda: owner.findChild(ReplayDialog))
+    return child(owner, ReplayDialog)
+
+
+async def replay(owner: QWidget, *, yes: bool = True) -> str:
+    """Answer how to replay with what is offered, and give what that is said to do."""
+    dialog = await replaying(owner)
+    said = " ".join(texts(dialog))
+    dialog.accept() if yes else dialog.reject()
+    await eventually(lambda: not owner.findChildren(ReplayDialog))
+    return said
+
+
 async def test_group_is_replayed_after_saying_what_that_does(built: Built, port: FakePort) -> None:
     await lying(built, port)
     block = built.panel.dead.blocks[1]
     press(block, "replayGroup")
-    said = await answer(built.panel, yes=True)
-    assert "exchange events with the key order.created" in said
-    assert "new message id" in said
+    said = await replay(built.panel)
+    assert "to notification.events alone" in said
+    assert "passes over it" in said
     await eventually(lambda: port.fake.replays)
+    assert (port.fake.replays[0].to, port.fake.replays[0].keep_id) == ("queue", True), "nobody acts twice"
     group = ReplayGroup(queue="notification.events.dead", reason=shop.MISSING, type="order.created")
     assert port.fake.replays[0].group == group
     running = Replay(id="replay_1", at=shop.NOW, total=7, done=4, failed=0, state="running")
@@ -237,7 +253,7 @@ async def test_end_of_a_replay_is_told_once(built: Built, port: FakePort) -> Non
     await lying(built, port)
     told = QSignalSpy(built.panel.toast_requested)
     press(built.panel.dead.blocks[1], "replayGroup")
-    await answer(built.panel, yes=True)
+    await replay(built.panel)
     await eventually(lambda: port.fake.replays)
     done = Replay(id="replay_1", at=shop.NOW, total=7, done=6, failed=1, state="done", problem="no queue")
     port.set("replays", replay_1=done)
@@ -251,7 +267,7 @@ async def test_end_of_a_replay_is_told_once(built: Built, port: FakePort) -> Non
 async def test_all_are_replayed_with_progress_in_the_head(built: Built, port: FakePort) -> None:
     await lying(built, port)
     press(built.panel, "replayAll")
-    await answer(built.panel, yes=True)
+    await replay(built.panel)
     await eventually(lambda: port.fake.replays)
     assert port.fake.replays[0].group == ReplayGroup()
     port.set("replays", replay_1=Replay(id="replay_1", at=1.0, total=9, done=2, failed=0, state="running"))
@@ -260,10 +276,27 @@ async def test_all_are_replayed_with_progress_in_the_head(built: Built, port: Fa
     await eventually(lambda: port.fake.stopped == ["replay_1"])
 
 
+async def test_each_way_to_replay_is_said_before_it_is_taken(built: Built, port: FakePort) -> None:
+    await lying(built, port)
+    press(built.panel.dead.blocks[1], "replayGroup")
+    dialog = await replaying(built.panel)
+    dialog.to.choice_requested.emit("exchange")
+    assert "exchange events with the key order.created: all who react" in " ".join(texts(dialog))
+    assert "passes over it" in " ".join(texts(dialog))
+    dialog.keep_id.setChecked(False)
+    assert "services that have handled it act again" in " ".join(texts(dialog))
+    dialog.to.choice_requested.emit("queue")
+    assert "the service acts even if it has handled it" in " ".join(texts(dialog))
+    dialog.to.choice_requested.emit("exchange")
+    dialog.accept()
+    await eventually(lambda: port.fake.replays)
+    assert (port.fake.replays[0].to, port.fake.replays[0].keep_id) == ("exchange", False)
+
+
 async def test_no_is_no(built: Built, port: FakePort) -> None:
     await lying(built, port)
     press(built.panel, "replayAll")
-    await answer(built.panel, yes=False)
+    await replay(built.panel, yes=False)
     assert not port.fake.replays
 
 
@@ -284,7 +317,9 @@ async def test_one_letter_is_looked_at_and_sent_again(built: Built, port: FakePo
     assert isinstance(page, LetterPage)
     assert "exchange events, key order.created" in " ".join(texts(page))
     press(page, "letter-replay")
-    await eventually(lambda: port.fake.replayed == [("dl-3", None)])
+    await replay(built.panel)
+    options = ReplayOptions(to="queue", keep_id=True)
+    await eventually(lambda: port.fake.replayed == [("dl-3", options)])
     port.remove("dead-letters", "dl-3")
     await eventually(lambda: not child(page, QPushButton, "letter-replay").isEnabled())
 
@@ -306,6 +341,7 @@ async def test_refusal_is_told_beside_the_letters(built: Built, port: FakePort) 
     port.fake.refuse = ControlError("CONFLICT", "it stays where it is: no queue took it", 409)
     built.panel.dead.letter_selected.emit(port.fake.letters["dl-3"])
     press(built.panel.letter_page, "letter-replay")
+    await replay(built.panel)
     await eventually(lambda: "no queue took it" in built.panel.dead.notice.message.text)
     assert child(built.panel.letter_page, QPushButton, "letter-replay").isEnabled()
 
@@ -325,6 +361,23 @@ async def test_letter_is_mended_and_sent_again(built: Built, port: FakePort) -> 
     assert options.body is not None
     assert '"data": {"id": "mended"}' in options.body
     assert '"version": "1.0"' in options.body
+    assert (options.to, options.keep_id) == ("queue", True)
+
+
+async def test_letter_that_becomes_another_event_goes_to_all_who_want_it(
+    built: Built, port: FakePort
+) -> None:
+    await lying(built, port)
+    built.panel.dead.letter_selected.emit(port.fake.letters["dl-3"])
+    press(built.panel.letter_page, "letter-edit")
+    await eventually(lambda: built.panel.findChild(PublishDialog))
+    dialog = child(built.panel, PublishDialog)
+    child(dialog, QLineEdit, "type").setText("order.updated")
+    press(dialog, "submit")
+    await eventually(lambda: port.fake.replayed)
+    options = port.fake.replayed[0][1]
+    assert options is not None
+    assert (options.to, options.keep_id) == ("exchange", False)
 
 
 # --- publishing ---
