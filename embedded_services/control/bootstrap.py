@@ -269,6 +269,8 @@ class ControlPlane:
                     self._scaling.start_orchestrator()
                     self._scaling.start_gateway(self._options.gateway_port)
                     self._scaling.apply(self.settings.current)
+                    self._healthy.clear()  # the broker alone may have been
+                    self._consider_ready()
                     await self._until_ready()
                 await self._stop.wait()
             finally:
