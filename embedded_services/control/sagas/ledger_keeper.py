@@ -32,6 +32,8 @@ IDLE_S: Final = 0.25
 SHARE: Final = 20
 """A look that takes long is followed by a pause so many times as long."""
 BOOK_S: Final = 1.5
+TRIED: Final = 2
+"""Instances of a service that are asked, one after the other."""
 REMEMBERED: Final = 1_000
 
 log = logging.getLogger(__name__)
@@ -104,15 +106,16 @@ class LedgerKeeper:
             entries = self._instances.discover(service)
         except ApiError as error:
             return error.message
-        why = ""
-        for entry in entries[:2]:
+        asked = entries[:TRIED]
+        why: list[str] = []
+        for entry in asked:
             try:
-                return await self._asking.ask(entry, "GET", "/ledger", kind, BOOK_S / len(entries[:2]))
+                return await self._asking.ask(entry, "GET", "/ledger", kind, BOOK_S / len(asked))
             except NoAnswerError as error:
-                why = str(error)
+                why.append(str(error))
             except ApiError as error:
-                why = f"{entry.id}: {error.message}"
-        return why
+                why.append(f"{entry.id}: {error.message}")
+        return "; ".join(why)
 
     async def _find_sagas(self, lines: list[LedgerLine]) -> None:
         """The sagas that placed the orders that are named, looked up once each."""
