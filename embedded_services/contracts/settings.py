@@ -239,6 +239,12 @@ class BrokerSettings(Request, frozen=True):
     port: Port = 5672
 
 
+class OrchestratorSettings(Request, frozen=True):
+    """The process that runs the sagas: on `port` or the next free one. A change is in force from the next start."""
+
+    port: Port = 3005
+
+
 class Settings(Request, frozen=True):
     """The whole system. Service names are keys, so that no two can share one."""
 
@@ -251,6 +257,7 @@ class Settings(Request, frozen=True):
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
     delivery: DeliverySettings = msgspec.field(default_factory=DeliverySettings)
     broker: BrokerSettings = msgspec.field(default_factory=BrokerSettings)
+    orchestrator: OrchestratorSettings = msgspec.field(default_factory=OrchestratorSettings)
 
 
 class SettingsState(Message, frozen=True):

@@ -266,7 +266,7 @@ class ControlPlane:
             try:
                 if not self._stop.is_set():
                     await self._provide_broker()
-                    self._scaling.start_orchestrator()
+                    self._scaling.start_orchestrator(self.settings.current.orchestrator.port)
                     self._scaling.start_gateway(self._options.gateway_port)
                     self._scaling.apply(self.settings.current)
                     self._healthy.clear()  # the broker alone may have been
@@ -394,7 +394,7 @@ class ControlPlane:
             self.recorder.report(incarnation, beat.requests, beat.requests_seq)
             self.gateway.report(incarnation, beat)
         self.events.report(child, self._service_of(child), incarnation, beat)
-        self.sagas.report(child, incarnation, beat)
+        self.sagas.report(child, beat)
         if beat.spans or beat.spans_dropped:
             self.traces.report(beat.spans, beat.spans_dropped)
         if beat.calls:

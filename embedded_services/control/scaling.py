@@ -16,7 +16,6 @@ from embedded_services.registry.lifecycle import Undrained
 GATEWAY_PORT = 3000
 GATEWAY_MODULE = "embedded_services.gateway.process"
 BROKER_MODULE = "embedded_services.broker.process"
-ORCHESTRATOR_PORT = 3005
 ORCHESTRATOR_MODULE = "embedded_services.sagas.process"
 
 
@@ -56,8 +55,8 @@ class Scaling:
             )
         )
 
-    def start_orchestrator(self) -> None:
-        """On 3005 or the next free port."""
+    def start_orchestrator(self, port: int) -> None:
+        """On `port` or the next free one."""
         catalog, checks = self._processes
         self._supervisor.add(
             Slot(
@@ -66,8 +65,8 @@ class Scaling:
                 service="",
                 module=ORCHESTRATOR_MODULE,
                 number=1,
-                preferred_port=ORCHESTRATOR_PORT,
-                port=ORCHESTRATOR_PORT,
+                preferred_port=port,
+                port=port,
                 catalog=catalog,
                 checks=checks,
                 leaves=Leaves.AFTER_GATEWAY,

@@ -26,7 +26,7 @@ from embedded_services.client.stream_client import StreamClient
 from embedded_services.common.platform import listening_socket
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.instances import Instance, Status
-from embedded_services.contracts.settings import BrokerSettings
+from embedded_services.contracts.settings import BrokerSettings, OrchestratorSettings
 from embedded_services.contracts.system import Ready
 from tests.helpers.child import demo_settings
 
@@ -160,7 +160,8 @@ def away_from_others(folder: Path, **changes: Any) -> Path:
     }
     folder.mkdir()
     broker = BrokerSettings(port=5672 + away)
-    settings = msgspec.structs.replace(demo, services=services, **{"broker": broker, **changes})
+    own = {"broker": broker, "orchestrator": OrchestratorSettings(port=3005 + away)}
+    settings = msgspec.structs.replace(demo, services=services, **(own | changes))
     (folder / "workspace.json").write_bytes(msgspec.json.encode(settings))
     return folder
 

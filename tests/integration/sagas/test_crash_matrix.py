@@ -49,7 +49,8 @@ async def play(shop: Shop, case: tuple[int, str, str | None], random: Random) ->
     if saga["state"] == "compensation_failed":
         assert fault == "undoing-fails-for-good", saga
         answer = await shop.ask("POST", f"/sagas/{id_}/retry", {})
-        assert answer.status_code == 200, answer.text
+        # The orchestrator may have been killed between doing it and saying so, and was asked again.
+        assert answer.status_code in (200, 409), answer.text
         saga = await shop.ended(id_)
     if fault in ("fails", "undoing-fails-once", "undoing-fails-for-good", "reply-lost"):
         assert saga["state"] == "compensated", saga
