@@ -82,7 +82,8 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     `limit_clients` the clients seen last, at most 200 of them, or null if nothing changed. `handled` is what became of
     the messages that arrived, `outbox` null if nothing changed. `queues` are all that the broker has, null if nothing
     changed. `sagas` are those that moved, without their journals, the latest at most 100; `sagas_missed` counts those that
-    moved besides; `saga_counts` is how many there are in each state, null if nothing moved.
+    moved besides; `saga_counts` is how many there are in each state, null if nothing moved. `sagas_anew` says that what was told
+    before may have been lost.
     """
 
     calls: dict[str, CallStats] = {}
@@ -105,6 +106,7 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     sagas: list[Saga] = []
     sagas_missed: int = 0
     saga_counts: dict[str, int] | None = None
+    sagas_anew: bool = False
 
 
 class Done(Message, tag_field="type", tag="done", frozen=True):

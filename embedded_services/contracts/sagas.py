@@ -107,7 +107,8 @@ class ArmedFault(Request, frozen=True):
 
 
 class Saga(Message, frozen=True):
-    """`failure` is why it compensates. `faults` are those that the run was started with, by step."""
+    """`failure` is why it compensates. `faults` are those that the run was started with, by step. One that is `brief` was too
+    large for a list: its data and its steps' are left out."""
 
     id: str
     name: str
@@ -124,6 +125,7 @@ class Saga(Message, frozen=True):
     faults: dict[str, ArmedFault] = {}
     seq: int = 0
     """Counts all sagas there ever were."""
+    brief: bool = False
 
 
 class SagaPage(Message, frozen=True):

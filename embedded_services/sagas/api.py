@@ -26,7 +26,7 @@ from embedded_services.sagas.definition import Definition
 from embedded_services.sagas.journal import Shelf, Wanted
 from embedded_services.sagas.machine import Cancel, Event, Next, Run, Skip, TryAgain
 from embedded_services.sagas.orchestrator import Orchestrator, origin_of
-from embedded_services.sagas.views import show
+from embedded_services.sagas.views import brief, show
 from embedded_services.services.kit.endpoints import Answer, Ask, Endpoint, Endpoints, Nothing, answer
 from embedded_services.services.kit.pages import decode_cursor, encode_cursor
 from embedded_services.services.kit.roles import Permission
@@ -91,7 +91,7 @@ class SagaApi:
         kept = found[: asked.limit]
         more = len(found) > len(kept)
         return SagaPage(
-            items=[show(self._definitions.get(each.run.name), each) for each in kept],
+            items=[brief(show(self._definitions.get(each.run.name), each)) for each in kept],
             next_cursor=encode_cursor(_LIST, kept[-1].seq) if more else None,
             counts=counts,
         )

@@ -18,11 +18,11 @@ from embedded_services.bus.relay import Relay
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.agent import Beat
 from embedded_services.contracts.events import OutboxState
-from embedded_services.contracts.sagas import ORCHESTRATOR, Saga
+from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.sagas.definition import Definition
 from embedded_services.sagas.journal import Journal, Stored
 from embedded_services.sagas.orchestrator import Orchestrator
-from embedded_services.sagas.views import show
+from embedded_services.sagas.views import brief, show
 
 T = TypeVar("T")
 
@@ -161,6 +161,7 @@ class Moved:
         self._moved: dict[str, Stored] = {}
         self._missed = 0
         self._any = True
+        self._anew = True
 
     def tell(self, stored: Stored) -> None:
         moved = self._moved
@@ -175,7 +176,7 @@ class Moved:
 
     def again(self) -> None:
         """The control plane may know nothing."""
-        self._any = True
+        self._any = self._anew = True
         self.wake()
 
     def beat(self) -> Beat | None:
@@ -184,5 +185,6 @@ class Moved:
         self._any = False
         moved, self._moved = self._moved, {}
         missed, self._missed = self._missed, 0
-        sagas: list[Saga] = [show(self._definitions.get(each.run.name), each) for each in moved.values()]
-        return Beat(sagas=sagas, sagas_missed=missed, saga_counts=self._counts())
+        anew, self._anew = self._anew, False
+        sagas = [brief(show(self._definitions.get(each.run.name), each)) for each in moved.values()]
+        return Beat(sagas=sagas, sagas_missed=missed, saga_counts=self._counts(), sagas_anew=anew)

@@ -1,12 +1,25 @@
 """Sagas as they are shown: from what the machine holds to the messages of the API."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from embedded_services.contracts.sagas import Entry, Hold, Saga, SagaStep, StepState
 from embedded_services.sagas.definition import Definition, Step
 from embedded_services.sagas.journal import Stored
 from embedded_services.sagas.machine import Run, StepRun
+
+BRIEF_BYTES: Final = 8 * 1024
+
+
+def brief(saga: Saga) -> Saga:
+    """As it is shown among others: one that takes more than `BRIEF_BYTES` without its data and its steps'."""
+    if len(msgspec.json.encode(saga)) <= BRIEF_BYTES:
+        return saga
+    steps = [msgspec.structs.replace(step, input=None, output=None) for step in saga.steps]
+    kept = {name: value for name, value in saga.data.items() if isinstance(value, str | int | float)}
+    return msgspec.structs.replace(saga, data=kept, steps=steps, brief=True)
 
 
 def show(definition: Definition | None, stored: Stored, lines: Sequence[Entry] = ()) -> Saga:

@@ -57,10 +57,10 @@ class SagaDesk:
             "ledger": self.ledger.rows,
         }
 
-    def report(self, child: str, incarnation: int, beat: Beat) -> None:
+    def report(self, child: str, beat: Beat) -> None:
         """What a process said of itself."""
         if child == ORCHESTRATOR:
-            self._book.report(incarnation, beat)
+            self._book.report(beat)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

@@ -1,8 +1,8 @@
 """The sagas that the stream tells of: at most `SHOWN`, those that are under way before those that ended, the newest of
 each.
 
-The orchestrator tells what moved. What it could not tell, and what was before the first word of an incarnation, is asked
-for, all that is shown at once; between an answer and a word that cross the later one holds.
+The orchestrator tells what moved. What it could not tell, and what may have been lost on the way, is asked for, all that is
+shown at once; between an answer and a word that cross the later one holds.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -31,7 +31,6 @@ class SagaBook:
         self._rows: dict[str, Saga] = {}
         self._counts: dict[str, int] | None = None
         self._missed = 0
-        self._incarnation = 0
         self.is_stale = False
         """Whether something moved that was not told."""
 
@@ -48,10 +47,9 @@ class SagaBook:
 
     # --- what is told ---
 
-    def report(self, incarnation: int, beat: Beat) -> None:
+    def report(self, beat: Beat) -> None:
         """What the orchestrator said of itself."""
-        if incarnation != self._incarnation:
-            self._incarnation = incarnation
+        if beat.sagas_anew:
             self.is_stale = True
         if beat.saga_counts is not None and beat.saga_counts != self._counts:
             self._counts = beat.saga_counts

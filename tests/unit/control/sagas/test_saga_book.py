@@ -29,9 +29,12 @@ class World:
         if self.is_away:
             raise ApiError("SERVICE_UNAVAILABLE", "away")
         if self.meanwhile is not None:
-            self.book.report(1, self.meanwhile)
+            self.book.report(self.meanwhile)
         found = [row for row in self.known if query.state in (None, row.state)]
         return SagaPage(items=sorted(found, key=lambda row: -row.seq)[: query.limit])
+
+    def is_stale(self) -> bool:
+        return self.book.is_stale
 
     def ids(self) -> list[str]:
         return list(self.book.rows())
@@ -39,8 +42,8 @@ class World:
 
 def test_the_latest_of_each_is_shown_the_newest_first() -> None:
     world = World()
-    world.book.report(1, Beat(sagas=[saga(1), saga(2)]))
-    world.book.report(1, Beat(sagas=[saga(1, SagaState.COMPLETED, at=2.0)]))
+    world.book.report(Beat(sagas=[saga(1), saga(2)]))
+    world.book.report(Beat(sagas=[saga(1, SagaState.COMPLETED, at=2.0)]))
     assert world.ids() == ["s2", "s1"]
     assert world.book.rows()["s1"].state is SagaState.COMPLETED
     assert set(world.told) == {"sagas"}
@@ -50,7 +53,7 @@ def test_no_more_than_can_be_shown_and_what_waits_for_somebody_stays() -> None:
     world = World()
     waits = saga(1, SagaState.COMPENSATION_FAILED, hold=Hold(reason=HoldReason.PERSON, since=1.0))
     ended = [saga(seq, SagaState.COMPLETED) for seq in range(3, 3 + SHOWN)]
-    world.book.report(1, Beat(sagas=[waits, saga(2), *ended]))
+    world.book.report(Beat(sagas=[waits, saga(2), *ended]))
     assert len(world.ids()) == SHOWN
     assert {"s1", "s2"} <= set(world.ids())
     assert "s3" not in world.ids()
@@ -59,31 +62,31 @@ def test_no_more_than_can_be_shown_and_what_waits_for_somebody_stays() -> None:
 def test_counts_are_told_when_they_change_and_say_what_was_missed() -> None:
     world = World()
     assert world.book.counts() == {}
-    world.book.report(1, Beat(saga_counts={"running": 2, "completed": 3}))
-    world.book.report(1, Beat(saga_counts={"running": 2, "completed": 3}))
+    world.book.report(Beat(saga_counts={"running": 2, "completed": 3}))
+    world.book.report(Beat(saga_counts={"running": 2, "completed": 3}))
     assert world.told == ["saga-counts"]
-    world.book.report(1, Beat(sagas_missed=7))
+    world.book.report(Beat(sagas_missed=7))
     row = world.book.counts()["sagas"]
     assert (row.total, row.missed) == (5, 7)
 
 
-async def test_a_new_incarnation_and_what_was_missed_are_asked_for() -> None:
+async def test_what_was_lost_or_missed_is_asked_for() -> None:
     world = World()
-    world.book.report(1, Beat())
-    assert world.book.is_stale
+    world.book.report(Beat(sagas_anew=True))
+    assert world.is_stale()
     world.known = [saga(1, SagaState.COMPLETED, at=3.0), saga(2)]
     await world.book.refresh(world.page)
-    assert (world.ids(), world.book.is_stale) == (["s2", "s1"], False)
+    assert (world.ids(), world.is_stale()) == (["s2", "s1"], False)
     assert world.asked[0].state is None
-    world.book.report(1, Beat())
-    assert not world.book.is_stale
-    world.book.report(1, Beat(sagas_missed=1))
-    assert world.book.is_stale
+    world.book.report(Beat())
+    assert not world.is_stale()
+    world.book.report(Beat(sagas_missed=1))
+    assert world.is_stale()
 
 
 async def test_what_moved_while_we_asked_is_shown_as_it_is() -> None:
     world = World()
-    world.book.report(1, Beat(sagas=[saga(1), saga(5)]))
+    world.book.report(Beat(sagas=[saga(1), saga(5)]))
     world.known = [saga(1)]
     world.meanwhile = Beat(sagas=[saga(1, SagaState.COMPLETED, at=9.0), saga(7)])
     await world.book.refresh(world.page)
@@ -93,9 +96,9 @@ async def test_what_moved_while_we_asked_is_shown_as_it_is() -> None:
 
 async def test_what_could_not_be_asked_for_is_asked_for_again() -> None:
     world = World()
-    world.book.report(1, Beat(sagas=[saga(1)]))
+    world.book.report(Beat(sagas=[saga(1)]))
     world.is_away = True
     with pytest.raises(ApiError):
         await world.book.refresh(world.page)
-    assert world.book.is_stale
+    assert world.is_stale()
     assert world.ids() == ["s1"]
