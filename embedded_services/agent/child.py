@@ -22,6 +22,8 @@ from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.agent import ChildSpec
 
 EXIT_PORT_TAKEN: Final = 98
+EXIT_BY_FAULT = 86
+"""Of a process that was made to crash: that is nobody's failure."""
 
 _GARBAGE: Final = (20_000, 20, 20)
 """Requests leave hardly any cycles behind: looking for them thirty times as seldom saved a twentieth of the gateway's

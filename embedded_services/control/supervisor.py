@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedded_services.agent.child import EXIT_PORT_TAKEN, run_child
+from embedded_services.agent.child import EXIT_BY_FAULT, EXIT_PORT_TAKEN, run_child
 from embedded_services.common import platform
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
@@ -151,6 +151,8 @@ class Supervisor:
         if self._stopping or self._slots.get(slot.id) is not slot:
             return
         now = self._around.clock.monotonic()
+        if child.exit_code == EXIT_BY_FAULT:
+            slot.asked = "crashed by a fault"
         how = slot.asked or self._explain(slot, child)
         if slot.asked is None:
             log.warning("%s (pid %d) ended: %s", slot.id, child.pid, how)

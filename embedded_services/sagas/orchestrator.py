@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from embedded_services.agent.child import EXIT_BY_FAULT
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
 from embedded_services.common.tasks import Tasks
@@ -61,7 +62,6 @@ AGAIN_S: Final = 0.5
 QUICK_S: Final = 0.001
 """Of a commit: one that takes longer would hold up the loop. A hop to a thread costs a tenth of that."""
 WEIGHT: Final = 0.2
-KILLED: Final = 137
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
@@ -91,8 +91,8 @@ def origin_of(given: str | None) -> Origin:
 
 
 def die() -> None:
-    """As if killed: nothing is tidied up."""
-    os._exit(KILLED)
+    """As if killed: nothing is tidied up. Whoever starts processes knows that it was a fault."""
+    os._exit(EXIT_BY_FAULT)
 
 
 class Orchestrator:
