@@ -27,14 +27,20 @@ def broker_url_problem(url: str) -> str | None:
 
 def without_password(url: str) -> str:
     """A URL as it may be shown."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url if "@" not in url else MASK
     return url if parts.password is None else _with_password(parts, MASK)
 
 
 def with_known_password(field: str, url: str, known: str | None) -> str:
     """`url` with the password of `known` where it has the mask. Raises VALIDATION_FAILED if that is of another host or user: a
     password is not carried to where it was not meant for."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise invalid(field, "cannot be read") from error
     if parts.password != MASK:
         return url
     of = urlsplit(known or "")
@@ -52,6 +58,8 @@ def shown(state: SettingsState) -> SettingsState:
     """As whoever asks may see them."""
     settings = state.settings
     delivery, broker = settings.delivery, settings.broker
+    if delivery.webhook_url is not None:
+        delivery = msgspec.structs.replace(delivery, webhook_url=without_password(delivery.webhook_url))
     if (smtp := delivery.smtp) is not None and smtp.password is not None:
         delivery = msgspec.structs.replace(delivery, smtp=msgspec.structs.replace(smtp, password=MASK))
     if broker.url is not None:
@@ -65,6 +73,9 @@ def shown(state: SettingsState) -> SettingsState:
 def unmasked(after: Settings, before: Settings) -> Settings:
     """`after` with what `before` knows in place of each mask. Raises VALIDATION_FAILED for one that stands for nothing."""
     delivery, broker = after.delivery, after.broker
+    if (hook := delivery.webhook_url) is not None and MASK in hook:
+        url = with_known_password("delivery.webhookUrl", hook, before.delivery.webhook_url)
+        delivery = msgspec.structs.replace(delivery, webhook_url=url)
     if (smtp := delivery.smtp) is not None and smtp.password == MASK:
         known = before.delivery.smtp
         if known is None or known.password is None:

@@ -69,6 +69,19 @@ def test_password_is_not_carried_to_another_host_or_user(url: str, password: Any
     assert "s3cret" not in error.value.message
 
 
+def test_webhook_with_a_password_is_masked_too() -> None:
+    before = msgspec.structs.replace(
+        demo_settings(), delivery=DeliverySettings(webhook_url="https://shop:s3cret@hooks.local/sms?a=1")
+    )
+    seen = shown(SettingsState(revision=1, settings=before)).settings
+    assert seen.delivery.webhook_url == f"https://shop:{MASK}@hooks.local/sms?a=1"
+    assert unmasked(seen, before) == before
+    unreadable = msgspec.structs.replace(
+        before, delivery=DeliverySettings(webhook_url="http://a:s3cret@[::1/")
+    )
+    assert "s3cret" not in str(shown(SettingsState(revision=1, settings=unreadable)).settings.delivery)
+
+
 def test_mask_of_nothing_is_refused() -> None:
     with pytest.raises(ApiError, match="mask"):
         unmasked(with_secrets(password=MASK), with_secrets(password=None))
