@@ -61,6 +61,8 @@ RECOVERED_AT_ONCE: Final = 200
 AGAIN_S: Final = 0.5
 QUICK_S: Final = 0.001
 """Of a commit: one that takes longer would hold up the loop. A hop to a thread costs a tenth of that."""
+FEW: Final = 4
+"""Sagas that are not worth a thread: they would wait for it longer than for the disk."""
 WEIGHT: Final = 0.2
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
@@ -332,7 +334,7 @@ class Orchestrator:
         """Write what was decided: at once where the disk is quick, else in a thread, while the next turn gathers."""
         turn = Turn(self._journal.take(), self._commands, self._moved, self._waiting)
         self._commands, self._moved, self._waiting = [], {}, []
-        if self._took_s > QUICK_S:
+        if self._took_s > QUICK_S and len(self._open) > FEW:
             self._tasks.spawn(self._write_apart(turn), "journal")
             return
         began = self._clock.monotonic()

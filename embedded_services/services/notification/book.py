@@ -5,7 +5,7 @@ from sqlalchemy import Connection, func, select
 from embedded_services.contracts.ledger import BOOK_MAX, NoticeBook
 from embedded_services.services.kit.database import Database
 from embedded_services.services.kit.endpoints import Ask, Endpoint, Nothing
-from embedded_services.services.notification.steps import CONFIRMED
+from embedded_services.services.notification.notices import CONFIRMED
 from embedded_services.services.notification.tables import notifications, order_notices
 
 _told = order_notices.join(notifications, notifications.c.id == order_notices.c.notification_id)

@@ -25,6 +25,7 @@ from embedded_services.services.notification.tables import (
 )
 
 DUE: Final = "delivery.due"
+CONFIRMED: Final = "order_confirmation"
 UNREACHABLE: Final = "no e-mail address of this user is known"
 
 _known = select(order_notices.c.notification_id).where(
@@ -47,6 +48,12 @@ class Notice:
     rendered: Rendered
     order_id: str | None = None
     address: str | None = None
+
+
+def is_kept(connection: Connection, user_id: str, order_id: str, template: str) -> bool:
+    """Whether there is this notification of an order."""
+    about = {"user_id": user_id, "order_id": order_id, "template": template}
+    return connection.execute(_known, about).scalar_one_or_none() is not None
 
 
 def order_of(data: dict[str, Any]) -> str | None:

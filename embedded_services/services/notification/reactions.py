@@ -19,7 +19,7 @@ from embedded_services.services.kit.database import Database
 from embedded_services.services.kit.events import Effect, Reaction
 from embedded_services.services.kit.fields import Id
 from embedded_services.services.notification.messages import Channel, TemplateName
-from embedded_services.services.notification.notices import Notice, Notices, order_of
+from embedded_services.services.notification.notices import CONFIRMED, Notice, Notices, is_kept, order_of
 from embedded_services.services.notification.renderer import Rendered, Renderer
 from embedded_services.services.notification.tables import recipients
 from embedded_services.services.notification.templates import find as find_template
@@ -101,8 +101,10 @@ class Reactions:
         order = _read(arrived, OrderTold)
 
         def effect(connection: Connection) -> None:
+            if is_kept(connection, order.user_id, order.id, CONFIRMED):
+                return  # the saga has confirmed it
             data = {**arrived.event.data, "orderId": order.id}
-            told = {"userId": order.user_id, "template": "order_confirmation", "data": data}
+            told = {"userId": order.user_id, "template": CONFIRMED, "data": data}
             self._outbox.publish(connection, "notification.send", told, self._clock.now())
 
         return effect

@@ -16,13 +16,12 @@ from embedded_services.services.kit.database import Database
 from embedded_services.services.kit.endpoints import Answer, Ask, Endpoint, Endpoints, answer
 from embedded_services.services.kit.fields import Id
 from embedded_services.services.kit.steps import act, undo
-from embedded_services.services.notification.notices import Notice, Notices
+from embedded_services.services.notification.notices import CONFIRMED, Notice, Notices
 from embedded_services.services.notification.renderer import Rendered, Renderer
 from embedded_services.services.notification.tables import idempotency_keys
 from embedded_services.services.notification.templates import find as find_template
 from embedded_services.services.notification.templates import source_of
 
-CONFIRMED: Final = "order_confirmation"
 CANCELLED: Final = "order_cancelled"
 
 
