@@ -8,6 +8,7 @@ that do not come.
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,6 +16,7 @@ from typing import Final
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.connection import make_url
+from aiormq.exceptions import InvalidFrameError
 
 from embedded_services.common.backoff import Backoff
 from embedded_services.common.clock import Clock
@@ -23,6 +25,8 @@ HEARTBEAT_S: Final = 5
 CONNECT_S: Final = 5.0
 CLOSE_S: Final = 0.5
 LOOK_S: Final = 0.01
+NO_FRAME: Final = 1 << 28
+"""Bytes: whoever seems to announce a frame as large said something else."""
 BACKOFF: Final = Backoff(0.1, 2.0)
 
 Setup = Callable[[AbstractConnection], Awaitable[None]]
@@ -55,7 +59,21 @@ def talking() -> Iterator[None]:
             raise
         if isinstance(error, TimeoutError):
             raise DisconnectedError("no answer in time") from error
-        raise DisconnectedError(str(error) or type(error).__name__) from error
+        raise DisconnectedError(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    """What is wrong, where the library speaks of its own inside only."""
+    text, cause = str(error) or type(error).__name__, error.__cause__
+    if isinstance(error, InvalidFrameError) and "OpenOk" in text:
+        return "there is no such virtual host as in the address, or the user may not use it"
+    if isinstance(cause, asyncio.IncompleteReadError) and (cause.expected or 0) > NO_FRAME:
+        return "what answers there is no AMQP broker"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the certificate cannot be trusted: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        return "what answers there does not encrypt: the address must begin with amqp, not amqps"
+    return text
 
 
 def _is_cancelled() -> bool:

@@ -210,6 +210,14 @@ async def test_a_broker_is_tried_before_it_is_used(system: RunningSystem, node: 
     assert "ACCESS_REFUSED" in bad.message
     nobody = await system.control.test_broker(f"amqp://guest:guest@127.0.0.1:{free_port()}/")
     assert (nobody.ok, nobody.message) == (False, "connection refused: nothing listens there")
+    for url, why in (
+        (f"{node.url}nope", "no such virtual host"),
+        (system.ready.control.replace("http", "amqp"), "no AMQP broker"),
+        (node.url.replace("amqp:", "amqps:"), "must begin with amqp, not amqps"),
+    ):
+        told = await system.control.test_broker(url)
+        assert not told.ok
+        assert why in told.message
     await refused(system.control.test_broker("http://127.0.0.1:1/"), "VALIDATION_FAILED")
     await refused(system.control.test_broker("amqp://host:port"), "VALIDATION_FAILED")
 
