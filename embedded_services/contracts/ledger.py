@@ -1,8 +1,8 @@
 """The ledger: what must be true of all services' data together, and whether it is.
 
 Each service says what is in its own books (`OrderBook` and the others), asked of it by the control plane alone; compared,
-they make a line for each rule. Lists of ids begin with the newest, and `left_out` counts the older ones that are not in
-them.
+they make a line for each rule. Sums are of everything. Lists of ids are of the newest, which they begin with, so that a
+large database is not held up; `left_out` counts the older ones.
 """
 
 from enum import StrEnum
@@ -11,8 +11,8 @@ from typing import Final
 from embedded_services.contracts.sagas import SagaState
 from embedded_services.contracts.wire import Message, Timestamp
 
-BOOK_MAX: Final = 50_000
-"""Ids in a list of a book."""
+BOOK_MAX: Final = 10_000
+"""Orders, and payments, of which a book tells one by one."""
 NAMED_MAX: Final = 100
 """Things that are named one by one where something is wrong."""
 
@@ -90,14 +90,14 @@ class Unheld(Message, frozen=True):
 
 
 class Holding(Message, frozen=True):
-    """An order that is not confirmed and holds stock; `status` is null for a reservation without an order."""
+    """An order that is not confirmed and holds stock."""
 
     order: str
-    status: str | None
+    status: str
 
 
 class OrderBook(Message, frozen=True):
-    """`confirmed` are also those that were paid or shipped since."""
+    """`confirmed` are also those that were paid or shipped since. At most `NAMED_MAX` are `unheld`."""
 
     confirmed: list[str]
     pending: list[str]
@@ -107,9 +107,7 @@ class OrderBook(Message, frozen=True):
     uneven: list[Stock]
     uneven_count: int
     unheld: list[Unheld]
-    unheld_count: int
     holding: list[Holding]
-    holding_count: int
 
 
 class Captured(Message, frozen=True, array_like=True):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -14,18 +14,13 @@ from embedded_services.contracts.ledger import (
     Ledger,
     LedgerItem,
     LedgerLine,
-    NoticeBook,
-    OrderBook,
-    PaymentBook,
     SagaBook,
 )
 from embedded_services.contracts.sagas import SagaQuery
 from embedded_services.control.sagas.asking import Asking, NoAnswerError
-from embedded_services.control.sagas.comparison import Books, compare, orders_in
 from embedded_services.control.sagas.orchestration import Orchestration
 from embedded_services.registry.catalog import Catalog
-
-T = TypeVar("T")
+from embedded_services.sagas.ledger import BOOKS, compare, gathered, orders_in
 
 EVERY_S: Final = 1.5
 IDLE_S: Final = 0.25
@@ -84,22 +79,18 @@ class LedgerKeeper:
         return Ledger(at=self._clock.now(), lines=lines)
 
     async def _compared(self) -> list[LedgerLine]:
-        orders, payments, notices = await asyncio.gather(
-            self._book("order", OrderBook),
-            self._book("payment", PaymentBook),
-            self._book("notification", NoticeBook),
-        )
+        found = await asyncio.gather(*(self._book(service, kind) for service, kind in BOOKS.items()))
         sagas: SagaBook | str
         try:
             sagas = await self._orchestration.book()
         except ApiError as error:
             sagas = error.message
-        lines = await asyncio.to_thread(compare, Books(orders, payments, notices, sagas))
+        lines = await asyncio.to_thread(compare, gathered(dict(zip(BOOKS, found, strict=True)), sagas))
         if not isinstance(sagas, str):
             await self._find_sagas(lines)
         return lines
 
-    async def _book(self, service: str, kind: type[T]) -> T | str:
+    async def _book(self, service: str, kind: type[object]) -> object:
         """The book of a service, or why it cannot be had. Of several instances another one is asked if the first does not
         answer."""
         try:

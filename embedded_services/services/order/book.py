@@ -1,8 +1,13 @@
-"""The order service's book for the ledger: its orders, and where its stock is, read at one moment."""
+"""The order service's book for the ledger: its orders, and where its stock is.
 
+Sums are of everything, read at one moment. Orders are told of one by one only if they are among the newest; older ones are
+gone through, a part at a time, when the sums do not fit. No reading keeps others waiting for long.
+"""
+
+from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from embedded_services.contracts.ledger import BOOK_MAX, NAMED_MAX, Holding, OrderBook, Stock, Unheld
 from embedded_services.services.kit.database import Database
@@ -10,19 +15,19 @@ from embedded_services.services.kit.endpoints import Ask, Endpoint, Nothing
 from embedded_services.services.order.moves import OrderStatus
 from embedded_services.services.order.tables import order_lines, orders, products, receipts, reservations
 
+OLDER_PARTS: Final = 20
+"""As many times `BOOK_MAX` orders are gone through where the sums do not fit."""
+
 _CONFIRMED: Final = (OrderStatus.CONFIRMED.value, OrderStatus.PAID.value, OrderStatus.SHIPPED.value)
 _is_confirmed = orders.c.status.in_(_CONFIRMED)
 _is_held = reservations.c.released_at.is_(None)
+_part = and_(orders.c.seq > bindparam("after"), orders.c.seq <= bindparam("until"))
 
-_newest = select(orders.c.id, orders.c.status).order_by(orders.c.seq.desc()).limit(BOOK_MAX)
+_last = select(func.coalesce(func.max(orders.c.seq), 0))
 _count = select(func.count()).select_from(orders)
+_newest = select(orders.c.id, orders.c.status).where(_part).order_by(orders.c.seq.desc())
 _held = (
-    select(
-        reservations.c.product_id,
-        func.sum(case((_is_confirmed, reservations.c.quantity), else_=0)).label("sold"),
-        func.sum(case((_is_confirmed, 0), else_=reservations.c.quantity)).label("reserved"),
-    )
-    .select_from(reservations.outerjoin(orders, orders.c.id == reservations.c.order_id))
+    select(reservations.c.product_id, func.sum(reservations.c.quantity).label("held"))
     .where(_is_held)
     .group_by(reservations.c.product_id)
     .subquery()
@@ -31,8 +36,7 @@ _stock = (
     select(
         products.c.id,
         products.c.stock,
-        func.coalesce(_held.c.reserved, 0).label("reserved"),
-        func.coalesce(_held.c.sold, 0).label("sold"),
+        func.coalesce(_held.c.held, 0).label("held"),
         func.coalesce(receipts.c.received, 0).label("received"),
     )
     .select_from(
@@ -42,18 +46,12 @@ _stock = (
     )
     .order_by(products.c.id)
 )
-_unheld_lines = (
-    order_lines.join(orders, and_(orders.c.id == order_lines.c.order_id, _is_confirmed))
-    .outerjoin(
-        reservations,
-        and_(
-            reservations.c.order_id == order_lines.c.order_id,
-            reservations.c.product_id == order_lines.c.product_id,
-            _is_held,
-        ),
-    )
-)  # fmt: skip
-_is_unheld = or_(reservations.c.quantity.is_(None), reservations.c.quantity != order_lines.c.quantity)
+_holding = (
+    select(orders.c.id, orders.c.status, reservations.c.product_id, reservations.c.quantity)
+    .select_from(orders.join(reservations, and_(reservations.c.order_id == orders.c.id, _is_held)))
+    .where(_part, orders.c.status.not_in(_CONFIRMED))
+    .order_by(orders.c.seq.desc())
+)
 _unheld = (
     select(
         order_lines.c.order_id,
@@ -61,68 +59,97 @@ _unheld = (
         order_lines.c.quantity,
         func.coalesce(reservations.c.quantity, 0).label("held"),
     )
-    .select_from(_unheld_lines)
-    .where(_is_unheld)
+    .select_from(
+        orders.join(order_lines, order_lines.c.order_id == orders.c.id).outerjoin(
+            reservations,
+            and_(
+                reservations.c.order_id == order_lines.c.order_id,
+                reservations.c.product_id == order_lines.c.product_id,
+                _is_held,
+            ),
+        )
+    )
+    .where(
+        _part,
+        _is_confirmed,
+        or_(reservations.c.quantity.is_(None), reservations.c.quantity != order_lines.c.quantity),
+    )
     .order_by(orders.c.seq.desc(), order_lines.c.line)
     .limit(NAMED_MAX)
-)
-_unheld_count = select(func.count()).select_from(_unheld_lines).where(_is_unheld)
-_is_holding = and_(_is_held, or_(orders.c.status.is_(None), orders.c.status.not_in(_CONFIRMED)))
-_holders = reservations.outerjoin(orders, orders.c.id == reservations.c.order_id)
-_holding = (
-    select(reservations.c.order_id, orders.c.status)
-    .select_from(_holders)
-    .where(_is_holding)
-    .group_by(reservations.c.order_id, orders.c.status)
-    .order_by(func.max(reservations.c.reserved_at).desc())
-    .limit(BOOK_MAX)
-)
-_holding_count = (
-    select(func.count(reservations.c.order_id.distinct())).select_from(_holders).where(_is_holding)
 )
 
 
 def book_endpoint(database: Database) -> Endpoint[Nothing]:
     async def book(_ask: Ask[Nothing]) -> OrderBook:
-        return await database.read(read_book)
+        return await read_book(database)
 
     return Endpoint("GET", "/ledger", book, Nothing, internal=True)
 
 
-def read_book(connection: Connection) -> OrderBook:
-    """A reading of the whole database costs with its size: whoever asks often waits accordingly."""
-    confirmed: list[str] = []
-    others: dict[str, list[str]] = {OrderStatus.PENDING: [], OrderStatus.CANCELLED: []}
-    for id_, status in connection.execute(_newest):
-        others.get(status, confirmed).append(id_)
-    listed = len(confirmed) + sum(map(len, others.values()))
-    stock = [
-        Stock(product=row.id, stock=row.stock, reserved=row.reserved, sold=row.sold, received=row.received)
-        for row in connection.execute(_stock)
-    ]
+async def read_book(database: Database) -> OrderBook:
+    last, stock, holding = await database.read(_read_stock)
     uneven = [row for row in stock if row.stock + row.reserved + row.sold != row.received]
-    unheld = [
-        Unheld(order=row.order_id, product=row.product_id, ordered=row.quantity, held=row.held)
-        for row in connection.execute(_unheld)
-    ]
-    holding = [Holding(order=row.order_id, status=row.status) for row in connection.execute(_holding)]
+    unheld = await database.read(partial(_read_unheld, last, 0))
+    for older in range(1, OLDER_PARTS) if uneven else ():
+        if unheld or last <= older * BOOK_MAX:
+            break
+        unheld = await database.read(partial(_read_unheld, last, older))
+    confirmed, others, left_out = await database.read(partial(_read_orders, last))
     return OrderBook(
         confirmed=confirmed,
         pending=others[OrderStatus.PENDING],
         cancelled=others[OrderStatus.CANCELLED],
-        left_out=connection.execute(_count).scalar_one() - listed,
+        left_out=left_out,
         stock=_sum(stock),
         uneven=uneven[:NAMED_MAX],
         uneven_count=len(uneven),
         unheld=unheld,
-        unheld_count=len(unheld)
-        if len(unheld) < NAMED_MAX
-        else connection.execute(_unheld_count).scalar_one(),
         holding=holding,
-        holding_count=len(holding)
-        if len(holding) < BOOK_MAX
-        else connection.execute(_holding_count).scalar_one(),
     )
+
+
+def _read_stock(connection: Connection) -> tuple[int, list[Stock], list[Holding]]:
+    """With the last order's number, and the newest orders that hold stock without being confirmed."""
+    last = int(connection.execute(_last).scalar_one())
+    reserved: dict[str, int] = {}
+    holding: dict[str, Holding] = {}
+    for row in connection.execute(_holding, _window(last, 0)):
+        reserved[row.product_id] = reserved.get(row.product_id, 0) + row.quantity
+        holding[row.id] = Holding(order=row.id, status=row.status)
+    stock = [
+        Stock(
+            product=row.id,
+            stock=row.stock,
+            reserved=reserved.get(row.id, 0),
+            sold=row.held - reserved.get(row.id, 0),
+            received=row.received,
+        )
+        for row in connection.execute(_stock)
+    ]
+    return last, stock, list(holding.values())
+
+
+def _read_unheld(last: int, older: int, connection: Connection) -> list[Unheld]:
+    return [
+        Unheld(order=row.order_id, product=row.product_id, ordered=row.quantity, held=row.held)
+        for row in connection.execute(_unheld, _window(last, older))
+    ]
+
+
+def _read_orders(last: int, connection: Connection) -> tuple[list[str], dict[str, list[str]], int]:
+    confirmed: list[str] = []
+    others: dict[str, list[str]] = {OrderStatus.PENDING: [], OrderStatus.CANCELLED: []}
+    listed = 0
+    for id_, status in connection.execute(_newest, _window(last, 0)):
+        others.get(status, confirmed).append(id_)
+        listed += 1
+    return confirmed, others, max(0, int(connection.execute(_count).scalar_one()) - listed)
+
+
+def _window(last: int, older: int) -> dict[str, int]:
+    """The newest part of the orders up to `last`, or one of the `older` parts before it."""
+    until = last - older * BOOK_MAX
+    return {"after": until - BOOK_MAX, "until": until}
 
 
 def _sum(rows: list[Stock]) -> Stock:

@@ -1,11 +1,11 @@
-"""What must be true of the services' books together, compared. Pure.
+"""What must be true of the services' books together: which books there are, and how they are compared. Pure.
 
 The books are read one after another while the system goes on, the orchestrator's last: whatever was under way when any of
 them was read is under way there still, or has just ended.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +26,17 @@ SHOWN: Final = 20
 """Things that a line names."""
 
 
+ORDERS: Final = "order"
+PAYMENTS: Final = "payment"
+NOTICES: Final = "notification"
+BOOKS: Final[Mapping[str, type[OrderBook] | type[PaymentBook] | type[NoticeBook]]] = {
+    ORDERS: OrderBook,
+    PAYMENTS: PaymentBook,
+    NOTICES: NoticeBook,
+}
+"""The services that have one."""
+
+
 @dataclass(frozen=True)
 class Books:
     """A book, or why it cannot be had."""
@@ -34,6 +45,17 @@ class Books:
     payments: PaymentBook | str
     notices: NoticeBook | str
     sagas: SagaBook | str
+
+
+def gathered(found: Mapping[str, object], sagas: SagaBook | str) -> Books:
+    """`found` is by service, of the types in `BOOKS`, or says why it is not there."""
+    orders, payments, notices = (found.get(name) for name in BOOKS)
+    return Books(
+        orders if isinstance(orders, OrderBook) else str(orders),
+        payments if isinstance(payments, PaymentBook) else str(payments),
+        notices if isinstance(notices, NoticeBook) else str(notices),
+        sagas,
+    )
 
 
 def compare(books: Books) -> list[LedgerLine]:
@@ -128,13 +150,12 @@ def _payments(payments: PaymentBook | str, orders: OrderBook | str, sagas: _Saga
     status = dict.fromkeys(orders.confirmed, "")
     status |= dict.fromkeys(orders.pending, "is pending")
     status |= dict.fromkeys(orders.cancelled, "is cancelled")
-    reach = _reach(orders.left_out, len(status))
     unchecked = payments.left_out
-    for place, captured in enumerate(payments.captured):
+    for captured in payments.captured:
         said = status.get(captured.order)
         if said is None:
-            if place >= reach:
-                unchecked += 1
+            if orders.left_out:
+                unchecked += 1  # an order may be much older than its payment
                 continue
             said = "does not exist"
         if said:
@@ -181,7 +202,7 @@ def _stock(orders: OrderBook | str) -> LedgerLine:
         state=LineState.BROKEN if broken else LineState.OK,
         checked=len(orders.confirmed) + len(orders.pending) + len(orders.cancelled) + orders.left_out,
         broken=broken,
-        broken_count=orders.unheld_count + orders.uneven_count,
+        broken_count=len(orders.unheld) + orders.uneven_count,
         figures=figures,
     )
 
@@ -190,17 +211,16 @@ def _reservations(orders: OrderBook | str, sagas: _Sagas) -> LedgerLine:
     if isinstance(orders, str):
         return _unknown(LineName.RESERVATIONS, orders)
     line = _Line(LineName.RESERVATIONS, sagas)
-    fine = 0
     for holding in orders.holding:
         saga = sagas.of(holding.order)
         if saga is not None and saga.state is SagaState.RUNNING:
-            fine += 1  # it is for this that it holds them
-            continue
-        said = "does not exist" if holding.status is None else f"is {holding.status}, and no saga runs for it"
-        line.misfit(
-            LedgerItem(what=f"stock is reserved for order {holding.order}, which {said}", order=holding.order)
+            continue  # it is for this that it holds them
+        what = (
+            f"stock is reserved for order {holding.order}, which is {holding.status}, and no saga runs for it"
         )
-    return line.end(len(orders.holding), orders.holding_count - len(orders.holding))
+        line.misfit(LedgerItem(what=what, order=holding.order))
+    others = len(orders.pending) + len(orders.cancelled)
+    return line.end(others, orders.left_out)
 
 
 def _confirmations(orders: OrderBook | str, notices: NoticeBook | str, sagas: _Sagas) -> LedgerLine:
