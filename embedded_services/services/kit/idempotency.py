@@ -8,26 +8,33 @@ twice.
 
 import hashlib
 from collections.abc import Callable
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
     Column,
     Connection,
     Float,
+    Insert,
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
+    bindparam,
     insert,
     select,
 )
 
 from embedded_services.contracts.errors import ApiError
+from embedded_services.services.kit.database import AnyRow
 from embedded_services.services.kit.endpoints import Answer, Ask
 
 REPLAYED: Final = "Idempotency-Replayed"
+FORBIDDEN: Final = b"forbidden"
+"""In place of the fingerprint of a request that shall have no effect any more, should it come."""
 
 _fingerprint_encoder: Final = msgspec.json.Encoder(order="sorted")
 
@@ -64,28 +71,58 @@ def once(
     if ask.idempotency_key is None:
         return work()
     fingerprint = _fingerprint(ask, ask.input if same is None else same)
-    mine = (keys.c.user_id == ask.caller.id) & (keys.c.key == ask.idempotency_key)
-    stored = connection.execute(
-        select(keys.c.fingerprint, keys.c.status, keys.c.content, keys.c.headers).where(mine)
-    ).one_or_none()
+    stored = find_key(connection, keys, ask.caller.id, ask.idempotency_key)
     if stored is not None:
+        if stored.fingerprint == FORBIDDEN:
+            raise ApiError("CONFLICT", "This was undone before it arrived")
         if stored.fingerprint != fingerprint:
             raise ApiError("IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was sent with another request")
         headers = msgspec.json.decode(stored.headers, type=dict[str, str])
         return Answer(stored.status, stored.content, headers | {REPLAYED: "true"})
     given = work()
     connection.execute(
-        insert(keys).values(
-            user_id=ask.caller.id,
-            key=ask.idempotency_key,
-            fingerprint=fingerprint,
-            status=given.status,
-            content=given.content,
-            headers=msgspec.json.encode(given.headers),
-            created_at=now,
-        )
+        _statements(keys)[1],
+        {
+            "user_id": ask.caller.id,
+            "key": ask.idempotency_key,
+            "fingerprint": fingerprint,
+            "status": given.status,
+            "content": given.content,
+            "headers": msgspec.json.encode(given.headers),
+            "created_at": now,
+        },
     )
     return given
+
+
+def forbid(connection: Connection, keys: Table, user_id: str, key: str, now: float) -> None:
+    """Refuse what may yet be asked under this key, unless it has been."""
+    if find_key(connection, keys, user_id, key) is None:
+        connection.execute(
+            _statements(keys)[1],
+            {
+                "user_id": user_id,
+                "key": key,
+                "fingerprint": FORBIDDEN,
+                "status": 409,
+                "content": b"",
+                "headers": b"{}",
+                "created_at": now,
+            },
+        )
+
+
+def find_key(connection: Connection, keys: Table, user_id: str, key: str) -> AnyRow | None:
+    return connection.execute(_statements(keys)[0], {"by_user": user_id, "by_key": key}).one_or_none()
+
+
+@cache
+def _statements(keys: Table) -> tuple[Select[Any], Insert]:
+    """Built once: making a statement costs more than running it."""
+    found = select(keys.c.fingerprint, keys.c.status, keys.c.content, keys.c.headers).where(
+        keys.c.user_id == bindparam("by_user"), keys.c.key == bindparam("by_key")
+    )
+    return found, insert(keys)
 
 
 def _fingerprint(ask: Ask[object], same: object) -> bytes:

@@ -1,6 +1,6 @@
 """Moving an order's status, within one transaction, and telling of it. Who may move what is `moves.py`'s to say."""
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 
 from embedded_services.bus.outbox import Outbox
 from embedded_services.services.kit.database import AnyRow
@@ -10,6 +10,18 @@ from embedded_services.services.order.paying import payment_of
 from embedded_services.services.order.placing import release
 from embedded_services.services.order.shown import load
 from embedded_services.services.order.tables import orders
+
+move_row = (
+    update(orders)
+    .where(orders.c.id == bindparam("order"))
+    .values(
+        status=bindparam("to_status"),
+        payment_id=bindparam("to_payment"),
+        revision=orders.c.revision + 1,
+        updated_at=bindparam("now"),
+    )
+)
+"""Built once: making a statement costs more than running it."""
 
 
 def move(
@@ -26,13 +38,7 @@ def move(
     if after is OrderStatus.CANCELLED:
         release(connection, outbox, order.id, now)
     connection.execute(
-        update(orders)
-        .where(orders.c.id == order.id)
-        .values(
-            status=after,
-            payment_id=payment_id or order.payment_id,
-            revision=orders.c.revision + 1,
-            updated_at=now,
-        )
+        move_row,
+        {"order": order.id, "to_status": after, "to_payment": payment_id or order.payment_id, "now": now},
     )
     outbox.publish(connection, "order.updated", data_of(load(connection, order.id)), now)

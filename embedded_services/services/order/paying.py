@@ -20,6 +20,8 @@ from embedded_services.services.kit.fields import Id
 from embedded_services.services.kit.money import to_minor
 from embedded_services.services.order.tables import order_payments
 
+_add = insert(order_payments)
+
 COMPLETED: Final = "completed"
 CURRENCY: Final = "USD"
 
@@ -74,7 +76,7 @@ def record_payment(connection: Connection, told: PaymentTold, amount: int, now: 
         "recorded_at": now,
     }
     if known is None:
-        connection.execute(insert(order_payments).values(payment_id=told.id, **values))
+        connection.execute(_add, {"payment_id": told.id, **values})
     else:
         connection.execute(
             update(order_payments).where(order_payments.c.payment_id == told.id).values(values)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from msgspec import Meta
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
@@ -22,7 +22,7 @@ from embedded_services.services.kit.fields import Id
 from embedded_services.services.kit.steps import act, undo
 from embedded_services.services.order.messages import MAX_LINES, Line, Order, Wanted
 from embedded_services.services.order.moves import OrderStatus, check_move
-from embedded_services.services.order.moving import move
+from embedded_services.services.order.moving import move, move_row
 from embedded_services.services.order.paying import payment_of
 from embedded_services.services.order.placing import Merged, priced, release, reserve, write
 from embedded_services.services.order.shown import find, load
@@ -154,15 +154,15 @@ class Steps:
         def work(connection: Connection, now: float) -> Answer:
             row = self._must_be_pending(connection, asked.order_id, "confirmed")
             paid_with = payment_of(connection, row)
+            status = OrderStatus.CONFIRMED if paid_with is None else OrderStatus.PAID
             connection.execute(
-                update(orders)
-                .where(orders.c.id == row.id)
-                .values(
-                    status=OrderStatus.CONFIRMED if paid_with is None else OrderStatus.PAID,
-                    payment_id=paid_with or asked.payment_id,
-                    revision=orders.c.revision + 1,
-                    updated_at=now,
-                )
+                move_row,
+                {
+                    "order": row.id,
+                    "to_status": status,
+                    "to_payment": paid_with or asked.payment_id,
+                    "now": now,
+                },
             )
             order = load(connection, row.id)
             self._outbox.publish(connection, "order.created", data_of(order), now)

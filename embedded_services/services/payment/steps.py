@@ -41,6 +41,9 @@ _of_order = (
 )
 
 
+_add = insert(payments)
+
+
 class ToCharge(Request, frozen=True):
     order_id: Id
     user_id: Id
@@ -125,7 +128,7 @@ class Steps:
     def _pay(self, connection: Connection, asked: ToCharge, amount: int, now: float) -> AnyRow:
         id_ = new_id("pay")
         connection.execute(
-            insert(payments),
+            _add,
             {
                 "id": id_,
                 "user_id": asked.user_id,

@@ -84,7 +84,7 @@ async def test_whatever_happened_is_undone_and_nothing_comes_after(tmp_path: Pat
         assert await steps.stock() == [100_000, 100_000]
         for name, body in done[reached:]:
             late = await steps.do(name, body)
-            assert (late.status, late.error["message"]) == (409, "This step was undone before it arrived")
+            assert (late.status, late.error["message"]) == (409, "This was undone before it arrived")
         assert await steps.stock() == [100_000, 100_000]
         if reached:
             assert (await steps.order())["status"] == "cancelled"
