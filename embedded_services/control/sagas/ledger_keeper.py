@@ -26,7 +26,7 @@ EVERY_S: Final = 1.5
 IDLE_S: Final = 0.25
 SHARE: Final = 20
 """A look that takes long is followed by a pause so many times as long."""
-BOOK_S: Final = 1.5
+BOOK_S: Final = 1.0
 TRIED: Final = 2
 """Instances of a service that are asked, one after the other."""
 REMEMBERED: Final = 1_000

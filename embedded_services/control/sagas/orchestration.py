@@ -26,6 +26,8 @@ from embedded_services.registry.catalog import Catalog
 T = TypeVar("T")
 
 ANSWER_S: Final = 2.0
+BOOK_S: Final = 1.0
+"""For the ledger, which waits for others besides."""
 ACTIONS: Final = ("retry", "skip", "cancel", "next")
 _DOUBT: Final = "whether it did this is not known; look before asking again"
 
@@ -60,9 +62,11 @@ class Orchestration:
         return await self._ask("GET", "/saga-kinds", Page[SagaDefinition])
 
     async def book(self) -> SagaBook:
-        return await self._ask("GET", "/ledger", SagaBook)
+        return await self._ask("GET", "/ledger", SagaBook, within_s=BOOK_S)
 
-    async def _ask(self, method: str, path: str, kind: type[T], body: object = None) -> T:
+    async def _ask(
+        self, method: str, path: str, kind: type[T], body: object = None, *, within_s: float = ANSWER_S
+    ) -> T:
         if ORCHESTRATOR not in self._processes:
             raise ApiError("SERVICE_UNAVAILABLE", "the orchestrator is not running", retry_after=1)
         entry = self._processes.get(ORCHESTRATOR)
@@ -73,7 +77,7 @@ class Orchestration:
                 retry_after=1,
             )
         try:
-            return await self._asking.ask(entry, method, path, kind, ANSWER_S, body)
+            return await self._asking.ask(entry, method, path, kind, within_s, body)
         except NoAnswerError as error:
             doubt = f"; {_DOUBT}" if method != "GET" and not error.unheard else ""
             raise ApiError("SERVICE_UNAVAILABLE", f"{error}{doubt}", retry_after=1) from error

@@ -16,6 +16,7 @@ from embedded_services.contracts.events import EventQuery, NewEvent
 from embedded_services.contracts.instances import Instance, Latency, Status
 from embedded_services.contracts.limits import LimitPatch
 from embedded_services.contracts.queues import DeadLetterQuery, ReplayOptions, ReplayRequest
+from embedded_services.contracts.sagas import NewSaga, SagaQuery, SagaState
 from embedded_services.contracts.settings import ServicePatch, Strategy
 from embedded_services.contracts.system import Registration
 from embedded_services.contracts.wire import Page
@@ -32,6 +33,9 @@ ACTION = {"id": "a-1", "action": "kill", "pid": 7, "detail": "killed"}
 LOG = {"at": 1.5, "level": "INFO", "process": "user-1", "logger": "a", "message": "up"}
 PUBLISHED = {"messageId": "m", "routed": None}
 REPLAY = {"id": "r", "at": 1.5, "total": 1, "done": 0, "failed": 0, "state": "running"}
+SAGA = {
+    "id": "s", "name": "a", "state": "running", "traceId": "t", "data": {}, "steps": [], "startedAt": 1.5, "updatedAt": 1.5,
+}  # fmt: skip
 REGISTERED = {"id": "a-9", "expiresAt": 12.5}
 
 
@@ -178,6 +182,27 @@ CALLS: list[tuple[str, Callable[[ControlClient], Awaitable[Any]], Any, Any]] = [
         {"ok": True, "message": "", "tookMs": 1.0},
         {"url": "amqp://h/"},
     ),
+    (
+        "POST /v1/sagas",
+        lambda c: c.start_saga(NewSaga(name="a-saga", data={"n": 1}, step_mode=True)),
+        {"id": "s", "state": "running"},
+        {"name": "a-saga", "data": {"n": 1}, "stepMode": True, "faults": {}},
+    ),
+    (
+        "GET /v1/sagas?state=running&q=a%20b&limit=50&cursor=c",
+        lambda c: c.sagas(SagaQuery(state=SagaState.RUNNING, q="a b", cursor="c")),
+        {"items": []},
+        None,
+    ),
+    ("GET /v1/sagas/s%2F1", lambda c: c.saga("s/1"), SAGA, None),
+    (
+        "POST /v1/sagas/s/skip",
+        lambda c: c.act_on_saga("s", "skip", "it is known"),
+        SAGA,
+        {"reason": "it is known"},
+    ),
+    ("GET /v1/sagas/definitions", lambda c: c.saga_definitions(), {"items": []}, None),
+    ("GET /v1/ledger", lambda c: c.ledger(), {"at": 1.5, "lines": []}, None),
 ]
 
 
