@@ -127,6 +127,8 @@ class Orchestrator:
         self._waiting: list[asyncio.Future[None]] = []
         self._ended: dict[str, list[asyncio.Future[Run]]] = {}
         self._took_s = 0.0
+        self._writing: asyncio.Future[None] | None = None
+        self._closed = False
         self._watched: dict[str, list[asyncio.Future[None]]] = {}
         self._in_turn = False
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -332,6 +334,8 @@ class Orchestrator:
 
     def _end_turn(self) -> None:
         """Write what was decided: at once where the disk is quick, else in a thread, while the next turn gathers."""
+        if self._closed:
+            return
         turn = Turn(self._journal.take(), self._commands, self._moved, self._waiting)
         self._commands, self._moved, self._waiting = [], {}, []
         if self._took_s > QUICK_S and len(self._open) > FEW:
@@ -348,13 +352,21 @@ class Orchestrator:
 
     async def _write_apart(self, turn: "Turn") -> None:
         began = self._clock.monotonic()
+        loop = asyncio.get_running_loop()
+        self._writing = writing = loop.run_in_executor(None, self._journal.write, turn.batch)
         try:
-            await asyncio.shield(asyncio.to_thread(self._journal.write, turn.batch))
+            await asyncio.shield(writing)
         except sqlite3.Error as error:
             self._not_written(turn, error)
         else:
             self._took_s += WEIGHT * (self._clock.monotonic() - began - self._took_s)
             self._written(turn)
+
+    async def close(self) -> None:
+        """Once its tasks have ended: write nothing more. What was decided and not written is decided again by the next."""
+        self._closed = True
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
 
     def _not_written(self, turn: "Turn", error: sqlite3.Error) -> None:
         self.trouble = f"the journal cannot be written: {error}"

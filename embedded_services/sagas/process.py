@@ -42,9 +42,11 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         upstream = await stack.enter_async_context(UpstreamClient(context.spec.settings, context.clock))
         context.link.on_peers(upstream.update_peers)
         context.link.on_policies(lambda policies: upstream.update_settings(policies.settings))
-        tasks = await stack.enter_async_context(Tasks("orchestrator"))
+        tasks = Tasks("orchestrator")
         services = HttpParticipants(upstream)
         orchestrator = Orchestrator(DEFINITIONS, journal, services, context.clock, tasks)
+        stack.push_async_callback(orchestrator.close)
+        await stack.enter_async_context(tasks)
         await stack.enter_async_context(telling(context, journal, orchestrator))
         moved = Moved(DEFINITIONS, lambda: None, shelf.counts)
         orchestrator.changed = moved.tell

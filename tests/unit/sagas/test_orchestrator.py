@@ -212,6 +212,18 @@ async def test_calls_under_way_are_bounded(tmp_path: Path) -> None:
         assert w.script.most_at_once <= AT_ONCE
 
 
+@pytest.mark.parametrize("slow", [False, True])
+async def test_a_slow_disk_holds_up_the_sagas_and_not_the_loop(tmp_path: Path, slow: bool) -> None:
+    """What is decided while a batch is written is the next batch."""
+    async with world(tmp_path) as w:
+        w.orchestrator._took_s = 1.0 if slow else 0.0
+        runs = await asyncio.gather(*(w.start() for _ in range(40)))
+        ended = await asyncio.gather(*map(w.end, runs))
+        assert {run.state for run in ended} == {COMPLETED}
+    async with world(tmp_path) as w:
+        assert await w.orchestrator.recover() == 0, "all of it is on disk"
+
+
 # --- requests ---
 
 

@@ -98,8 +98,13 @@ async def world(folder: Path, *definitions: Definition, script: Script | None = 
     known: Mapping[str, Definition] = {each.name: each for each in (definitions or (LINE,))}
     script = script or Script()
     with closing(Journal(folder / "sagas.db")) as journal:
-        async with Tasks("test") as tasks:
-            yield World(Orchestrator(known, journal, script, SystemClock(), tasks), journal, script)
+        tasks = Tasks("test")
+        orchestrator = Orchestrator(known, journal, script, SystemClock(), tasks)
+        try:
+            async with tasks:
+                yield World(orchestrator, journal, script)
+        finally:
+            await orchestrator.close()
 
 
 def states(run: Run) -> list[str]:
