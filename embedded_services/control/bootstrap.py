@@ -65,6 +65,7 @@ from embedded_services.upstream.balancing.strategies import AVAILABLE
 
 START_WITHIN_S = 60.0
 BROKER_WITHIN_S = 5.0
+TAP_WITHIN_S = 1.0
 JOURNAL_CAPACITY = 5_000
 USAGE_EVERY_S = 5.0
 UPTIME_STEP_S = 10.0
@@ -293,6 +294,7 @@ class ControlPlane:
                 await self._clock.sleep(0.01)
             self._facts.broker_url = url_of(slot.port)
         self.events.connect(self._facts.broker_url or "", embedded=embedded)
+        await self.events.listening(TAP_WITHIN_S)
 
     def _refuse_if_served(self) -> None:
         """We hold the lock, so nobody else should run here; if one does, its lock file was taken from it."""

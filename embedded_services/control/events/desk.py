@@ -111,6 +111,19 @@ class EventDesk:
         self._link.reading.changed = self._link.publishing.changed = self.refresh
         self._link_tasks.spawn(self._follow(self._link, embedded=embedded), "broker")
 
+    async def listening(self, within_s: float) -> None:
+        """Wait until the tap is there, so that it sees what services tell first. The broker serves by now, if it is ours.
+        After `within_s` they are not kept waiting: then what passes until the tap is there counts as a gap."""
+        link = self._link
+        if link is None:
+            return
+        self._broker_is_up.set()
+        try:
+            async with asyncio.timeout(within_s):
+                await link.reading.connected.wait()
+        except TimeoutError:
+            link.tap.expect()
+
     async def disconnect(self) -> None:
         """Leave the broker, before it goes."""
         self._link = None

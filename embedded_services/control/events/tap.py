@@ -24,7 +24,7 @@ MAX_LOST: Final = 1_000_000
 
 
 class Tap:
-    """`gaps` counts how often we were away after we had once been there, the last time until `gap_at`."""
+    """`gaps` counts how often we were away after we had once been there, or should have been, the last time until `gap_at`."""
 
     def __init__(
         self,
@@ -45,6 +45,10 @@ class Tap:
         self.gaps = 0
         self.gap_at: float | None = None
         bus.on_connected(self._set_up)
+
+    def expect(self) -> None:
+        """Events may pass from now on: when we come only later, that is a gap too."""
+        self._was_there = True
 
     async def _set_up(self, connection: AbstractConnection) -> None:
         channel = await connection.channel(publisher_confirms=False)
