@@ -101,7 +101,7 @@ class Agents:
         try:
             await socket.prepare(request)
         except ConnectionError:
-            return socket  # it ended before it was linked
+            return web.Response(status=503)  # it ended before it was linked; nobody hears this
         listener = self.listener
         hello = await self._hello(socket)
         if hello is None or listener is None or not listener.linked(hello):

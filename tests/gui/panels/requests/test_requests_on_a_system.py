@@ -37,7 +37,7 @@ async def test_newcomer_logs_in_and_sends(ready: Ready, qtbot: QtBot) -> None:
         console.qtbot.mouseClick(offered, Qt.MouseButton.LeftButton)
         await eventually(lambda: console.panel.token.is_logged_in)
         assert console.text("holder") == "demo@faultdeck.local · customer"
-        assert console.text("timeLeft") in ("1:00:00 left", "59:59 left")
+        assert console.text("timeLeft").startswith(("1:00:00", "59:"))
         await eventually(lambda: console.text("timeLeft") == "59:58 left")
         console.qtbot.mouseClick(offered, Qt.MouseButton.LeftButton)
         row = await console.answered()
