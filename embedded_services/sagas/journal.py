@@ -36,6 +36,8 @@ _UPSERT: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET state = excluded.state, open = excluded.open, "
     "updated_at = excluded.updated_at, lines = excluded.lines, failure = excluded.failure"
 )
+_MOVE: Final = "UPDATE sagas SET updated_at = ?, lines = ? WHERE seq = ?"
+"""Of one whose state is what it was: no index changes."""
 _UPSERT_RUN: Final = "INSERT INTO runs VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET run = excluded.run"
 _SELECT: Final = "SELECT s.seq, r.run, s.lines, s.updated_at FROM sagas s JOIN runs r ON r.seq = s.seq "
 
@@ -71,6 +73,7 @@ class Batch:
 
     rows: dict[int, Stored] = field(default_factory=dict)
     said: dict[int, str] = field(default_factory=dict)
+    turned: set[int] = field(default_factory=set)
     lines: list[tuple[Any, ...]] = field(default_factory=list)
     requests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     told: list[tuple[Any, ...]] = field(default_factory=list)
@@ -83,6 +86,7 @@ class Batch:
         return Batch(
             self.rows | later.rows,
             self.said | later.said,
+            self.turned | later.turned,
             self.lines + later.lines,
             self.requests | later.requests,
             self.told + later.told,
@@ -127,8 +131,9 @@ class Journal:
         self._last += 1
         return self._last
 
-    def put(self, stored: Stored, entries: Sequence[Noted]) -> Stored:
-        """A saga after a transition, with the lines that the transition wrote. True after the next commit."""
+    def put(self, stored: Stored, entries: Sequence[Noted], *, turned: bool = True) -> Stored:
+        """A saga after a transition, with the lines that the transition wrote. `turned` unless its state is what
+        it was. True after the next commit."""
         run, at = stored.run, stored.updated_at
         self._gathered.lines += (
             (stored.seq, stored.lines + number, at, entry.what, entry.step, entry.detail)
@@ -138,6 +143,8 @@ class Journal:
             self._gathered.said[stored.seq] = _searchable(run)
         after = Stored(stored.seq, run, stored.lines + len(entries), at)
         self._gathered.rows[stored.seq] = after
+        if turned:
+            self._gathered.turned.add(stored.seq)
         return after
 
     def remember_request(self, key: str, digest: bytes, saga: str) -> None:
@@ -173,17 +180,9 @@ class Journal:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.executemany(_UPSERT, (_row(stored, batch) for stored in batch.rows.values()))
-            db.executemany(_UPSERT_RUN, ((stored.seq, _encode(stored.run)) for stored in batch.rows.values()))
-            db.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", batch.lines)
-            db.executemany(
-                "INSERT INTO requests VALUES (?, ?, ?)",
-                ((key, digest, saga) for key, (digest, saga) in batch.requests.items()),
-            )
-            db.executemany(
-                "INSERT INTO outbox (message, type, body, trace, at) VALUES (?, ?, ?, ?, ?)", batch.told
-            )
-            db.executemany("DELETE FROM outbox WHERE seq = ?", batch.published)
+            for statement, values in _statements(batch):
+                if values:
+                    db.executemany(statement, values)
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -299,6 +298,23 @@ class Wanted:
 def stored_of(row: tuple[int, bytes, int, float]) -> Stored:
     seq, run, lines, updated_at = row
     return Stored(seq, _decode_run(run), lines, updated_at)
+
+
+def _statements(batch: Batch) -> Iterator[tuple[str, Sequence[tuple[Any, ...]]]]:
+    rows, turned = batch.rows.values(), batch.turned
+    yield _UPSERT, [_row(stored, batch) for stored in rows if stored.seq in turned]
+    yield (
+        _MOVE,
+        [(stored.updated_at, stored.lines, stored.seq) for stored in rows if stored.seq not in turned],
+    )
+    yield _UPSERT_RUN, [(stored.seq, _encode(stored.run)) for stored in rows]
+    yield "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", batch.lines
+    yield (
+        "INSERT INTO requests VALUES (?, ?, ?)",
+        [(key, digest, saga) for key, (digest, saga) in batch.requests.items()],
+    )
+    yield "INSERT INTO outbox (message, type, body, trace, at) VALUES (?, ?, ?, ?, ?)", batch.told
+    yield "DELETE FROM outbox WHERE seq = ?", batch.published
 
 
 def _row(stored: Stored, batch: Batch) -> tuple[Any, ...]:

@@ -283,7 +283,10 @@ class Orchestrator:
         if outcome.run == stored.run and not outcome.entries and not outcome.commands:
             self._set_timer(stored.run.id, outcome.wake_at, now)
             return
-        moved = self._journal.put(replace(stored, run=outcome.run, updated_at=now), outcome.entries)
+        turned = stored.lines == 0 or outcome.run.state is not stored.run.state
+        moved = self._journal.put(
+            replace(stored, run=outcome.run, updated_at=now), outcome.entries, turned=turned
+        )
         id_ = outcome.run.id
         self._open[id_] = self._moved[id_] = moved
         for command in outcome.commands:
