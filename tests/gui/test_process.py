@@ -16,6 +16,7 @@ from app.qt.single_instance import FirstInstance
 from embedded_services.client.errors import NoRuntimeError
 from embedded_services.client.runtime import read_runtime
 from embedded_services.common.clock import SystemClock
+from embedded_services.common.platform import die_with_parent
 from embedded_services.contracts.runtime import Runtime
 from tests.helpers.qt import eventually
 
@@ -27,6 +28,7 @@ async def started(workspace: Path, config: Path) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app", "--workspace", str(workspace),
         cwd=ROOT, stderr=PIPE, env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": str(config)},
+        preexec_fn=die_with_parent,
     )  # fmt: skip
     try:
         yield process

@@ -14,6 +14,7 @@ import msgspec
 
 from app.core.feed import Feed
 from embedded_services.client.control_client import ControlClient
+from embedded_services.common.platform import die_with_parent
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.system import Ready
 from tests.helpers.system import ROOT
@@ -28,6 +29,7 @@ def served(workspace: Path, *options: str) -> Iterator[Ready]:
         process = subprocess.Popen(
             [sys.executable, "-m", "embedded_services", "--workspace", str(workspace), *options],
             stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True,
+            preexec_fn=die_with_parent,
         )  # fmt: skip
         assert process.stdout is not None
         try:

@@ -23,7 +23,7 @@ import psutil
 
 from embedded_services.client.control_client import ControlClient
 from embedded_services.client.stream_client import StreamClient
-from embedded_services.common.platform import listening_socket
+from embedded_services.common.platform import die_with_parent, listening_socket
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.instances import Instance, Status
 from embedded_services.contracts.settings import BrokerSettings, OrchestratorSettings
@@ -181,7 +181,7 @@ async def launch(workspace: Path, *options: str, module: str = "embedded_service
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, "--workspace", str(workspace), *options,
             stdout=asyncio.subprocess.PIPE, stderr=errors, stdin=asyncio.subprocess.DEVNULL, cwd=ROOT,
-            env={**environment, MARK: mark}, start_new_session=True,
+            env={**environment, MARK: mark}, start_new_session=True, preexec_fn=die_with_parent,
         )  # fmt: skip
         return Launch(process, mark, os.dup(errors.fileno()))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 from embedded_services.common.clock import SystemClock
+from embedded_services.common.platform import die_with_parent
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.sagas import SagaState
 from embedded_services.sagas.journal import Journal
@@ -23,7 +24,7 @@ async def killed(journal: Path, effects: Path, after_s: float) -> list[str]:
     """The sagas that it told of until then."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.helpers.saga_process", str(journal), str(effects),
-        stdout=asyncio.subprocess.PIPE, cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, cwd=ROOT, preexec_fn=die_with_parent,
     )  # fmt: skip
     assert process.stdout is not None
     told = [(await process.stdout.readline()).decode()]
