@@ -70,7 +70,7 @@ async def apply(qtbot: QtBot, built: Built, live: LivePort) -> None:
     before = built.panel.policies.revision
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     await eventually(lambda: built.panel.policies.revision > before)
-    assert not button.isEnabled()
+    await eventually(lambda: not button.isEnabled())
     await eventually(lambda: live.feed.rows(GATEWAY)["gateway"].settings_revision > before)
 
 
@@ -137,7 +137,8 @@ async def test_policy_that_contradicts_itself_is_refused_at_its_field(ready: Rea
 async def test_breaker_is_seen_to_open_to_try_and_to_close(ready: Ready, qtbot: QtBot) -> None:
     """payment-2 is frozen, and stays in rotation for want of a check that says so: its calls are what tells."""
     async with on_a_system(ready, qtbot) as (built, live, client), Tasks("clients") as tasks:
-        await live.control().patch_settings({"health": {"fall": 100}})
+        patched = await live.control().patch_settings({"health": {"fall": 100}})
+        await eventually(lambda: built.panel.policies.revision >= patched.revision)
         built.panel.open_at("payment")
         await eventually(lambda: built.panel.policies.service == "payment")
         for name, text in (
