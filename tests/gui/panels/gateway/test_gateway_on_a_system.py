@@ -138,9 +138,9 @@ async def test_breaker_is_seen_to_open_to_try_and_to_close(ready: Ready, qtbot: 
     """payment-2 is frozen, and stays in rotation for want of a check that says so: its calls are what tells."""
     async with on_a_system(ready, qtbot) as (built, live, client), Tasks("clients") as tasks:
         patched = await live.control().patch_settings({"health": {"fall": 100}})
-        await eventually(lambda: built.panel.policies.revision >= patched.revision)
         built.panel.open_at("payment")
         await eventually(lambda: built.panel.policies.service == "payment")
+        await eventually(lambda: built.panel.policies.revision >= patched.revision)
         for name, text in (
             ("try_timeout_s", "0.5"), ("breaker.minimum_calls", "3"), ("breaker.failure_percent", "20"),
             ("breaker.open_s", "1"), ("breaker.probes", "1"),
