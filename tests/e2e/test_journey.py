@@ -92,7 +92,6 @@ async def test_a_newcomer_logs_in_sends_a_request_kills_an_instance_and_sees_it_
 ) -> None:
     mark, workspace = uuid.uuid4().hex, tmp_path / "shop"
     async with virtual_display() as display, opened(display, tmp_path, workspace, mark):
-        [window] = await until(lambda: display.windows(WINDOW_CLASS))
 
         async def ready() -> Runtime | None:
             try:
@@ -102,6 +101,8 @@ async def test_a_newcomer_logs_in_sends_a_request_kills_an_instance_and_sees_it_
             return runtime if runtime.ready else None
 
         runtime = await until(ready)
+        # Not before: the first window that is seen is perhaps the one that only says "starting".
+        [window] = await until(lambda: display.windows(WINDOW_CLASS))
         async with ControlClient(runtime.control, runtime.token) as control:
             await display.xdotool("windowfocus", "--sync", window)
             hand = Hand(display, window)
