@@ -13,10 +13,12 @@ _RING = 2
 
 
 class Switch(QAbstractButton):
-    """`toggled(bool)`, as any checkable button. Space switches it."""
+    """`toggled(bool)`, as any checkable button. Space switches it. `on` is its ground while it is on: `fault_fill` for what
+    arms a fault."""
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, parent: QWidget | None = None, *, on: Tone = "accent_fill") -> None:
         super().__init__(parent)
+        self._on: Tone = on
         self.setCheckable(True)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -36,9 +38,9 @@ class Switch(QAbstractButton):
             painter.setPen(QPen(colors.color("accent"), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(track.adjusted(-1.5, -1.5, 1.5, 1.5), 10, 10)
-        edge: Tone = "border" if not able else "accent_fill" if on else "border_strong"
+        edge: Tone = "border" if not able else self._on if on else "border_strong"
         painter.setPen(QPen(colors.color(edge), 1))
-        painter.setBrush(colors.color("accent_fill" if on and able else "surface_sunken"))
+        painter.setBrush(colors.color(self._on if on and able else "surface_sunken"))
         painter.drawRoundedRect(track, _HEIGHT / 2, _HEIGHT / 2)
         side = _HEIGHT - 7
         left = track.right() - side - 3 if on else track.left() + 3

@@ -156,13 +156,20 @@ class SagaCounts(Message, frozen=True):
 
 
 class DefinedStep(Message, frozen=True):
-    """`service` carries it out. `beside` runs at the same time as the step before; after a `pivot` there is no way back."""
+    """`service` carries it out. `beside` runs at the same time as the step before; after a `pivot` there is no way back.
+
+    An answer that does not come is asked for again, `attempts` times in all and `undo_attempts` times when it is undone, each
+    for `timeout_s`. `fails` is what the step says when it is made to fail."""
 
     name: str
     service: str
     undoable: bool
     pivot: bool = False
     beside: bool = False
+    attempts: int = 0
+    undo_attempts: int = 0
+    timeout_s: float = 0.0
+    fails: str = ""
 
 
 class SagaDefinition(Message, frozen=True):

@@ -126,6 +126,10 @@ class SagaApi:
                             undoable=step.undo is not None,
                             pivot=step.pivot,
                             beside=step.beside,
+                            attempts=step.retry.attempts,
+                            undo_attempts=step.undo_retry.attempts if step.undo is not None else 0,
+                            timeout_s=step.timeout_s,
+                            fails=step.fails,
                         )
                         for step in definition.steps
                     ],
