@@ -212,7 +212,8 @@ class ControlClient:
         return await self._call("GET", f"/v1/dead-letters/{_part(letter)}", DeadLetter)
 
     async def replay_dead_letter(self, letter: str, options: ReplayOptions | None = None) -> Published:
-        """Answered when the broker has the copy, and the dead letter is gone."""
+        """Answered when the broker has the copy, and the dead letter is gone. Without options it goes under its own id to
+        the queue that failed."""
         return await self._call("POST", f"/v1/dead-letters/{_part(letter)}/replay", Published, body=options)
 
     async def discard_dead_letter(self, letter: str) -> None:

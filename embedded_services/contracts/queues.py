@@ -11,7 +11,7 @@ MAX_IDS = 10_000
 MAX_EDITED = 512 * 1024
 
 Target = Literal["exchange", "queue"]
-"""Where a replayed message goes: as it was published first, or to the one queue whose service failed."""
+"""Where a replayed message goes: as it was published first, to all who react, or to the one queue whose service failed."""
 
 
 class QueueState(Message, frozen=True):
@@ -81,11 +81,12 @@ class DeadLetterPage(Message, frozen=True):
 
 
 class ReplayOptions(Request, frozen=True):
-    """`keep_id`: services that have handled it once will not do so again. `type` and `body` (a whole event, as JSON) replace
-    the message's own."""
+    """Without options a replay makes nobody act twice: only the queue that failed gets it, under the id by which whoever has
+    handled it passes over it. With a new id (`keep_id` false) it counts as new, and at the exchange all who react act again.
+    `type` and `body` (a whole event, as JSON) replace the message's own."""
 
-    keep_id: bool = False
-    to: Target = "exchange"
+    keep_id: bool = True
+    to: Target = "queue"
     type: EventType | None = None
     body: Annotated[str, Meta(max_length=MAX_EDITED)] | None = None
 
@@ -99,12 +100,12 @@ class ReplayGroup(Request, frozen=True):
 
 
 class ReplayRequest(Request, frozen=True):
-    """Those with `ids`, or those of `group` (an empty one is all)."""
+    """Those with `ids`, or those of `group` (an empty one is all); the rest as in `ReplayOptions`."""
 
     ids: Annotated[list[str], Meta(max_length=MAX_IDS)] = []
     group: ReplayGroup | None = None
-    keep_id: bool = False
-    to: Target = "exchange"
+    keep_id: bool = True
+    to: Target = "queue"
 
 
 class Replay(Message, frozen=True):

@@ -112,7 +112,9 @@ class TestDeadLetters:
     ) -> None:
         old = await other.die(service, f"{service}.created")
         await desk.until(lambda: desk.letters(service))
-        published = await desk.desk.replays.one(desk.letters(service)[0].id, ReplayOptions())
+        published = await desk.desk.replays.one(
+            desk.letters(service)[0].id, ReplayOptions(to="exchange", keep_id=False)
+        )
         assert published.message_id == f"{old}.r1"
         assert desk.letters(service) == []
         message = await other.get(names.queue_of(service))
@@ -123,12 +125,12 @@ class TestDeadLetters:
         assert set(message.headers) == {names.TRACEPARENT, "x-replays", "x-replayed-from"}
         assert await other.count(names.dead_queue(names.queue_of(service))) == 0
 
-    async def test_it_is_edited_or_keeps_its_id_or_goes_to_the_queue_alone(
+    async def test_it_goes_to_the_queue_alone_with_its_id_or_is_edited(
         self, desk: Watched, other: Client, service: str
     ) -> None:
         old = await other.die(service, f"{service}.created")
         await desk.until(lambda: desk.letters(service))
-        await desk.desk.replays.one(desk.letters(service)[0].id, ReplayOptions(keep_id=True, to="queue"))
+        await desk.desk.replays.one(desk.letters(service)[0].id, ReplayOptions())
         message = await other.get(names.queue_of(service))
         assert message is not None
         assert (message.message_id, message.exchange) == (old, "")
@@ -136,7 +138,8 @@ class TestDeadLetters:
         await desk.until(lambda: desk.letters(service))
         letter = desk.letters(service)[0]
         body = letter.body.replace('"n": 0', '"n": 7')
-        await desk.desk.replays.one(letter.id, ReplayOptions(type=f"{service}.created", body=body))
+        options = ReplayOptions(type=f"{service}.created", body=body, to="exchange", keep_id=False)
+        await desk.desk.replays.one(letter.id, options)
         message = await other.get(names.queue_of(service))
         assert message is not None
         event = json.loads(message.body)

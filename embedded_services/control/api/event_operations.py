@@ -151,7 +151,7 @@ def event_operations(do: EventHandlers) -> list[Operation]:
         Operation(
             method="POST",
             path="/v1/dead-letters/{id}/replay",
-            summary="Send it again, edited if wanted, and take it away when the broker has the copy",
+            summary="Send it again, edited if wanted, and take it away when the broker has the copy; by default under its own id to the queue that failed",
             handler=do.replay,
             response=Published,
             body=ReplayOptions,

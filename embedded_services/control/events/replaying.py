@@ -1,8 +1,9 @@
 """What a dead letter becomes when it is sent again. Pure.
 
-It goes where it was published first, with its trace and without the history of its failures. Its new id follows from the
-old one and from how often it was replayed: a replay that broke off between the broker's word and the removal can be
-repeated, and those who have handled it will know it.
+It keeps its trace and loses the history of its failures. By default it goes under its own id to the one queue whose
+service failed; to the exchange and key of its first time, or under a new id, when that is asked for. A new id follows from
+the old one and from how often it was replayed: either way a replay that broke off between the broker's word and the
+removal can be repeated, and those who have handled it will know it.
 """
 
 import hashlib
@@ -56,6 +57,7 @@ def replayed(
     if options.body is not None:
         body = options.body.encode()
         event = decode_json(_envelope, body)
+        edit["messageId"] = message_id
         if options.type is None and exchange:
             key = event.type
     if options.type is not None:

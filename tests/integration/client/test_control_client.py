@@ -163,7 +163,7 @@ CALLS: list[tuple[str, Callable[[ControlClient], Awaitable[Any]], Any, Any]] = [
     ("POST /v1/dead-letters/a-2/replay", lambda c: c.replay_dead_letter("a-2"), PUBLISHED, None),
     (
         "POST /v1/dead-letters/a-2/replay",
-        lambda c: c.replay_dead_letter("a-2", ReplayOptions(to="queue")),
+        lambda c: c.replay_dead_letter("a-2", ReplayOptions(keep_id=False)),
         PUBLISHED,
         {"keepId": False, "to": "queue", "type": None, "body": None},
     ),
@@ -172,7 +172,7 @@ CALLS: list[tuple[str, Callable[[ControlClient], Awaitable[Any]], Any, Any]] = [
         "POST /v1/dead-letters/replay",
         lambda c: c.replay_dead_letters(ReplayRequest(ids=["a"])),
         REPLAY,
-        {"ids": ["a"], "group": None, "keepId": False, "to": "exchange"},
+        {"ids": ["a"], "group": None, "keepId": True, "to": "queue"},
     ),
     ("GET /v1/dead-letters/replays/r", lambda c: c.replay("r"), REPLAY, None),
     ("DELETE /v1/dead-letters/replays/r", lambda c: c.stop_replay("r"), REPLAY, None),

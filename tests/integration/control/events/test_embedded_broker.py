@@ -70,10 +70,10 @@ async def test_a_dead_letter_that_nobody_would_get_is_not_sent_into_the_void(
     await desk.until(lambda: desk.letters("order"))
     letter = desk.letters("order")[0]
     with pytest.raises(ApiError, match="no queue is bound") as error:
-        await desk.desk.replays.one(letter.id, ReplayOptions())
+        await desk.desk.replays.one(letter.id, ReplayOptions(to="exchange"))
     assert error.value.code == "CONFLICT"
     assert desk.letters("order") == [letter]
-    await desk.desk.replays.one(letter.id, ReplayOptions(to="queue"))
+    await desk.desk.replays.one(letter.id, ReplayOptions())
     assert await other.count(QUEUE) == 1
 
 

@@ -151,10 +151,10 @@ async def test_dead_letters_are_listed_replayed_and_discarded(system: RunningSys
     assert (await system.control.dead_letter(odd.id)).body == odd.body
     await system.control.discard_dead_letter(odd.id)
     await refused(system.control.discard_dead_letter(odd.id), "NOT_FOUND")
-    one = await system.control.replay_dead_letter(page.items[0].id, ReplayOptions(to="queue"))
-    assert one.message_id == f"{page.items[0].message_id}.r1"
+    one = await system.control.replay_dead_letter(page.items[0].id)
+    assert one.message_id == page.items[0].message_id
     group = ReplayGroup(queue=names.dead_queue("notification.events"), reason="no template")
-    replay = await system.control.replay_dead_letters(ReplayRequest(group=group, to="queue"))
+    replay = await system.control.replay_dead_letters(ReplayRequest(group=group, keep_id=False))
     assert replay.total == 3
 
     async def done() -> Any:

@@ -78,7 +78,7 @@ async def test_a_replay_that_a_kill_broke_off_can_be_finished(desk: Watched, nod
             continue
         await desk.until(partial(is_over, desk, again.id))
     arrived = await drained(node)
-    assert set(arrived) == {f"m-order.created-{number}.r1" for number in range(COUNT)}
+    assert set(arrived) == {f"m-order.created-{number}" for number in range(COUNT)}
     async with client(node.url) as other:
         assert await other.count(names.dead_queue(QUEUE)) == 0
 

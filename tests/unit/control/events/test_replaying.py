@@ -40,8 +40,14 @@ def again(
     return replayed(QUEUE, body, properties, message_id, ReplayOptions(**options))
 
 
-def test_it_goes_where_it_was_published_with_its_trace_and_without_its_failures() -> None:
+def test_by_default_it_goes_to_the_queue_that_failed_as_the_message_that_it_was() -> None:
     copy = again()
+    assert (copy.exchange, copy.routing_key) == ("", "order.events")
+    assert (copy.message_id, copy.properties.message_id, copy.body) == ("m1", "m1", BODY)
+
+
+def test_it_goes_where_it_was_published_with_its_trace_and_without_its_failures() -> None:
+    copy = again(to="exchange")
     assert (copy.exchange, copy.routing_key) == ("events", "order.created")
     assert copy.properties.headers == {
         names.TRACEPARENT: "00-a-b-01",
@@ -53,38 +59,49 @@ def test_it_goes_where_it_was_published_with_its_trace_and_without_its_failures(
 
 
 def test_nothing_but_the_id_of_the_body_changes_not_even_how_a_number_is_written() -> None:
-    assert again().body == BODY.replace(b'"m1"', b'"m1.r1"')
-    assert again(keep_id=True).body == BODY
+    assert again(keep_id=False).body == BODY.replace(b'"m1"', b'"m1.r1"')
 
 
 def test_the_same_replay_has_the_same_id_and_the_next_one_another() -> None:
-    assert again().message_id == again().message_id == again(to="queue").message_id == "m1.r1"
-    second = again(headers={**HEADERS, REPLAYS: 1}, message_id="m1.r1")
+    first = again(keep_id=False)
+    assert first.message_id == again(keep_id=False, to="exchange").message_id == "m1.r1"
+    second = again(headers={**HEADERS, REPLAYS: 1}, message_id="m1.r1", keep_id=False)
     assert second.message_id == second.properties.message_id == "m1.r2"
 
 
 def test_an_edited_one_is_not_taken_for_the_one_that_was_not() -> None:
-    edited = again(type="order.changed")
+    edited = again(type="order.changed", keep_id=False, to="exchange")
     assert edited.message_id.startswith("m1.r1-")
     assert edited.routing_key == "order.changed"
     assert json.loads(edited.body)["type"] == "order.changed"
-    other = again(headers={**HEADERS, REPLAYS: 1}, message_id=edited.message_id)
+    other = again(headers={**HEADERS, REPLAYS: 1}, message_id=edited.message_id, keep_id=False)
     assert other.message_id == "m1.r2"
 
 
 def test_it_goes_to_the_one_queue_when_asked_or_when_it_was_sent_there() -> None:
     assert (again(to="queue").exchange, again(to="queue").routing_key) == ("", "order.events")
     sent = {**HEADERS, names.FIRST_EXCHANGE: "", names.FIRST_KEY: "order.events"}
-    assert (again(headers=sent).exchange, again(headers=sent).routing_key) == ("", "order.events")
-    assert (again(headers={}).exchange, again(headers={}).routing_key) == ("", "order.events")
+    for headers in (sent, {}):
+        copy = again(headers=headers, to="exchange")
+        assert (copy.exchange, copy.routing_key) == ("", "order.events")
 
 
 def test_a_body_that_replaces_it_must_be_an_event_and_decides_the_key() -> None:
     with pytest.raises(ApiError, match="body"):
         replayed(QUEUE, BODY, Basic.Properties(headers=HEADERS), "m1", ReplayOptions(body='{"type":"a.b"'))
     body = BODY.decode().replace("order.created", "order.paid")
-    copy = replayed(QUEUE, BODY, Basic.Properties(headers=HEADERS), "m1", ReplayOptions(body=body))
+    options = ReplayOptions(body=body, to="exchange")
+    copy = replayed(QUEUE, BODY, Basic.Properties(headers=HEADERS), "m1", options)
     assert copy.routing_key == "order.paid"
+
+
+def test_a_body_that_replaces_it_has_the_id_under_which_it_goes() -> None:
+    body = BODY.decode().replace('"m1"', '"somebody else\'s"')
+    for keep_id, expected in ((True, "m1"), (False, "m1.r1-")):
+        options = ReplayOptions(body=body, keep_id=keep_id)
+        copy = replayed(QUEUE, BODY, Basic.Properties(headers=HEADERS), "m1", options)
+        assert json.loads(copy.body)["messageId"] == copy.message_id
+        assert copy.message_id.startswith(expected)
 
 
 def test_what_is_no_event_is_sent_as_it_is() -> None:
