@@ -124,9 +124,7 @@ def _health(name: str, title: str, sees: str, help_: str, of: type[Params]) -> K
     )
 
 
-def _message(
-    name: str, title: str, sees: str, help_: str, of: type[Params], needs: tuple[str, ...]
-) -> Kind:
+def _message(name: str, title: str, sees: str, help_: str, of: type[Params], needs: tuple[str, ...]) -> Kind:
     return Kind(
         name=name,
         family=FaultFamily.MESSAGING,

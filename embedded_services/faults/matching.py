@@ -1,0 +1,96 @@
+"""Whether a fault is aimed at this: the fields of a target against what is known where it would act. Pure."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from embedded_services.contracts.faults import FaultTarget
+
+_API = "/api"
+_ANY_SEGMENT = re.compile(r"\*|\{[^/{}]*\}")
+
+Pairs = Sequence[tuple[bytes, bytes]]
+PathTest = Callable[[bytes], bool]
+CallTest = Callable[[str, bytes, Pairs, bytes], bool]
+"""Given a call's method, its target (path and query), its header fields, and a block of more of them as they go on the wire."""
+
+_FACTS = ("service", "instance", "process", "queue", "saga", "step")
+
+
+def matches(target: FaultTarget, facts: Mapping[str, str]) -> bool:
+    """Whether all fields that `target` gives are as `facts` say; one that they do not tell is not. `event` may be a pattern."""
+    for field in _FACTS:
+        wanted = getattr(target, field)
+        if wanted is not None and facts.get(field) != wanted:
+            return False
+    if target.event is not None:
+        event = facts.get("event")
+        return event is not None and event_matches(target.event, event)
+    return True
+
+
+def event_matches(pattern: str, event: str) -> bool:
+    """As a topic exchange has it: `*` is one word, `#` any number of them."""
+    return _words_match(pattern.split("."), event.split("."))
+
+
+def _words_match(pattern: list[str], words: list[str]) -> bool:
+    if not pattern:
+        return not words
+    if pattern[0] == "#":
+        return any(_words_match(pattern[1:], words[skipped:]) for skipped in range(len(words) + 1))
+    return bool(words) and pattern[0] in ("*", words[0]) and _words_match(pattern[1:], words[1:])
+
+
+def route_test(route: str) -> PathTest:
+    """Whether a path, with or without a query, is `route` or lies below it."""
+    path = route.removeprefix(_API) if route == _API or route.startswith(f"{_API}/") else route
+    segments = [segment for segment in path.split("/") if segment]
+    pattern = "".join(
+        "/[^/?]+" if _ANY_SEGMENT.fullmatch(segment) else f"/{re.escape(segment)}" for segment in segments
+    )
+    return _tester(re.compile(rf"(?:/api)?{pattern}(?:[/?].*)?".encode(), re.DOTALL))
+
+
+def _tester(pattern: re.Pattern[bytes]) -> PathTest:
+    return lambda path: pattern.fullmatch(path) is not None
+
+
+def call_test(target: FaultTarget) -> CallTest | None:
+    """The test of a single call by what `target` says beyond service and instance; None if it says nothing of calls."""
+    tests: list[CallTest] = []
+    if target.method is not None:
+        tests.append(_method_test(target.method))
+    if target.route is not None:
+        tests.append(_route_test(route_test(target.route)))
+    if target.user is not None:
+        tests.append(_field_test("X-User-ID", target.user))
+    if target.header is not None:
+        name, _, value = target.header.partition(":")
+        tests.append(_field_test(name, value.strip() or None))
+    if not tests:
+        return None
+    if len(tests) == 1:
+        return tests[0]
+    return lambda method, path, headers, block: all(test(method, path, headers, block) for test in tests)
+
+
+def _method_test(wanted: str) -> CallTest:
+    return lambda method, _path, _headers, _block: method == wanted
+
+
+def _route_test(test: PathTest) -> CallTest:
+    return lambda _method, path, _headers, _block: test(path)
+
+
+def _field_test(name: str, value: str | None) -> CallTest:
+    lower, wanted = name.lower().encode(), value.encode() if value is not None else None
+    any_value = rb"[^\r\n]*" if wanted is None else rb"[ \t]*" + re.escape(wanted) + rb"[ \t]*"
+    line = re.compile(rb"(?:^|\r\n)(?i:" + re.escape(lower) + rb"):" + any_value + rb"\r\n")
+
+    def test(_method: str, _path: bytes, headers: Pairs, block: bytes) -> bool:
+        for field, content in headers:
+            if field.lower() == lower and wanted in (None, content):
+                return True
+        return bool(block) and line.search(block) is not None
+
+    return test

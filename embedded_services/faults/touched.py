@@ -1,0 +1,74 @@
+"""What faults did to one request and to all that was asked for its sake, and how that is told to whoever asked.
+
+A process that answers requests begins a `Touches` for each while anything is armed; whatever injects a fault for the
+request's sake notes it there, through the context. In the answer to another process of the system they travel in
+`X-Faultdeck-Faults`, which the gateway takes off in both directions: no client sees it, and none can send it.
+"""
+
+import re
+from contextvars import ContextVar
+from typing import Final
+
+HEADER: Final = "X-Faultdeck-Faults"
+FIELD: Final = HEADER.encode()
+FIELD_LOWER: Final = FIELD.lower()
+MOST: Final = 16
+"""Faults that one request tells of."""
+_ENTRY: Final = re.compile(r"([A-Za-z0-9_]{1,40})=([0-9]{1,7}(?:\.[0-9]{1,3})?)(!?)")
+
+
+class Touches:
+    """`faults` has for each what it added, in seconds; `ruined` are those that spoilt an answer whose status does not say so."""
+
+    __slots__ = ("faults", "request_id", "ruined", "trace_id")
+
+    def __init__(self, request_id: str = "", traceparent: str = "") -> None:
+        self.request_id = request_id
+        self.trace_id = traceparent[3:35]
+        self.faults: dict[str, float] = {}
+        self.ruined: set[str] = set()
+
+    def add(self, fault: str, added_s: float = 0.0, *, ruined: bool = False) -> None:
+        known = self.faults.get(fault)
+        if known is not None:
+            self.faults[fault] = known + added_s
+        elif len(self.faults) < MOST:
+            self.faults[fault] = added_s
+        else:
+            return
+        if ruined:
+            self.ruined.add(fault)
+
+    def tell(self) -> str:
+        """The header's value; empty if there is nothing to tell."""
+        return ", ".join(
+            f"{fault}={min(added_s, 3600.0) * 1000:.1f}{'!' if fault in self.ruined else ''}"
+            for fault, added_s in self.faults.items()
+        )
+
+    def hear(self, value: str) -> None:
+        """Take in what another process told. What cannot be read is passed over."""
+        for entry in value[: MOST * 60].split(",")[:MOST]:
+            found = _ENTRY.fullmatch(entry.strip())
+            if found is not None:
+                self.add(found[1], float(found[2]) / 1000, ruined=bool(found[3]))
+
+
+_current: ContextVar[Touches | None] = ContextVar("touched by faults", default=None)
+
+
+def current() -> Touches | None:
+    """Of the request that is being answered here."""
+    return _current.get()
+
+
+def begin(request_id: str = "", traceparent: str = "") -> Touches:
+    """For the request that is answered in this context from now on."""
+    touches = Touches(request_id, traceparent)
+    _current.set(touches)
+    return touches
+
+
+def end() -> None:
+    """Nothing is being answered in this context any more."""
+    _current.set(None)
