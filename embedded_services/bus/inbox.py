@@ -19,6 +19,8 @@ from sqlalchemy import (
     select,
 )
 
+from embedded_services.common.prepared import Prepared
+
 KEPT_S: Final = 7 * 24 * 3600.0
 """How long a message is remembered: far longer than anything repeats one."""
 
@@ -36,15 +38,15 @@ def inbox_table(metadata: MetaData) -> Table:
 
 class Inbox:
     def __init__(self, table: Table) -> None:
-        self._find = select(table.c.message_id).where(table.c.message_id == bindparam("id"))
-        self._add = insert(table)
+        self._find = Prepared(select(table.c.message_id).where(table.c.message_id == bindparam("id")))
+        self._add = Prepared(insert(table))
         self._old = delete(table).where(table.c.handled_at < bindparam("before"))
 
     def is_new(self, connection: Connection, message_id: str, now: float) -> bool:
         """Whether this message was never handled before; from now on it was."""
-        if connection.execute(self._find, {"id": message_id}).first() is not None:
+        if self._find.value(connection, {"id": message_id}) is not None:
             return False
-        connection.execute(self._add, {"message_id": message_id, "handled_at": now})
+        self._add.run(connection, {"message_id": message_id, "handled_at": now})
         return True
 
     def forget_old(self, connection: Connection, now: float) -> None:

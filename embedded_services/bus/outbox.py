@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from embedded_services.bus.names import EXCHANGE
 from embedded_services.common.ids import new_id
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.events import Envelope
 
 BATCH: Final = 200
@@ -105,13 +106,15 @@ class Outbox:
         self._table = table
         self._source = source
         self._writer = writer
-        self._add = insert(table)
+        self._add = Prepared(insert(table))
         rows = table.c
         mine = rows.writer == bindparam("writer")
         is_due = rows.not_before.is_(None) | (rows.not_before <= bindparam("now"))
-        self._due = select(table).where(mine, is_due).order_by(rows.seq).limit(BATCH)
-        self._next = select(func.min(rows.not_before)).where(mine, rows.not_before > bindparam("now"))
-        self._remove = delete(table).where(rows.seq.in_(bindparam("seqs", expanding=True)))
+        self._due = Prepared(select(table).where(mine, is_due).order_by(rows.seq).limit(BATCH))
+        self._next = Prepared(
+            select(func.min(rows.not_before)).where(mine, rows.not_before > bindparam("now"))
+        )
+        self._remove = Prepared(delete(table).where(rows.seq == bindparam("of_seq")))
         self._writers = select(rows.writer).distinct()
         later = func.count(rows.not_before).filter(rows.not_before > bindparam("now"))
         oldest = func.min(rows.created_at).filter(is_due)
@@ -172,7 +175,7 @@ class Outbox:
     def _put(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
         if rows:
             self._added = True
-            connection.execute(self._add, rows)
+            self._add.run_each(connection, rows)
 
     # --- for the relay ---
 
@@ -189,13 +192,13 @@ class Outbox:
                 row.traceparent,
                 row.created_at,
             )
-            for row in connection.execute(self._due, asked)
+            for row in self._due.rows(connection, asked)
         ]
-        return Waiting(due, connection.execute(self._next, asked).scalar_one())
+        return Waiting(due, self._next.value(connection, asked))
 
     def remove(self, connection: Connection, seqs: list[int]) -> None:
         """They were confirmed."""
-        connection.execute(self._remove, {"seqs": seqs})
+        self._remove.run_each(connection, [{"of_seq": seq} for seq in seqs])
 
     def took_any(self) -> bool:
         """Whether anything was added since this was last asked. In the thread that writes."""

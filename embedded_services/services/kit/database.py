@@ -14,17 +14,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
-from sqlalchemy import Connection, MetaData, Row, inspect
+from sqlalchemy import Connection, MetaData, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from embedded_services.agent.context import StartError
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.errors import ApiError
+from embedded_services.services.kit.access import Access
 from embedded_services.services.kit.gate import WriteGate
 from embedded_services.services.kit.lane import Lane
-from embedded_services.services.kit.storage import Storage
+from embedded_services.services.kit.storage import Storage, execute_plainly
 from embedded_services.telemetry.spans import is_traced, span
 
 WAITING_LIMIT: Final = 256
@@ -35,7 +36,8 @@ READY_TIMEOUT_S: Final = 0.3
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
-AnyRow = Row[*tuple[Any, ...]]
+AnyRow: TypeAlias = Any
+"""A row of a result, Core's or a prepared statement's: its columns are attributes."""
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +72,8 @@ class Database:
         self._writing = Lane("database", limit=WAITING_LIMIT)
         self._reading = Lane("database", limit=WAITING_LIMIT)
         self._queue: deque[_Waiting[Any]] = deque()
-        self._writer = storage.engine(writes=True)
-        self._reader = storage.engine(writes=False)
+        self._writer = Access(storage, writes=True)
+        self._reader = Access(storage, writes=False)
         self._damage: str | None = None
         self.after_commit: Callable[[], None] = _nothing
         """Called after each transaction that was committed, in the thread that writes."""
@@ -127,8 +129,8 @@ class Database:
         self._gate.release()
         await self._writing.close()
         await self._reading.close()
-        self._writer.dispose()
-        self._reader.dispose()
+        self._writer.close()
+        self._reader.close()
 
     async def _write(self, work: Work[T], *, bounded: bool) -> T:
         context = contextvars.copy_context()
@@ -293,14 +295,14 @@ def _each(group: list[_Waiting[Any]], connection: Connection) -> None:
     for waiting in group:
 
         def apart(work: Work[Any]) -> Any:
-            connection.exec_driver_sql("SAVEPOINT apart")
+            execute_plainly(connection, "SAVEPOINT apart")
             try:
                 return work(connection)
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK TO apart")
+                execute_plainly(connection, "ROLLBACK TO apart")
                 raise
             finally:
-                connection.exec_driver_sql("RELEASE apart")
+                execute_plainly(connection, "RELEASE apart")
 
         waiting.run(apart)
 

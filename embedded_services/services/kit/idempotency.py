@@ -9,18 +9,16 @@ twice.
 import hashlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from sqlalchemy import (
     Column,
     Connection,
     Float,
-    Insert,
     Integer,
     LargeBinary,
     MetaData,
-    Select,
     String,
     Table,
     bindparam,
@@ -28,6 +26,7 @@ from sqlalchemy import (
     select,
 )
 
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.errors import ApiError
 from embedded_services.services.kit.database import AnyRow
 from embedded_services.services.kit.endpoints import Answer, Ask
@@ -80,8 +79,8 @@ def once(
         headers = msgspec.json.decode(stored.headers, type=dict[str, str])
         return Answer(stored.status, stored.content, headers | {REPLAYED: "true"})
     given = work()
-    connection.execute(
-        _statements(keys)[1],
+    _statements(keys)[1].run(
+        connection,
         {
             "user_id": ask.caller.id,
             "key": ask.idempotency_key,
@@ -98,8 +97,8 @@ def once(
 def forbid(connection: Connection, keys: Table, user_id: str, key: str, now: float) -> None:
     """Refuse what may yet be asked under this key, unless it has been."""
     if find_key(connection, keys, user_id, key) is None:
-        connection.execute(
-            _statements(keys)[1],
+        _statements(keys)[1].run(
+            connection,
             {
                 "user_id": user_id,
                 "key": key,
@@ -113,16 +112,15 @@ def forbid(connection: Connection, keys: Table, user_id: str, key: str, now: flo
 
 
 def find_key(connection: Connection, keys: Table, user_id: str, key: str) -> AnyRow | None:
-    return connection.execute(_statements(keys)[0], {"by_user": user_id, "by_key": key}).one_or_none()
+    return _statements(keys)[0].row(connection, {"by_user": user_id, "by_key": key})
 
 
 @cache
-def _statements(keys: Table) -> tuple[Select[Any], Insert]:
-    """Built once: making a statement costs more than running it."""
+def _statements(keys: Table) -> tuple[Prepared, Prepared]:
     found = select(keys.c.fingerprint, keys.c.status, keys.c.content, keys.c.headers).where(
         keys.c.user_id == bindparam("by_user"), keys.c.key == bindparam("by_key")
     )
-    return found, insert(keys)
+    return Prepared(found), Prepared(insert(keys))
 
 
 def _fingerprint(ask: Ask[object], same: object) -> bytes:

@@ -28,6 +28,8 @@ class Storage(Protocol):
     """What people call it: a path, or a URL without its password."""
     groups: bool
     """Whether there is one writer at a time, so that several transactions may be one: they cannot wait for each other."""
+    keeps: bool
+    """Whether a connection holds as long as the process, so that it need not be looked at before each transaction."""
 
     def engine(self, *, writes: bool) -> Engine:
         """One connection, used by one thread at a time. Its transactions may write only if `writes`."""
@@ -64,6 +66,7 @@ class SqliteStorage:
     """The file at `path`, whose `application_id` says that it is of `service`, a kind of service."""
 
     groups = True
+    keeps = True
 
     def __init__(self, path: Path, service: str) -> None:
         self.name = str(path)
@@ -124,6 +127,7 @@ class ServerStorage:
     """A database server, PostgreSQL above all. The driver that its URL names has to be installed."""
 
     groups = False
+    keeps = False
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -180,12 +184,20 @@ def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA query_only = ON")
 
 
+def execute_plainly(connection: Connection, statement: str) -> None:
+    """A statement without parameters or result. Raises DBAPIError, as the other ways do."""
+    try:
+        connection.connection.cursor().execute(statement)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(statement, (), error, sqlite3.Error) from error
+
+
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    execute_plainly(connection, "BEGIN IMMEDIATE")
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    execute_plainly(connection, "BEGIN")
 
 
 def _until_unlocked(statement: Callable[[], Any]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from embedded_services.bus.names import deliveries_of
 from embedded_services.bus.outbox import Outbox
 from embedded_services.common.ids import new_id
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.settings import DeliverySettings
 from embedded_services.services.notification.messages import Channel, NotificationStatus
 from embedded_services.services.notification.renderer import Rendered
@@ -28,15 +29,17 @@ DUE: Final = "delivery.due"
 CONFIRMED: Final = "order_confirmation"
 UNREACHABLE: Final = "no e-mail address of this user is known"
 
-_known = select(order_notices.c.notification_id).where(
-    order_notices.c.user_id == bindparam("user_id"),
-    order_notices.c.order_id == bindparam("order_id"),
-    order_notices.c.template == bindparam("template"),
+_known = Prepared(
+    select(order_notices.c.notification_id).where(
+        order_notices.c.user_id == bindparam("user_id"),
+        order_notices.c.order_id == bindparam("order_id"),
+        order_notices.c.template == bindparam("template"),
+    )
 )
-_email_of = select(recipients.c.email).where(recipients.c.user_id == bindparam("user"))
-_add = insert(notifications)
-_add_notice = insert(order_notices)
-_add_delivery = insert(deliveries)
+_email_of = Prepared(select(recipients.c.email).where(recipients.c.user_id == bindparam("user")))
+_add = Prepared(insert(notifications))
+_add_notice = Prepared(insert(order_notices))
+_add_delivery = Prepared(insert(deliveries))
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Notice:
 def is_kept(connection: Connection, user_id: str, order_id: str, template: str) -> bool:
     """Whether there is this notification of an order."""
     about = {"user_id": user_id, "order_id": order_id, "template": template}
-    return connection.execute(_known, about).scalar_one_or_none() is not None
+    return _known.value(connection, about) is not None
 
 
 def order_of(data: dict[str, Any]) -> str | None:
@@ -74,14 +77,14 @@ class Notices:
         """The notification's id, and whether it is new: of a user, an order and a template there is only one."""
         about = {"user_id": notice.user_id, "order_id": notice.order_id, "template": notice.template}
         if notice.order_id is not None:
-            known = connection.execute(_known, about).scalar_one_or_none()
+            known = _known.value(connection, about)
             if known is not None:
-                return known, False
+                return str(known), False
         id_ = new_id("ntf")
         channel = notice.rendered.channel
         status, address = self._way(connection, notice, channel)
-        connection.execute(
-            _add,
+        _add.run(
+            connection,
             {
                 "id": id_,
                 "user_id": notice.user_id,
@@ -94,10 +97,10 @@ class Notices:
             },
         )
         if notice.order_id is not None:
-            connection.execute(_add_notice, {**about, "notification_id": id_})
+            _add_notice.run(connection, {**about, "notification_id": id_})
         if status is not NotificationStatus.STORED:
-            connection.execute(
-                _add_delivery,
+            _add_delivery.run(
+                connection,
                 {
                     "notification_id": id_,
                     "address": address,
@@ -119,7 +122,7 @@ class Notices:
             return NotificationStatus.STORED, ""
         if channel is not Channel.EMAIL:
             return NotificationStatus.PENDING, notice.user_id
-        address = notice.address or connection.execute(_email_of, {"user": notice.user_id}).scalar()
+        address = notice.address or _email_of.value(connection, {"user": notice.user_id})
         return (NotificationStatus.PENDING, address) if address else (NotificationStatus.FAILED, "")
 
 

@@ -4,6 +4,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from embedded_services.common.clock import Clock
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.errors import ApiError, ErrorDetail
 from embedded_services.contracts.validation import invalid
 from embedded_services.contracts.wire import Page
@@ -21,7 +22,7 @@ from embedded_services.services.notification.messages import (
 from embedded_services.services.notification.renderer import Renderer, Source
 from embedded_services.services.notification.tables import templates
 
-_by_name = select(templates).where(templates.c.name == bindparam("name"))
+_by_name = Prepared(select(templates).where(templates.c.name == bindparam("name")))
 
 
 class Templates:
@@ -80,7 +81,7 @@ class Templates:
 
 def find(connection: Connection, name: str) -> AnyRow:
     """Raises ApiError NOT_FOUND."""
-    row = connection.execute(_by_name, {"name": name}).one_or_none()
+    row = _by_name.row(connection, {"name": name})
     if row is None:
         raise not_found("template")
     return row

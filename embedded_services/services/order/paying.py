@@ -13,6 +13,7 @@ from msgspec import Meta
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from embedded_services.bus.subscriber import Refused
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.wire import Request
 from embedded_services.services.kit.database import AnyRow
@@ -20,13 +21,13 @@ from embedded_services.services.kit.fields import Id
 from embedded_services.services.kit.money import to_minor
 from embedded_services.services.order.tables import order_payments
 
-_add = insert(order_payments)
+_add = Prepared(insert(order_payments))
 
 COMPLETED: Final = "completed"
 CURRENCY: Final = "USD"
 
-_by_id = select(order_payments.c.revision).where(order_payments.c.payment_id == bindparam("id"))
-_of_order = (
+_by_id = Prepared(select(order_payments.c.revision).where(order_payments.c.payment_id == bindparam("id")))
+_of_order = Prepared(
     select(order_payments.c.payment_id)
     .where(
         order_payments.c.order_id == bindparam("order"),
@@ -63,7 +64,7 @@ def read_payment(data: dict[str, Any]) -> tuple[PaymentTold, int]:
 
 def record_payment(connection: Connection, told: PaymentTold, amount: int, now: float) -> bool:
     """Whether this is news: what is older than what was told before is ignored."""
-    known = connection.execute(_by_id, {"id": told.id}).scalar_one_or_none()
+    known = _by_id.value(connection, {"id": told.id})
     if known is not None and known >= told.revision:
         return False
     values = {
@@ -76,7 +77,7 @@ def record_payment(connection: Connection, told: PaymentTold, amount: int, now: 
         "recorded_at": now,
     }
     if known is None:
-        connection.execute(_add, {"payment_id": told.id, **values})
+        _add.run(connection, {"payment_id": told.id, **values})
     else:
         connection.execute(
             update(order_payments).where(order_payments.c.payment_id == told.id).values(values)
@@ -87,4 +88,4 @@ def record_payment(connection: Connection, told: PaymentTold, amount: int, now: 
 def payment_of(connection: Connection, order: AnyRow) -> str | None:
     """The payment that pays for this order, if there is one."""
     asked = {"order": order.id, "user": order.user_id, "total": order.total}
-    return connection.execute(_of_order, asked).scalar_one_or_none()
+    return _of_order.value(connection, asked)

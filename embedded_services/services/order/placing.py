@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from embedded_services.bus.outbox import Outbox
 from embedded_services.common.ids import new_id
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.errors import ApiError, ErrorDetail
 from embedded_services.contracts.validation import invalid
 from embedded_services.services.kit.database import AnyRow
@@ -22,14 +23,12 @@ from embedded_services.services.order.shown import shown_line
 from embedded_services.services.order.stock import UPDATED, StockChange, Why, tell_stock
 from embedded_services.services.order.tables import order_lines, orders, products, reservations
 
-# Built once: making a statement costs more than running it.
-_find_products = (
+_find_product = Prepared(
     select(products.c.id, products.c.name, products.c.price, products.c.stock, products.c.revision)
-    .where(products.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(products.c.id)
+    .where(products.c.id == bindparam("id"))
     .with_for_update()
 )
-_take = (
+_take = Prepared(
     update(products)
     .where(products.c.id == bindparam("product"), products.c.stock >= bindparam("quantity"))
     .values(
@@ -38,9 +37,26 @@ _take = (
         updated_at=bindparam("now"),
     )
 )
-_add_order = insert(orders)
-_add_lines = insert(order_lines)
-_add_reservations = insert(reservations)
+_give_back = Prepared(
+    update(products)
+    .where(products.c.id == bindparam("product"))
+    .values(
+        stock=products.c.stock + bindparam("quantity"),
+        revision=products.c.revision + 1,
+        updated_at=bindparam("now"),
+    )
+)
+_is_held = (reservations.c.order_id == bindparam("order")) & reservations.c.released_at.is_(None)
+_find_held = Prepared(
+    select(reservations.c.product_id, reservations.c.quantity)
+    .where(_is_held)
+    .order_by(reservations.c.product_id)
+    .with_for_update()
+)
+_release = Prepared(update(reservations).where(_is_held).values(released_at=bindparam("now")))
+_add_order = Prepared(insert(orders))
+_add_lines = Prepared(insert(order_lines))
+_add_reservations = Prepared(insert(reservations))
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,13 @@ def reserve(
     tell_stock(connection, outbox, take(connection, order_id, lines, found, now), now)
 
 
+def _product(connection: Connection, id_: str) -> AnyRow:
+    row = _find_product.row(connection, {"id": id_})
+    if row is None:
+        raise LookupError(f"product {id_} was reserved, and is not in the catalogue")
+    return row
+
+
 def check_stock(lines: Sequence[Merged], found: dict[str, AnyRow]) -> None:
     for line in lines:
         if found[line.product_id].stock < line.quantity:
@@ -137,19 +160,20 @@ def check_stock(lines: Sequence[Merged], found: dict[str, AnyRow]) -> None:
 
 def _products(connection: Connection, lines: Sequence[Merged]) -> dict[str, AnyRow]:
     # In one order for everybody, so that two orders never wait for each other's rows.
-    ids = sorted(line.product_id for line in lines)
-    return {row.id: row for row in connection.execute(_find_products, {"ids": ids})}
+    wanted = sorted(line.product_id for line in lines)
+    rows = (_find_product.row(connection, {"id": id_}) for id_ in wanted)
+    return {row.id: row for row in rows if row is not None}
 
 
 def take(
     connection: Connection, order_id: str, lines: Sequence[Merged], found: dict[str, AnyRow], now: float
 ) -> list[StockChange]:
     """Of stock that is there."""
-    connection.execute(
-        _take, [{"product": line.product_id, "quantity": line.quantity, "now": now} for line in lines]
+    _take.run_each(
+        connection, [{"product": line.product_id, "quantity": line.quantity, "now": now} for line in lines]
     )
-    connection.execute(
-        _add_reservations,
+    _add_reservations.run_each(
+        connection,
         [
             {
                 "order_id": order_id,
@@ -177,8 +201,8 @@ def _taken(line: Merged, product: AnyRow, order_id: str) -> StockChange:
 def write(connection: Connection, order_id: str, user_id: str, asked: Priced, now: float) -> Order:
     """The order, as `pending`."""
     lines, found, total = asked.lines, asked.found, asked.total
-    connection.execute(
-        _add_order,
+    _add_order.run(
+        connection,
         {
             "id": order_id,
             "user_id": user_id,
@@ -188,8 +212,8 @@ def write(connection: Connection, order_id: str, user_id: str, asked: Priced, no
             "updated_at": now,
         },
     )
-    connection.execute(
-        _add_lines,
+    _add_lines.run_each(
+        connection,
         [
             {
                 "order_id": order_id,
@@ -222,21 +246,10 @@ def write(connection: Connection, order_id: str, user_id: str, asked: Priced, no
 
 def release(connection: Connection, outbox: Outbox, order_id: str, now: float) -> None:
     """Give back what the order reserved, and tell of it; a second time has no effect."""
-    held = (reservations.c.order_id == order_id) & reservations.c.released_at.is_(None)
-    rows = connection.execute(
-        select(reservations.c.product_id, reservations.c.quantity)
-        .where(held)
-        .order_by(reservations.c.product_id)
-        .with_for_update()
-    ).all()
     back = []
-    for row in rows:
-        (product,) = connection.execute(_find_products, {"ids": [row.product_id]})
-        connection.execute(
-            update(products)
-            .where(products.c.id == row.product_id)
-            .values(stock=products.c.stock + row.quantity, revision=products.c.revision + 1, updated_at=now)
-        )
+    for row in _find_held.rows(connection, {"order": order_id}):
+        product = _product(connection, row.product_id)
+        _give_back.run(connection, {"product": row.product_id, "quantity": row.quantity, "now": now})
         change = StockChange(
             product_id=row.product_id,
             stock=product.stock + row.quantity,
@@ -247,7 +260,7 @@ def release(connection: Connection, outbox: Outbox, order_id: str, now: float) -
         )
         back.append(change)
     tell_stock(connection, outbox, back, now)
-    connection.execute(update(reservations).where(held).values(released_at=now))
+    _release.run(connection, {"order": order_id, "now": now})
 
 
 def _price(line: Merged, found: dict[str, AnyRow]) -> int:

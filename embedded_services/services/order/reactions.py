@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from embedded_services.bus.outbox import Outbox
 from embedded_services.bus.subscriber import Arrived
@@ -11,10 +11,8 @@ from embedded_services.services.kit.events import Effect, Reaction
 from embedded_services.services.order.moves import OrderStatus
 from embedded_services.services.order.moving import move
 from embedded_services.services.order.paying import payment_of, read_payment, record_payment
+from embedded_services.services.order.shown import find_or_none
 from embedded_services.services.order.subscriptions import BOUND
-from embedded_services.services.order.tables import orders
-
-_by_id_locked = select(orders).where(orders.c.id == bindparam("id")).with_for_update()
 
 
 class Reactions:
@@ -33,7 +31,7 @@ class Reactions:
         def effect(connection: Connection) -> None:
             if not record_payment(connection, told, amount, now):
                 return
-            order = connection.execute(_by_id_locked, {"id": told.order_id}).one_or_none()
+            order = find_or_none(connection, told.order_id, lock=True)
             if order is None or order.status != OrderStatus.CONFIRMED:
                 return
             paid_with = payment_of(connection, order)

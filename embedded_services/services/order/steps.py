@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.wire import Message, Request
 from embedded_services.services.kit.database import Database
@@ -25,16 +26,14 @@ from embedded_services.services.order.moves import OrderStatus, check_move
 from embedded_services.services.order.moving import move, move_row
 from embedded_services.services.order.paying import payment_of
 from embedded_services.services.order.placing import Merged, priced, release, reserve, write
-from embedded_services.services.order.shown import find, load
-from embedded_services.services.order.tables import idempotency_keys, order_lines, orders, reservations
+from embedded_services.services.order.shown import find, find_lines, find_or_none, load
+from embedded_services.services.order.tables import idempotency_keys, reservations
 
-_lines = select(order_lines).where(order_lines.c.order_id == bindparam("order")).order_by(order_lines.c.line)
-_reserved = (
+_reserved = Prepared(
     select(reservations)
     .where(reservations.c.order_id == bindparam("order"))
     .order_by(reservations.c.product_id)
 )
-_order = select(orders).where(orders.c.id == bindparam("id")).with_for_update()
 
 
 class ToValidate(Request, frozen=True):
@@ -119,7 +118,7 @@ class Steps:
             self._must_be_pending(connection, order_id, "reserved for")
             lines = [
                 Merged(row.product_id, row.quantity, row.price, f"items[{row.line}]")
-                for row in connection.execute(_lines, {"order": order_id})
+                for row in find_lines(connection, order_id)
             ]
             reserve(connection, self._outbox, order_id, lines, now)
             return answer(
@@ -130,7 +129,7 @@ class Steps:
                             quantity=row.quantity,
                             reservation_id=f"{order_id}.{row.product_id}",
                         )
-                        for row in connection.execute(_reserved, {"order": order_id})
+                        for row in _reserved.rows(connection, {"order": order_id})
                     ]
                 )
             )
@@ -155,8 +154,8 @@ class Steps:
             row = self._must_be_pending(connection, asked.order_id, "confirmed")
             paid_with = payment_of(connection, row)
             status = OrderStatus.CONFIRMED if paid_with is None else OrderStatus.PAID
-            connection.execute(
-                move_row,
+            move_row.run(
+                connection,
                 {
                     "order": row.id,
                     "to_status": status,
@@ -194,7 +193,7 @@ class Steps:
         return await self._act(ask, work)
 
     def _cancel(self, connection: Connection, order_id: str, now: float) -> Answer:
-        row = connection.execute(_order, {"id": order_id}).one_or_none()
+        row = find_or_none(connection, order_id, lock=True)
         if row is None:
             return answer(Cancelled(status=None))
         if row.status != OrderStatus.CANCELLED:

@@ -2,20 +2,21 @@
 
 from sqlalchemy import Connection, insert
 
+from embedded_services.common.prepared import Prepared
 from embedded_services.services.kit.database import AnyRow
 from embedded_services.services.kit.times import month_of
 from embedded_services.services.payment.messages import Kind
 from embedded_services.services.payment.tables import ledger
 
-_add = insert(ledger)
+_add = Prepared(insert(ledger))
 
 
 def record(
     connection: Connection, payment: AnyRow, kind: Kind, amount: int, now: float, refund_id: str | None = None
 ) -> None:
     """`amount` is positive; a refund is written as a negative one."""
-    connection.execute(
-        _add,
+    _add.run(
+        connection,
         {
             "user_id": payment.user_id,
             "order_id": payment.order_id,

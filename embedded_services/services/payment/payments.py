@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.wire import Page
 from embedded_services.services.kit.database import AnyRow, Database
@@ -31,9 +32,10 @@ from embedded_services.services.payment.messages import (
 )
 from embedded_services.services.payment.tables import idempotency_keys, payments
 
-_by_id = select(payments).where(payments.c.id == bindparam("id"))
-_by_id_locked = _by_id.with_for_update()
-_add = insert(payments)
+_of_id = select(payments).where(payments.c.id == bindparam("id"))
+_by_id = Prepared(_of_id)
+_by_id_locked = Prepared(_of_id.with_for_update())
+_add = Prepared(insert(payments))
 
 
 class Payments:
@@ -67,7 +69,7 @@ class Payments:
 
         def work(connection: Connection) -> Answer:
             def effect() -> Answer:
-                connection.execute(_add, new)
+                _add.run(connection, new)
                 payment = find(connection, str(new["id"]))
                 if payment.status == PaymentStatus.COMPLETED:
                     record(connection, payment, Kind.CHARGE, amount, now)
@@ -111,7 +113,7 @@ class Payments:
 
 def find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
     """Raises ApiError NOT_FOUND."""
-    row = connection.execute(_by_id_locked if lock else _by_id, {"id": id_}).one_or_none()
+    row = (_by_id_locked if lock else _by_id).row(connection, {"id": id_})
     if row is None:
         raise not_found("payment")
     return row

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from embedded_services.bus.outbox import Outbox
 from embedded_services.common.clock import Clock
 from embedded_services.common.ids import new_id
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.wire import Message, Request
 from embedded_services.services.kit.database import AnyRow, Database
@@ -30,7 +31,7 @@ from embedded_services.services.payment.tables import idempotency_keys, payments
 
 FAILED: Final = "Payment processing failed"
 
-_of_order = (
+_of_order = Prepared(
     select(payments)
     .where(
         payments.c.order_id == bindparam("order"),
@@ -39,9 +40,7 @@ _of_order = (
     )
     .with_for_update()
 )
-
-
-_add = insert(payments)
+_add = Prepared(insert(payments))
 
 
 class ToCharge(Request, frozen=True):
@@ -127,8 +126,8 @@ class Steps:
 
     def _pay(self, connection: Connection, asked: ToCharge, amount: int, now: float) -> AnyRow:
         id_ = new_id("pay")
-        connection.execute(
-            _add,
+        _add.run(
+            connection,
             {
                 "id": id_,
                 "user_id": asked.user_id,
@@ -161,7 +160,7 @@ class Steps:
 
     @staticmethod
     def _find(connection: Connection, order: str, user: str) -> AnyRow | None:
-        return connection.execute(_of_order, {"order": order, "user": user}).one_or_none()
+        return _of_order.row(connection, {"order": order, "user": user})
 
     async def _transact(
         self, ask: Ask[Any], now: float, kind: Callable[..., Answer], work: Callable[[Connection], Answer]

@@ -7,6 +7,7 @@ nobody could ever give the role back.
 from sqlalchemy import Connection, bindparam, select, update
 
 from embedded_services.common.clock import Clock
+from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.wire import Page
 from embedded_services.services.kit.database import AnyRow, Database
@@ -18,9 +19,10 @@ from embedded_services.services.user.messages import RoleChange, RoleView, User,
 from embedded_services.services.user.tables import show, users
 
 _present = select(users).where(users.c.deleted_at.is_(None))
-_by_id = _present.where(users.c.id == bindparam("id"))
+_present_of_id = _present.where(users.c.id == bindparam("id"))
+_by_id = Prepared(_present_of_id)
+_by_id_locked = Prepared(_present_of_id.with_for_update())
 _by_id_even_deleted = select(users).where(users.c.id == bindparam("id"))
-_by_id_locked = _by_id.with_for_update()
 
 
 class Users:
@@ -84,7 +86,7 @@ class Users:
 
 def find(connection: Connection, id_: str, *, lock: bool = False) -> AnyRow:
     """A user who was not deleted; `lock` keeps others from changing the row meanwhile. Raises ApiError NOT_FOUND."""
-    found = connection.execute(_by_id_locked if lock else _by_id, {"id": id_}).one_or_none()
+    found = (_by_id_locked if lock else _by_id).row(connection, {"id": id_})
     if found is None:
         raise not_found("user")
     return found

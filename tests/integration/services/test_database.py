@@ -391,7 +391,7 @@ async def test_commits_are_told_and_what_was_undone_is_not(database: Database) -
     with pytest.raises(ValueError, match="no"):
         await database.transact(fail)
     await database.read(count)
-    assert told == ["database_0"]
+    assert told == ["database"]
 
 
 async def test_a_transaction_sees_its_caller_s_context(database: Database) -> None:
