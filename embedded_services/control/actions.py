@@ -5,6 +5,7 @@ Each acts on the real process and answers at once with what it did; the catalog 
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from embedded_services.common import platform
@@ -27,7 +28,21 @@ LEAVE_S = 0.05
 
 NAMES: Final = ("kill", "terminate", "freeze", "thaw", "restart", "drain")
 
+Heard = Callable[[str, Slot, str], None]
+"""Called with an action, the slot, and the id of the fault that it is part of (empty: a person's), once it is sure to be done
+and before anything follows from it."""
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    hold_lock: bool
+    fault: str
+
+
+def _nobody(_action: str, _slot: Slot, _fault: str) -> None:
+    return
 
 
 class Actions:
@@ -38,13 +53,15 @@ class Actions:
         drain: Drain,
         clock: Clock,
         tasks: Tasks,
+        heard: Heard = _nobody,
     ) -> None:
+        self._heard = heard
         self._supervisor = supervisor
         self._agents = agents
         self._drain = drain
         self._clock = clock
         self._tasks = tasks
-        self._table: dict[str, Callable[[Slot, bool], Awaitable[ActionResult]]] = {
+        self._table: dict[str, Callable[[Slot, _Wish], Awaitable[ActionResult]]] = {
             "kill": self._kill,
             "terminate": self._terminate,
             "freeze": self._freeze,
@@ -53,25 +70,29 @@ class Actions:
             "drain": self._begin_drain,
         }
 
-    async def act(self, slot_id: str, action: str, *, hold_lock: bool = False) -> ActionResult:
-        """Do `action` to the process of a slot.
+    async def act(
+        self, slot_id: str, action: str, *, hold_lock: bool = False, fault: str = ""
+    ) -> ActionResult:
+        """Do `action` to the process of a slot; `fault` is the one that it is part of, if any.
 
         `hold_lock` (freeze only) does not wait for a transaction boundary, so that the frozen process may keep its
         database's write lock. Raises NOT_FOUND, and CONFLICT where the action makes no sense in the present state.
         """
-        return await self._table[action](self._supervisor.get(slot_id), hold_lock)
+        return await self._table[action](self._supervisor.get(slot_id), _Wish(hold_lock, fault))
 
-    async def _kill(self, slot: Slot, _: bool) -> ActionResult:
+    async def _kill(self, slot: Slot, wish: _Wish) -> ActionResult:
         child = self._running(slot)
+        self._heard("kill", slot, wish.fault)
         self._ask(slot, "killed by you")
         child.signal(platform.kill)
         return _did(
             slot, "kill", child, "sent SIGKILL; it restarts at once" if slot.wanted else "sent SIGKILL"
         )
 
-    async def _terminate(self, slot: Slot, _: bool) -> ActionResult:
+    async def _terminate(self, slot: Slot, wish: _Wish) -> ActionResult:
         child = self._running(slot)
         self._not_frozen(slot)
+        self._heard("terminate", slot, wish.fault)
         self._ask(slot, "terminated by you")
         self._leave(slot, "terminating")
         self._tasks.spawn(self._end(child), f"end of {slot.id}")
@@ -83,14 +104,15 @@ class Actions:
         child.signal(platform.terminate)
         await end_within(child, TERMINATE_S)
 
-    async def _freeze(self, slot: Slot, hold_lock: bool) -> ActionResult:
+    async def _freeze(self, slot: Slot, wish: _Wish) -> ActionResult:
         if not platform.can_freeze():
             raise ApiError("CONFLICT", "this platform cannot freeze a process")
         child = self._freezable(slot)
-        if not hold_lock and slot.service:
+        if not wish.hold_lock and slot.service:
             await self._at_transaction_boundary(slot)
             if self._freezable(slot) is not child:
                 raise ApiError("CONFLICT", f"{slot.id} ended meanwhile")
+        self._heard("freeze", slot, wish.fault)
         child.signal(platform.freeze)
         reason = "frozen by you (SIGSTOP); in rotation until its checks fail"
         slot.catalog.apply(slot.id, Froze(reason), self._clock.now(), cause="action")
@@ -105,12 +127,13 @@ class Actions:
         except (TimeoutError, LookupError):
             log.warning("%s did not reach a transaction boundary within %g ms", slot.id, HOLD_WRITES_S * 1000)
 
-    async def _thaw(self, slot: Slot, _: bool) -> ActionResult:
+    async def _thaw(self, slot: Slot, wish: _Wish) -> ActionResult:
         child = self._running(slot)
         if slot.catalog.get(slot.id).status is not Status.FROZEN:
             raise ApiError("CONFLICT", f"{slot.id} is not frozen")
         if slot.asked is not None:
             raise ApiError("CONFLICT", f"{slot.id} is about to end: {slot.asked}")
+        self._heard("thaw", slot, wish.fault)
         child.signal(platform.thaw)
         slot.catalog.apply(
             slot.id, Thawed("thawed by you, check under way"), self._clock.now(), cause="action"
@@ -118,8 +141,9 @@ class Actions:
         slot.checks.watch(slot.id)
         return _did(slot, "thaw", child, "sent SIGCONT")
 
-    async def _restart(self, slot: Slot, _: bool) -> ActionResult:
+    async def _restart(self, slot: Slot, wish: _Wish) -> ActionResult:
         self._not_leaving(slot)
+        self._heard("restart", slot, wish.fault)
         self._supervisor.reset(slot)
         self._drain.cancel(slot)
         slot.wanted = True
@@ -139,12 +163,13 @@ class Actions:
             slot, "restart", child, "out of rotation, finishing what is under way; then a new process starts"
         )
 
-    async def _begin_drain(self, slot: Slot, _: bool) -> ActionResult:
+    async def _begin_drain(self, slot: Slot, wish: _Wish) -> ActionResult:
         child = self._running(slot)
         self._not_frozen(slot)
         self._not_leaving(slot)
         if not slot.service:
             raise ApiError("CONFLICT", f"{slot.id} is the only one of its kind; there is nothing to drain to")
+        self._heard("drain", slot, wish.fault)
         self._drain.begin(slot, "drained by you; restart brings it back")
         return _did(
             slot, "drain", child, "out of rotation; it stops when nothing is in flight, and stays stopped"
