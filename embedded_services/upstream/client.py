@@ -1,10 +1,12 @@
 """The way every call to a service goes: choose an instance, send, and if that may be repeated, try another one.
 
 Peers and settings are pushed in and hold from the next try on; a change of strategy drops nothing. A call under way on an
-instance that leaves is finished there. Here is the common case, one try that succeeds; `call.py` has all others.
+instance that leaves is finished there. The common case, one try that succeeds, is `direct.py`; `call.py` has all others.
 """
 
+import asyncio
 import random
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,11 +19,10 @@ from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.contracts.settings import CallPolicy, OutlierPolicy, ServiceSettings, Settings
 from embedded_services.upstream.call import Call
 from embedded_services.upstream.decisions import Decisions
-from embedded_services.upstream.failures import TryError, nobody_there
+from embedded_services.upstream.direct import DirectCall, Outcome
+from embedded_services.upstream.failures import nobody_there
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
-from embedded_services.upstream.one_try import one_try
 from embedded_services.upstream.pool import Pool
-from embedded_services.upstream.retries import IDEMPOTENT
 from embedded_services.upstream.service import BODY_IDLE_S, Service
 from embedded_services.upstream.stats import CallBook
 from embedded_services.upstream.target import Target
@@ -117,41 +118,59 @@ class UpstreamClient:
         for viewer in self._viewers.values():
             viewer.tell_again()
 
+    def start(
+        self, service: str, request: UpstreamRequest, told: Callable[[Outcome], None]
+    ) -> DirectCall | None:
+        """Begin a call whose outcome `told` hears later, unless the call that is returned is cancelled before. None, and
+        nothing is counted, for one that takes more than a try by callbacks: that is for `call`, as is any whose tries somebody
+        else has a say in. Raises ValueError for what would not be one request."""
+        known = self._services.get(service)
+        if (
+            known is None
+            or request.explain
+            or known.hedging
+            or request.within_s is not None
+            or request.upgraded is not None
+            or not isinstance(request.body, bytes)
+        ):
+            return None
+        now = self._monotonic()
+        if now >= known.next_event:
+            known.settle(now)
+        target = known.balancer.pick(now, request.affinity, known.full)
+        if target is None:
+            return None
+        known.calls += 1
+        known.budget.called(now)
+        call = DirectCall(known, target, request, now, self._tasks, told)
+        call.start()
+        return call
+
     async def call(self, service: str, request: UpstreamRequest) -> UpstreamResponse:
         """Have a service answer. Raises UpstreamError, which names every instance tried and what it did; an error of
         the request's own body is passed on as it is."""
         known = self._services.get(service)
         if known is None:
             raise nobody_there(service, "no such service")
-        now = self._monotonic()
-        if now >= known.next_event:
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        direct = self.start(service, request, told.set_result)
+        if direct is None:
+            now = self._monotonic()
             known.settle(now)
-        known.calls += 1
-        known.budget.called(now)
-        if request.explain or known.hedging or request.within_s is not None:
+            known.calls += 1
+            known.budget.called(now)
             return await Call(known, request, self._tasks, now).run()
-        target = known.balancer.pick(now, request.affinity, known.full)
-        if target is None:
-            return await Call(known, request, self._tasks, now).run()
-        could_repeat = (
-            known.can_repeat
-            and (request.method in IDEMPOTENT or request.repeatable)
-            and isinstance(request.body, bytes)
-        )
-        timeout_s = known.try_timeout_s if could_repeat else known.timeout_s
-        epoch = known.begin(target, now)
         try:
-            response = await one_try(known, target, epoch, request, now, timeout_s, known.deadline_field)
-        except TryError as failure:
-            trouble = failure
-        else:
-            if response.status < 500:
-                return response
-            if not could_repeat or response.status not in known.policy.retries.statuses:
-                known.failures += response.status != 501
-                return response
-            return await Call(known, request, self._tasks, now).resume(target, response)
-        return await Call(known, request, self._tasks, now).resume(target, trouble)
+            outcome = await asyncio.shield(told)
+        except BaseException:
+            if not told.done():
+                direct.cancel()
+            elif isinstance(answer := told.result(), UpstreamResponse):
+                answer.close()
+            raise
+        if isinstance(outcome, UpstreamResponse):
+            return outcome
+        raise outcome
 
     def _add(self, name: str, settings: ServiceSettings) -> None:
         service = Service(name, settings, self._clock, self.decisions, random.random)

@@ -45,6 +45,11 @@ class UpstreamRequest:
     upgraded: AsyncIterator[bytes] | None = None
     block: bytes = b""
 
+    def message(self, authority: bytes, field: bytes = b"") -> bytes:
+        """`head` and the body, which is bytes."""
+        head = self.head(authority, field)
+        return head + self.body if self.body else head  # type: ignore[operator]  # a stream is not asked for this
+
     def head(self, authority: bytes, field: bytes = b"") -> bytes:
         """The request line and all fields, `field` among them, ready to be sent. Raises ValueError for what would not be one request."""
         if self.method not in METHODS or _TARGET.fullmatch(self.target) is None:

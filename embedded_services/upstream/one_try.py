@@ -1,4 +1,4 @@
-"""One try of a call on one instance."""
+"""One try of a call on one instance, for who waits for it (`direct` is for who is told); and what is learned from any try."""
 
 from typing import Final
 
@@ -8,6 +8,7 @@ from embedded_services.upstream.retries import IDEMPOTENT, Fault
 from embedded_services.upstream.service import Service
 from embedded_services.upstream.stream import Stream
 from embedded_services.upstream.target import Target
+from embedded_services.upstream.transport import Connection
 
 _HELD_UP_S: Final = 0.25
 """A try that ended so much later than it should have says more about us than about the instance."""
@@ -46,8 +47,15 @@ async def one_try(
             upgraded=request.upgraded,
         )
     except BaseException as error:
-        _failed(service, target, epoch, began, timeout_s, error)
+        learn_failed(service, target, epoch, began, timeout_s, error)
         raise
+    return answer_of(service, target, epoch, began, connection, head_only=request.method == "HEAD")
+
+
+def answer_of(
+    service: Service, target: Target, epoch: int, began: float, connection: Connection, *, head_only: bool
+) -> UpstreamResponse:
+    """The answer that `connection` has got. The try ends here, unless the body is still to come."""
     now = service.monotonic()
     took = now - began
     target.stats.latency.record(took, now)
@@ -58,16 +66,16 @@ async def one_try(
         stream = Stream(service, target, epoch, connection, now)
         return UpstreamResponse(status, headers, stream, reader.length, target.id, took)
     body = reader.take()
-    length = reader.length if request.method == "HEAD" else len(body)
-    pool.give(connection, now)
+    length = reader.length if head_only else len(body)
+    target.pool.give(connection, now)
     service.end(target, epoch, now, failed=status >= 500 and status != 501)
     return UpstreamResponse(status, headers, body, length, target.id, took)
 
 
-def _failed(
-    service: Service, target: Target, epoch: int, began: float, timeout_s: float, error: BaseException
+def learn_failed(
+    service: Service, target: Target, epoch: int, began: float, timeout_s: float, error: BaseException | None
 ) -> None:
-    """A caller that gave up says nothing about the instance."""
+    """The try has ended without an answer. A caller that gave up says nothing about the instance."""
     now = service.monotonic()
     took = now - began
     failed: bool | None = None

@@ -27,6 +27,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_deadline",
         "_drained",
+        "_ended",
         "_failure",
         "_heard",
         "_idle",
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._deadline = Deadline(loop, self._timed_out)
         self._failure: Exception | None = None
+        self._ended: Callable[[Exception | None], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._reading_paused = False
@@ -71,6 +73,22 @@ class Connection(asyncio.Protocol):
         self._heard = False
 
     # --- an exchange ---
+
+    def begin(
+        self, message: bytes, *, head_only: bool, timeout_s: float, ended: Callable[[Exception | None], None]
+    ) -> None:
+        """What `exchange` does, for a request that is whole and a caller that is told instead of waiting: `ended(None)` when
+        the answer is there, or `ended` with what went wrong, later and once; after `close` never. Raises TryError when the
+        request cannot be sent; the connection is closed then."""
+        transport = self._transport
+        if self.closed or transport is None:
+            self.close()
+            raise self._failure or TryError(Fault.STALE)
+        self._idle = self._heard = False
+        self.reader.expect(head_only=head_only)
+        self._ended = ended
+        self._writes.write(transport, message)
+        self._deadline.set(timeout_s)
 
     async def exchange(
         self,
@@ -138,6 +156,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Give the connection up, at once."""
         self.closed = True
+        self._ended = None
         self._deadline.close()
         if self._sender is not None:
             self._sender.cancel()
@@ -208,14 +227,25 @@ class Connection(asyncio.Protocol):
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """There is news for whoever waits, or is to be told."""
+        ended = self._ended
+        if ended is None:
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+        elif self._answered():
+            self._ended = None
+            self._deadline.clear()
+            ended(None)
 
     def _fail(self, failure: Exception) -> None:
         if self._failure is None:
             self._failure = failure
+        ended = self._ended
         self.close()
-        self._wake()
+        if ended is not None:
+            ended(self._failure)
+        else:
+            self._wake()
 
     def _timed_out(self) -> None:
         self._fail(TryError(Fault.TIMEOUT))

@@ -1,0 +1,150 @@
+"""A call whose first try, with some luck its only one, is carried out by callbacks: no task, no future, nothing that waits.
+
+That is a third of the price of a call to a service that is well. Where more is to be done, a new connection to be made or
+another try, a task is started for that (`call.py`), and its outcome told in the same way.
+"""
+
+from collections.abc import Callable
+
+from embedded_services.common.tasks import Tasks
+from embedded_services.upstream.call import Call
+from embedded_services.upstream.failures import TryError
+from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
+from embedded_services.upstream.one_try import answer_of, learn_failed
+from embedded_services.upstream.retries import IDEMPOTENT
+from embedded_services.upstream.service import Service
+from embedded_services.upstream.target import Target
+from embedded_services.upstream.transport import Connection
+
+Outcome = UpstreamResponse | Exception
+"""An answer to hand on, or the UpstreamError that there is none."""
+
+
+class DirectCall:
+    """`told` hears the outcome, once, and never before `start` has returned; after `cancel` it hears nothing."""
+
+    __slots__ = (
+        "_began",
+        "_cancel_task",
+        "_connection",
+        "_could_repeat",
+        "_epoch",
+        "_request",
+        "_service",
+        "_target",
+        "_tasks",
+        "_timeout_s",
+        "_told",
+    )
+
+    def __init__(
+        self,
+        service: Service,
+        target: Target,
+        request: UpstreamRequest,
+        now: float,
+        tasks: Tasks,
+        told: Callable[[Outcome], None],
+    ) -> None:
+        """Begins the call on an instance that was picked."""
+        self._service = service
+        self._target = target
+        self._request = request
+        self._began = now
+        self._tasks = tasks
+        self._told = told
+        self._could_repeat = could_repeat = service.can_repeat and (
+            request.method in IDEMPOTENT or request.repeatable
+        )
+        self._timeout_s = service.try_timeout_s if could_repeat else service.timeout_s
+        self._cancel_task: Callable[[], None] | None = None
+        self._epoch = service.begin(target, now)
+
+    def start(self) -> None:
+        """Raises ValueError for what would not be one request."""
+        request, target = self._request, self._target
+        try:
+            message = request.message(target.authority, self._service.deadline_field)
+        except BaseException as error:
+            self._learn(error)
+            raise
+        repeatable = request.repeatable or request.method in IDEMPOTENT
+        connection = target.pool.take(surely_alive=not repeatable)
+        if connection is None:
+            self._cancel_task = self._tasks.spawn(self._connect(message), "connect")
+            return
+        try:
+            self._send(connection, message)
+        except TryError as failure:
+            self._failed(failure)
+
+    def cancel(self) -> None:
+        """Nobody waits for the outcome any more."""
+        if self._cancel_task is not None:
+            self._cancel_task()
+        else:
+            self._connection.close()
+            self._learn(None)
+
+    def _send(self, connection: Connection, message: bytes) -> None:
+        self._connection: Connection = connection
+        connection.begin(
+            message,
+            head_only=self._request.method == "HEAD",
+            timeout_s=self._timeout_s,
+            ended=self._ended,
+        )
+
+    async def _connect(self, message: bytes) -> None:
+        service = self._service
+        try:
+            connection = await self._target.pool.connect(
+                min(service.policy.connect_timeout_s, self._timeout_s)
+            )
+            self._cancel_task = None
+            self._send(connection, message)
+        except TryError as failure:
+            self._failed(failure)
+        except BaseException as error:
+            self._learn(error)
+            raise
+
+    def _ended(self, failure: Exception | None) -> None:
+        if failure is None:
+            service = self._service
+            answer = answer_of(
+                service, self._target, self._epoch, self._began, self._connection,
+                head_only=self._request.method == "HEAD",
+            )  # fmt: skip
+            if answer.status < 500:
+                self._told(answer)
+            elif self._could_repeat and answer.status in service.policy.retries.statuses:
+                self._go_on(answer)
+            else:
+                service.failures += answer.status != 501
+                self._told(answer)
+        elif isinstance(failure, TryError):
+            self._failed(failure)
+        else:
+            self._learn(failure)
+            self._told(failure)
+
+    def _failed(self, failure: TryError) -> None:
+        self._learn(failure)
+        self._go_on(failure)
+
+    def _learn(self, error: BaseException | None) -> None:
+        learn_failed(self._service, self._target, self._epoch, self._began, self._timeout_s, error)
+
+    def _go_on(self, outcome: UpstreamResponse | TryError) -> None:
+        """With what may be done besides this try."""
+        self._cancel_task = self._tasks.spawn(self._resume(outcome), "call")
+
+    async def _resume(self, outcome: UpstreamResponse | TryError) -> None:
+        call = Call(self._service, self._request, self._tasks, self._began)
+        told: Outcome
+        try:
+            told = await call.resume(self._target, outcome)
+        except Exception as error:  # noqa: BLE001 - it is told, as every outcome
+            told = error
+        self._told(told)
