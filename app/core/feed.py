@@ -43,6 +43,7 @@ from embedded_services.contracts.sagas import Saga, SagaCounts
 from embedded_services.contracts.settings import SettingsState
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 from embedded_services.contracts.system import Process, RequestRecord, Service, System
+from embedded_services.contracts.traffic import Traffic, TrafficSample
 
 T = TypeVar("T")
 
@@ -75,6 +76,7 @@ REPLAYS: Final = Topic("replays", Replay)
 SAGAS: Final = Topic("sagas", Saga)
 SAGA_COUNTS: Final = Topic("saga-counts", SagaCounts)
 LEDGER: Final = Topic("ledger", LedgerLine)
+TRAFFIC: Final = Topic("traffic", Traffic)
 JOURNAL: Final = Topic("journal", Change)
 REQUESTS: Final = Topic("requests", RequestRecord)
 LOGS: Final = Topic("logs", LogEntry)
@@ -82,6 +84,7 @@ PICKS: Final = Topic("picks", Pick)
 DECISIONS: Final = Topic("decisions", Decision)
 EVENTS_SEEN: Final = Topic("events", Seen)
 HANDLED: Final = Topic("handled", Handled)
+TRAFFIC_SAMPLES: Final = Topic("traffic-samples", TrafficSample)
 
 STATES: Final[tuple[Topic[Any], ...]] = (
     SYSTEM,
@@ -102,6 +105,7 @@ STATES: Final[tuple[Topic[Any], ...]] = (
     SAGAS,
     SAGA_COUNTS,
     LEDGER,
+    TRAFFIC,
 )
 EVENTS: Final[tuple[Topic[Any], ...]] = (
     JOURNAL,
@@ -111,6 +115,7 @@ EVENTS: Final[tuple[Topic[Any], ...]] = (
     DECISIONS,
     EVENTS_SEEN,
     HANDLED,
+    TRAFFIC_SAMPLES,
 )
 KEPT_EVENTS: Final = 5_000
 FOLLOWING: Final = StreamOptions(silence_s=1.0)

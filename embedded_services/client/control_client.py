@@ -58,6 +58,7 @@ from embedded_services.contracts.system import (
     System,
 )
 from embedded_services.contracts.traces import Trace
+from embedded_services.contracts.traffic import Traffic, TrafficWish
 from embedded_services.contracts.wire import Page
 
 CONNECT_S: Final = 1.0
@@ -260,6 +261,18 @@ class ControlClient:
     async def ledger(self) -> Ledger:
         """What must be true of all services' data together, and whether it is."""
         return await self._call("GET", "/v1/ledger", Ledger)
+
+    # --- traffic --------------------------------------------------------------------------------------------------
+
+    async def traffic(self) -> Traffic:
+        return await self._call("GET", "/v1/traffic", Traffic)
+
+    async def start_traffic(self, wish: TrafficWish) -> Traffic:
+        """Or change the traffic that runs: what is left out stays as it is."""
+        return await self._call("POST", "/v1/traffic", Traffic, body=wish)
+
+    async def stop_traffic(self) -> Traffic:
+        return await self._call("DELETE", "/v1/traffic", Traffic)
 
     # --- one call -------------------------------------------------------------------------------------------------
 

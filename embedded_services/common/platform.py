@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +28,8 @@ MACOS = sys.platform == "darwin"
 WINDOWS = sys.platform == "win32"
 
 _PR_SET_PDEATHSIG = 1
+_CLOCK_MONOTONIC = 1
+_TIMER_ABSTIME = 1
 
 
 def die_with_parent() -> None:
@@ -196,6 +199,66 @@ def readable_now(descriptor: int) -> bool:
         poll.register(descriptor, select.POLLIN)
         return bool(poll.poll(0))
     return bool(select.select([descriptor], [], [], 0)[0])  # Windows, where it knows no highest descriptor
+
+
+def client_address(number: int) -> str | None:
+    """A source address on loopback for the client with that number, from 0 to 62,499: its own on Linux, where all of 127.0.0.0/8
+    is this machine. None elsewhere: only 127.0.0.1 is, without being set up."""
+    if not LINUX:
+        return None
+    block, place = divmod(number, 250)
+    return f"127.{1 + block // 250}.{block % 250}.{1 + place}"
+
+
+class FineTimer:
+    """Calls `call` in the loop at a time of `time.monotonic()`: on Linux exact to about 0.1 ms, where an event loop's own timers
+    know whole milliseconds. Only the time set last counts."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+        self._loop = loop
+        self._call = call
+        self._handle: asyncio.TimerHandle | None = None
+        self._descriptor = _timer_descriptor() if LINUX else -1
+        if self._descriptor >= 0:
+            self._set_time = ctypes.CDLL(None, use_errno=True).timerfd_settime
+            loop.add_reader(self._descriptor, self._fired)
+
+    def set(self, at: float) -> None:
+        """A time that has passed is now."""
+        if self._descriptor < 0:
+            self.clear()
+            self._handle = self._loop.call_later(max(0.0, at - time.monotonic()), self._call)
+            return
+        seconds = int(at)
+        spec = (ctypes.c_long * 4)(0, 0, seconds, max(1, int((at - seconds) * 1e9)))
+        if self._set_time(self._descriptor, _TIMER_ABSTIME, spec, None) != 0:
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
+
+    def clear(self) -> None:
+        """Call nothing."""
+        if self._descriptor >= 0:
+            self._set_time(self._descriptor, 0, (ctypes.c_long * 4)(0, 0, 0, 0), None)
+        elif self._handle is not None:
+            self._handle.cancel()
+
+    def close(self) -> None:
+        self.clear()
+        if self._descriptor >= 0:
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _fired(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # set anew meanwhile
+            os.read(self._descriptor, 8)
+            self._call()
+
+
+def _timer_descriptor() -> int:
+    """Negative where there is none."""
+    return int(
+        ctypes.CDLL(None, use_errno=True).timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+    )
 
 
 def raise_file_limit(wanted: int) -> None:

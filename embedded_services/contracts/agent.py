@@ -23,6 +23,7 @@ from embedded_services.contracts.sagas import Saga
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.system import RequestRecord
 from embedded_services.contracts.traces import Span
+from embedded_services.contracts.traffic import Traffic, TrafficSample
 from embedded_services.contracts.wire import Message
 
 # --- what a child is started with -------------------------------------------------------------------------------
@@ -83,7 +84,8 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     the messages that arrived, `outbox` null if nothing changed. `queues` are all that the broker has, null if nothing
     changed. `sagas` are those that moved, without their journals, the latest at most 100; `sagas_missed` counts those that
     moved besides; `saga_counts` is how many there are in each state, null if nothing moved. `sagas_anew` says that what was told
-    before may have been lost.
+    before may have been lost. From `traffic` on only the load generator reports: how it is, null if nothing changed, and its
+    samples since the last beat, of which there were `traffic_seq` in all.
     """
 
     calls: dict[str, CallStats] = {}
@@ -107,6 +109,9 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     sagas_missed: int = 0
     saga_counts: dict[str, int] | None = None
     sagas_anew: bool = False
+    traffic: Traffic | None = None
+    traffic_samples: list[TrafficSample] = []
+    traffic_seq: int = 0
 
 
 class Done(Message, tag_field="type", tag="done", frozen=True):
@@ -153,7 +158,8 @@ class Policies(Message, tag_field="type", tag="policies", frozen=True):
 class Command(Message, tag_field="type", tag="command", frozen=True):
     """`hold-writes`: finish the transaction under way, start none until released, then answer. `release-writes`.
     To the gateway: `settings-in-force` (argument: a revision; answered when it is in force, or cannot be),
-    `limit-clients` (argument: `LimitClientsQuery`) and `reset-limits` (argument: a key, or null for all)."""
+    `limit-clients` (argument: `LimitClientsQuery`) and `reset-limits` (argument: a key, or null for all).
+    To the load generator: `traffic` (argument: `TrafficOrder`) and `stop-traffic` (argument: why); both answer `Traffic`."""
 
     id: int
     name: str

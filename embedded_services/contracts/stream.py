@@ -30,8 +30,9 @@ STATE_TOPICS = (
     "sagas",
     "saga-counts",
     "ledger",
+    "traffic",
 )
-EVENT_TOPICS = ("journal", "requests", "logs", "picks", "decisions", "events", "handled")
+EVENT_TOPICS = ("journal", "requests", "logs", "picks", "decisions", "events", "handled", "traffic-samples")
 
 
 class Subscribe(Request, frozen=True):

@@ -32,6 +32,7 @@ from embedded_services.control.api.operations import Handlers, operations
 from embedded_services.control.api.saga_operations import SagaHandlers
 from embedded_services.control.api.server import ControlServer
 from embedded_services.control.api.stream import serve_stream
+from embedded_services.control.api.traffic_operations import TrafficHandlers
 from embedded_services.control.calls import CallBook
 from embedded_services.control.drain import Drain
 from embedded_services.control.events.desk import EventDesk
@@ -52,6 +53,7 @@ from embedded_services.control.slots import GATEWAY, Slot
 from embedded_services.control.stop import StopRequest
 from embedded_services.control.supervisor import HOST, Supervisor, Surroundings
 from embedded_services.control.traces import TraceBook
+from embedded_services.control.traffic.desk import TrafficDesk
 from embedded_services.control.usage import Usage, UsageMeter
 from embedded_services.control.views import Facts, Views
 from embedded_services.control.workspace import Workspace, WorkspaceError
@@ -188,6 +190,18 @@ class ControlPlane:
             drain,
             clock,
         )
+        self.traffic = TrafficDesk(
+            self.supervisor,
+            self._agents,
+            (
+                generator := Catalog(journal, lambda: self.settings.current.health, noun="process"),
+                self._checks(generator),
+            ),
+            lambda: self.settings.current.limits,
+            clock,
+            tasks,
+            lambda *topics: self.hub.changed(*topics),
+        )
         self.views = Views(
             self._facts, self.supervisor, self.instances, self.processes, self.calls, self.settings, clock
         )
@@ -208,6 +222,7 @@ class ControlPlane:
                 "picks": self.gateway.picks,
                 "decisions": self.gateway.decisions,
                 **self.events.rings(),
+                **self.traffic.rings(),
             },
             clock,
         )
@@ -228,6 +243,7 @@ class ControlPlane:
                 limit_clients=LimitClients(self._agents),
                 events=EventHandlers(self.events, clock, lambda: self.settings.current.broker.url),
                 sagas=SagaHandlers(self.sagas),
+                traffic=TrafficHandlers(self.traffic),
             )
         )
         self.instances.subscribe(self._instance_changed)
@@ -252,6 +268,7 @@ class ControlPlane:
         self._write_ready_file(None)
         self._refuse_if_served()
         await asyncio.to_thread(end_leftovers, self._workspace.last_run())
+        self.traffic.recall(self._workspace.last_run())
         async with (
             self.events.serving(),
             self.sagas.serving(),
@@ -397,6 +414,7 @@ class ControlPlane:
             self.gateway.report(incarnation, beat)
         self.events.report(child, self._service_of(child), incarnation, beat)
         self.sagas.report(child, beat)
+        self.traffic.report(child, incarnation, beat)
         if beat.spans or beat.spans_dropped:
             self.traces.report(beat.spans, beat.spans_dropped)
         if beat.calls:
@@ -451,6 +469,7 @@ class ControlPlane:
             "limit-clients": lambda: self.gateway.limit_clients,
             **self.events.states(),
             **self.sagas.states(),
+            **self.traffic.states(),
         }
 
     def _system(self) -> System:

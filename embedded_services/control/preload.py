@@ -20,6 +20,7 @@ MODULES = (
     "embedded_services.broker.process",
     "embedded_services.gateway.process",
     "embedded_services.sagas.process",
+    "embedded_services.traffic.process",
 )
 
 

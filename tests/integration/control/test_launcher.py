@@ -36,6 +36,7 @@ def test_everything_that_a_child_may_run_is_loaded_before_it_is_born(launched: A
     assert {
         "embedded_services.agent.child", "embedded_services.broker.process", "embedded_services.gateway.process",
         "embedded_services.sagas.process",
+        "embedded_services.traffic.process",
         *(f"embedded_services.services.{kind}.process" for kind in services()),
     } == set(child["wanted"])  # fmt: skip
     assert child["libraries"] == ["aio_pika", "aiohttp", "aiosmtplib", "argon2", "jinja2", "sqlalchemy"]
