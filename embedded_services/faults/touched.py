@@ -6,6 +6,7 @@ request's sake notes it there, through the context. In the answer to another pro
 """
 
 import re
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Final
 
@@ -46,8 +47,19 @@ class Touches:
             for fault, added_s in self.faults.items()
         )
 
-    def hear(self, value: str) -> None:
-        """Take in what another process told. What cannot be read is passed over."""
+    def hear(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """Take in what the process whose answer has these header fields tells. What cannot be read is passed over."""
+        for name, value in fields:
+            if name.lower() == FIELD_LOWER:
+                self._read(value.decode("latin-1"))
+
+    def waited(self, seconds: float) -> None:
+        """What was struck last is why there was a wait before another try."""
+        if self.faults:
+            last = next(reversed(self.faults))
+            self.faults[last] += seconds
+
+    def _read(self, value: str) -> None:
         for entry in value[: MOST * 60].split(",")[:MOST]:
             found = _ENTRY.fullmatch(entry.strip())
             if found is not None:

@@ -145,6 +145,8 @@ class Call:
             return None
         if wait > 0.0:
             await service.clock.sleep(wait)
+            if self._request.touches is not None:
+                self._request.touches.waited(wait)
             service.settle(service.monotonic())
         following = self._pick("retry", f"retry: not {_listed(self._tried)} again")
         if following is not None:
@@ -233,6 +235,8 @@ class Call:
             service.rejected["nobody"] += 1
             return failures.nobody_there(service.name, service.reason)
         service.rejected["breakers-open"] += 1
+        if service.injection is not None:
+            service.injection.blame(self._request)
         outs = [f"{target.id} {service.why_out(target)}" for target in service.targets]
         return failures.nobody_fit(service.name, outs, service.next_event_s(now))
 

@@ -17,10 +17,12 @@ from embedded_services.contracts.agent import Peer, Peers, ServicePeers
 from embedded_services.contracts.gateway import Upstream
 from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.contracts.settings import CallPolicy, OutlierPolicy, ServiceSettings, Settings
+from embedded_services.faults.armed import LocalFaults
 from embedded_services.upstream.call import Call
 from embedded_services.upstream.decisions import Decisions
 from embedded_services.upstream.direct import DirectCall, Outcome
 from embedded_services.upstream.failures import nobody_there
+from embedded_services.upstream.injection import Injector
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
 from embedded_services.upstream.pool import Pool
 from embedded_services.upstream.service import BODY_IDLE_S, Service
@@ -54,6 +56,7 @@ class UpstreamClient:
         self._services: dict[str, Service] = {}
         self._viewers: dict[str, Viewer] = {}
         self._revision = -1
+        self._injector: Injector | None = None
         self.decisions = Decisions(clock)
         self.book = CallBook()
         self.update_settings(settings)
@@ -96,6 +99,17 @@ class UpstreamClient:
         """How many instances of a service are in rotation, and why there is none."""
         known = self._services.get(service)
         return (len(known.targets), known.reason) if known is not None else (0, "no such service")
+
+    def inject(self, faults: LocalFaults) -> None:
+        """Let faults act on the calls, from now on."""
+        self._injector = Injector(faults, self._monotonic, self._inject)
+        self._inject()
+
+    def _inject(self) -> None:
+        """What is armed has changed."""
+        if self._injector is not None:
+            for name, service in self._services.items():
+                service.injection = self._injector.of(name)
 
     def affinity_of(self, service: str) -> str | None:
         """The `hash_key` by which the calls of a service are spread, or None if its strategy asks for no key."""
@@ -176,6 +190,8 @@ class UpstreamClient:
         service = Service(name, settings, self._clock, self.decisions, random.random)
         service.body_idle_s = self._body_idle_s
         self._services[name] = service
+        if self._injector is not None:
+            service.injection = self._injector.of(name)
         self._viewers[name] = Viewer(service)
 
     def _replace(self, service: Service, wanted: ServicePeers) -> None:

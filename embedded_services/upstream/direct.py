@@ -10,7 +10,7 @@ from embedded_services.common.tasks import Tasks
 from embedded_services.upstream.call import Call
 from embedded_services.upstream.failures import TryError
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
-from embedded_services.upstream.one_try import answer_of, learn_failed
+from embedded_services.upstream.one_try import answer_of, learn_failed, one_try
 from embedded_services.upstream.retries import IDEMPOTENT
 from embedded_services.upstream.service import Service
 from embedded_services.upstream.target import Target
@@ -35,6 +35,7 @@ class DirectCall:
         "_tasks",
         "_timeout_s",
         "_told",
+        "_unstarted",
     )
 
     def __init__(
@@ -58,11 +59,18 @@ class DirectCall:
         )
         self._timeout_s = service.try_timeout_s if could_repeat else service.timeout_s
         self._cancel_task: Callable[[], None] | None = None
+        self._unstarted = False
+        """A task was started for the try, and has not come to it."""
         self._epoch = service.begin(target, now)
 
     def start(self) -> None:
         """Raises ValueError for what would not be one request."""
         request, target = self._request, self._target
+        injection = self._service.injection
+        if injection is not None and injection.concerns(target.id, request):
+            self._unstarted = True
+            self._cancel_task = self._tasks.spawn(self._try_by_task(), "try")
+            return
         try:
             message = request.message(target.authority, self._service.deadline_field)
         except BaseException as error:
@@ -71,6 +79,7 @@ class DirectCall:
         repeatable = request.repeatable or request.method in IDEMPOTENT
         connection = target.pool.take(surely_alive=not repeatable)
         if connection is None:
+            self._unstarted = True
             self._cancel_task = self._tasks.spawn(self._connect(message), "connect")
             return
         try:
@@ -82,6 +91,8 @@ class DirectCall:
         """Nobody waits for the outcome any more."""
         if self._cancel_task is not None:
             self._cancel_task()
+            if self._unstarted:
+                self._learn(None)
         else:
             self._connection.close()
             self._learn(None)
@@ -96,6 +107,7 @@ class DirectCall:
         )
 
     async def _connect(self, message: bytes) -> None:
+        self._unstarted = False
         service = self._service
         try:
             connection = await self._target.pool.connect(
@@ -109,6 +121,22 @@ class DirectCall:
             self._learn(error)
             raise
 
+    async def _try_by_task(self) -> None:
+        """A try that somebody else has a say in."""
+        self._unstarted = False
+        service = self._service
+        try:
+            answer = await one_try(
+                service, self._target, self._epoch, self._request, self._began, self._timeout_s,
+                service.deadline_field,
+            )  # fmt: skip
+        except TryError as failure:
+            self._go_on(failure)
+        except Exception as error:  # noqa: BLE001 - it is told, as every outcome
+            self._told(error)
+        else:
+            self._answered(answer)
+
     def _ended(self, failure: Exception | None) -> None:
         if failure is None:
             service = self._service
@@ -116,18 +144,24 @@ class DirectCall:
                 service, self._target, self._epoch, self._began, self._connection,
                 head_only=self._request.method == "HEAD",
             )  # fmt: skip
-            if answer.status < 500:
-                self._told(answer)
-            elif self._could_repeat and answer.status in service.policy.retries.statuses:
-                self._go_on(answer)
-            else:
-                service.failures += answer.status != 501
-                self._told(answer)
+            if self._request.touches is not None:
+                self._request.touches.hear(answer.headers)
+            self._answered(answer)
         elif isinstance(failure, TryError):
             self._failed(failure)
         else:
             self._learn(failure)
             self._told(failure)
+
+    def _answered(self, answer: UpstreamResponse) -> None:
+        service = self._service
+        if answer.status < 500:
+            self._told(answer)
+        elif self._could_repeat and answer.status in service.policy.retries.statuses:
+            self._go_on(answer)
+        else:
+            service.failures += answer.status != 501
+            self._told(answer)
 
     def _failed(self, failure: TryError) -> None:
         self._learn(failure)

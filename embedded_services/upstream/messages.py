@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 from embedded_services.contracts.gateway import Attempt
+from embedded_services.faults.touched import Touches
 from embedded_services.upstream.failures import FailedTry, UpstreamError
 
 Pairs = list[tuple[bytes, bytes]]
@@ -30,7 +31,7 @@ class UpstreamRequest:
 
     `explain` asks for the reasons of each choice (`UpstreamResponse.attempts`). `affinity` is what consistent hashing goes
     by, as `<kind of key>:<value>`; it may be None for a service that does not hash (`UpstreamClient.affinity_of`). `within_s` is what whoever asks has left for it, if that
-    may be less than the policy allows.
+    may be less than the policy allows. `touches` hears which faults were injected, here and wherever the answers come from.
     """
 
     method: str
@@ -44,6 +45,7 @@ class UpstreamRequest:
     within_s: float | None = None
     upgraded: AsyncIterator[bytes] | None = None
     block: bytes = b""
+    touches: Touches | None = None
 
     def message(self, authority: bytes, field: bytes = b"") -> bytes:
         """`head` and the body, which is bytes."""

@@ -29,6 +29,11 @@ async def one_try(
 
     `deadline` is the field that tells the instance of its time. `fresh` does without the connections that are kept.
     """
+    injection = service.injection
+    if injection is not None and injection.concerns(target.id, request):
+        return await injection.one_try(
+            service, target, epoch, request, began, timeout_s, deadline, fresh=fresh
+        )
     pool = target.pool
     try:
         head = request.head(target.authority, deadline)
@@ -49,7 +54,10 @@ async def one_try(
     except BaseException as error:
         learn_failed(service, target, epoch, began, timeout_s, error)
         raise
-    return answer_of(service, target, epoch, began, connection, head_only=request.method == "HEAD")
+    answer = answer_of(service, target, epoch, began, connection, head_only=request.method == "HEAD")
+    if request.touches is not None:
+        request.touches.hear(answer.headers)
+    return answer
 
 
 def answer_of(

@@ -65,6 +65,14 @@ class Pool:
         if len(self._idle) > MAX_IDLE or self._idle[0].idle_since < now - IDLE_S:
             self._idle.popleft().close()
 
+    def put_back(self, connection: Connection, now: float) -> None:
+        """Keep a connection that was taken, or made, and not used."""
+        if self._closed or connection.closed:
+            connection.close()
+            return
+        connection.idle_since = now
+        self._idle.append(connection)
+
     def close(self) -> None:
         """Close what is idle now, and everything else when its exchange ends."""
         self._closed = True

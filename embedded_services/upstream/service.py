@@ -17,6 +17,7 @@ from embedded_services.upstream.balancing.strategy import Balancer, Draw
 from embedded_services.upstream.breaker import UNJUDGED
 from embedded_services.upstream.concurrency import Line
 from embedded_services.upstream.decisions import Decisions
+from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
 from embedded_services.upstream.outliers import is_panic, may_eject
 from embedded_services.upstream.retry_budget import RetryBudget
 from embedded_services.upstream.shares import Shares
@@ -50,6 +51,33 @@ class Waiter(Protocol):
         ...
 
 
+class Injection(Protocol):
+    """The faults that are aimed at the calls of a service: `injection.Injection`."""
+
+    def concerns(self, instance: str, request: UpstreamRequest) -> bool:
+        """Whether one may be injected into a try on this instance. If so, `one_try` carries that try out."""
+        ...
+
+    async def one_try(
+        self,
+        service: "Service",
+        target: Target,
+        epoch: int,
+        request: UpstreamRequest,
+        began: float,
+        timeout_s: float,
+        deadline: bytes,
+        *,
+        fresh: bool = False,
+    ) -> UpstreamResponse:
+        """As `one_try.one_try`."""
+        ...
+
+    def blame(self, request: UpstreamRequest) -> None:
+        """The call is refused because all instances are failing."""
+        ...
+
+
 class Service:
     """`eligible` may be picked, `full` are the ids of those among them that have no slot left. `rejected` counts calls that
     no instance was asked for."""
@@ -73,6 +101,7 @@ class Service:
         self.reason = "the registry has not said yet"
         self._departed: OrderedDict[str, Target] = OrderedDict()
         self.line: Line[Waiter] = Line()
+        self.injection: Injection | None = None
         self.budget = RetryBudget()
         self.shares = Shares()
         self.calls = 0

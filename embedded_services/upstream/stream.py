@@ -44,6 +44,16 @@ class Stream:
             raise StopAsyncIteration
         return piece
 
+    def break_off(self) -> BrokenBodyError:
+        """As if the instance had ended the connection here. Returns what to raise."""
+        self._connection.close()
+        if not is_failure(self._status):
+            self._service.failures += 1
+        self._end(failed=True)
+        return BrokenBodyError(
+            self._target.id, "broke off its answer: it closed the connection without an answer"
+        )
+
     def close(self) -> None:
         if not self._ended:
             self._connection.close()

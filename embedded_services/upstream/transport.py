@@ -41,6 +41,7 @@ class Connection(asyncio.Protocol):
         "_waiter",
         "_writes",
         "closed",
+        "fates",
         "idle_since",
         "reader",
     )
@@ -60,6 +61,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.reader = ResponseReader()
         self.closed = False
+        self.fates: dict[str, bool] = {}
+        """Of each fault that is drawn for connections: whether it strikes this one."""
         self.idle_since = 0.0
         self._deadline = Deadline(loop, self._timed_out)
         self._failure: Exception | None = None

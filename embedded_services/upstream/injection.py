@@ -1,0 +1,136 @@
+"""Faults of the HTTP edge: which of them concern a call, decided after the balancer's choice, try by try.
+
+Retries, breakers, timeouts and hedging see what is injected as if the instance had done it. A service that no fault is aimed
+at has no `Injection`, and its calls pay one look at an attribute. What a fault does to a try is `injected_try`'s.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from embedded_services.contracts.faults import FaultLayer
+from embedded_services.faults.armed import Held, LocalFaults
+from embedded_services.upstream.injected_try import InjectedTry
+from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
+from embedded_services.upstream.service import Service
+from embedded_services.upstream.target import Target
+
+REQUEST_ID: Final = b"x-request-id"
+TRACEPARENT: Final = b"traceparent"
+
+
+class Injector:
+    """The edge faults that this process holds. `changed` hears when the `Injection` of each service is to be asked for anew."""
+
+    def __init__(
+        self, faults: LocalFaults, monotonic: Callable[[], float], changed: Callable[[], None]
+    ) -> None:
+        self._faults = faults
+        self._monotonic = monotonic
+        self._changed = changed
+        self._held_up: dict[asyncio.Future[None], str] = {}
+        self._edge: list[Held] = []
+        faults.on_change(self._renew)
+        self._renew()
+
+    def of(self, service: str) -> "Injection | None":
+        """What concerns the calls of a service; None if nothing does."""
+        held = [one for one in self._edge if one.target.service in (None, service)]
+        return Injection(held, self) if held else None
+
+    def now(self) -> float:
+        return self._monotonic()
+
+    async def hold_up(self, held: Held, seconds: float) -> float:
+        """Wait for so long, or until the fault ends. Returns how long that was."""
+        began = self._monotonic()
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held_up[ended] = held.id
+        try:
+            async with asyncio.timeout(min(seconds, held.timing.deadline - began)):
+                await ended
+        except TimeoutError:
+            pass
+        finally:
+            del self._held_up[ended]
+        return self._monotonic() - began
+
+    def strikes(self, held: Held, request: UpstreamRequest) -> None:
+        """Note a request that a fault was injected into."""
+        trace, request_id = b"", b""
+        for name, value in request.headers:
+            lower = name.lower()
+            if lower == TRACEPARENT:
+                trace = value[3:35]
+            elif lower == REQUEST_ID:
+                request_id = value
+        self._faults.note_affected(held, request_id.decode("latin-1"), trace.decode("latin-1"))
+        if request.touches is not None:
+            request.touches.add(held.id)
+
+    def _renew(self) -> None:
+        if self._edge or self._faults:
+            self._edge = self._faults.of_layer(FaultLayer.EDGE)
+            self._changed()
+        for ended, fault in self._held_up.items():
+            if fault not in self._faults and not ended.done():
+                ended.set_result(None)
+
+
+class Injection:
+    """The faults that may concern the calls of one service."""
+
+    def __init__(self, held: list[Held], injector: Injector) -> None:
+        self._held = held
+        self._injector = injector
+        self._by_instance: dict[str, list[Held]] = {}
+
+    def concerns(self, instance: str, request: UpstreamRequest) -> bool:
+        """Whether a fault may be injected into a try of `request` on this instance. Counts nothing."""
+        aimed = self._by_instance.get(instance)
+        if aimed is None:
+            aimed = self._aimed(instance)
+        for held in aimed:
+            test = held.test
+            if test is None or test(request.method, request.target, request.headers, request.block):
+                return True
+        return False
+
+    async def one_try(
+        self,
+        service: Service,
+        target: Target,
+        epoch: int,
+        request: UpstreamRequest,
+        began: float,
+        timeout_s: float,
+        deadline: bytes,
+        *,
+        fresh: bool = False,
+    ) -> UpstreamResponse:
+        """What `one_try.one_try` does, with what the faults do to it."""
+        held = [
+            one
+            for one in self._aimed(target.id)
+            if one.test is None or one.test(request.method, request.target, request.headers, request.block)
+        ]
+        injected = InjectedTry(held, self._injector, service, target, epoch, request)
+        return await injected.run(began, timeout_s, deadline, fresh=fresh)
+
+    def blame(self, request: UpstreamRequest) -> None:
+        """The call is refused because its instances are failing: for what was injected into others, if anything was."""
+        if request.touches is None:
+            return
+        for held in self._held:
+            test = held.test
+            if held.counter.injected and (
+                test is None or test(request.method, request.target, request.headers, request.block)
+            ):
+                request.touches.add(held.id)
+
+    def _aimed(self, instance: str) -> list[Held]:
+        aimed = self._by_instance.get(instance)
+        if aimed is None:
+            aimed = [one for one in self._held if one.target.instance in (None, instance)]
+            self._by_instance[instance] = aimed
+        return aimed
