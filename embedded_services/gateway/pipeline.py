@@ -13,7 +13,7 @@ from typing import Final
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.settings import Route, Settings
-from embedded_services.gateway import cors, dashboard
+from embedded_services.gateway import cors, dashboard, proxy
 from embedded_services.gateway.auth import Authenticator
 from embedded_services.gateway.exchange import Exchange
 from embedded_services.gateway.forwarding import TrustedProxies
@@ -22,12 +22,13 @@ from embedded_services.gateway.http import JSON, ClientLeftError, Headers, Reque
 from embedded_services.gateway.http_date import HttpDate
 from embedded_services.gateway.identifiers import Identifiers
 from embedded_services.gateway.limiting import EXEMPT, RateLimit, too_many
-from embedded_services.gateway.proxy import proxy
 from embedded_services.gateway.routes import RouteTable, is_plain
+from embedded_services.gateway.story import Calling
 from embedded_services.gateway.telemetry import Telemetry
 from embedded_services.upstream.client import UpstreamClient
+from embedded_services.upstream.direct import DirectCall, Outcome
 from embedded_services.upstream.failures import UpstreamError
-from embedded_services.upstream.messages import METHODS
+from embedded_services.upstream.messages import METHODS, UpstreamResponse
 
 Local = Callable[[], Response]
 """An endpoint of the gateway itself, open to everybody."""
@@ -35,6 +36,7 @@ Local = Callable[[], Response]
 CLIENT_LEFT: Final = 499
 SWITCHED: Final = 101
 _READ: Final = ("GET", "HEAD")
+_DASHBOARD: Final = Route(prefix=dashboard.PATH, service="")
 
 log = logging.getLogger(__name__)
 
@@ -75,27 +77,79 @@ class Gateway:
 
     async def handle(self, request: Request) -> Response:
         """Answer a request. Never raises, but for being cancelled when the client leaves."""
-        exchange = self._begin(request)
-        try:
-            response = await self._answer(exchange)
-        except asyncio.CancelledError:
-            self._end(exchange, CLIENT_LEFT, "the client left")
-            raise
-        except ClientLeftError:
-            response = Response(CLIENT_LEFT, [])
-        except ApiError as error:
-            response = refusal(exchange, error)
-        except Exception:
-            log.exception("request %s failed", exchange.id)
-            response = refusal(exchange, ApiError("GATEWAY_ERROR", "Internal gateway error"))
-        return self._dress(exchange, response)
+        exchange = self.begin(request)
+        way = self.decide(exchange)
+        return way if isinstance(way, Response) else await self.carry_out(exchange, way)
 
     def refuse(self, request: Request, error: ApiError) -> Response:
         """The answer to what the server could not read as a request, recorded as any other."""
-        exchange = self._begin(request)
+        exchange = self.begin(request)
         return self._dress(exchange, refusal(exchange, error))
 
-    async def _answer(self, exchange: Exchange) -> Response:
+    # --- the parts of `handle`, for a server that waits for nothing ---
+
+    def decide(self, exchange: Exchange) -> Response | Route:
+        """What comes before any waiting: the answer, or the route by which the request goes on. Never raises."""
+        try:
+            way = self._decide(exchange)
+        except Exception as error:  # noqa: BLE001 - `_failure` logs it
+            way = self._failure(exchange, error)
+        return self._dress(exchange, way) if isinstance(way, Response) else way
+
+    async def carry_out(self, exchange: Exchange, route: Route) -> Response:
+        """Go on by a route. Raises nothing, as `handle`."""
+        try:
+            if route is _DASHBOARD:
+                response = await self._dashboard(exchange)
+            else:
+                response = await proxy.proxy(exchange, route.service, self._upstream)
+        except asyncio.CancelledError:
+            self.left(exchange)
+            raise
+        except Exception as error:  # noqa: BLE001 - `_failure` logs it
+            response = self._failure(exchange, error)
+        return self._dress(exchange, response)
+
+    def start(
+        self, exchange: Exchange, route: Route, told: Callable[[Outcome], None]
+    ) -> DirectCall | Response | None:
+        """`carry_out` without waiting: `told` hears later what `answer` makes a response of; who cancels the call says that
+        the client has `left`. None, and nothing has been done, for what takes more."""
+        if route is _DASHBOARD:
+            return None
+        try:
+            return proxy.start(exchange, route.service, self._upstream, told)
+        except Exception as error:  # noqa: BLE001 - `_failure` logs it
+            return self._dress(exchange, self._failure(exchange, error))
+
+    def answer(self, exchange: Exchange, outcome: Outcome) -> Response:
+        """Of the outcome of `start`. Never raises."""
+        service = exchange.service or ""
+        try:
+            if isinstance(outcome, UpstreamResponse):
+                response = proxy.answer(exchange, service, exchange.started, outcome)
+            else:
+                if isinstance(outcome, UpstreamError):
+                    exchange.calls = (Calling(service, exchange.started, outcome.attempts),)
+                response = self._failure(exchange, outcome)
+        except Exception as error:  # noqa: BLE001 - `_failure` logs it
+            response = self._failure(exchange, error)
+        return self._dress(exchange, response)
+
+    def left(self, exchange: Exchange) -> None:
+        """The client is gone before there was an answer."""
+        self._end(exchange, CLIENT_LEFT, "the client left")
+
+    def _failure(self, exchange: Exchange, error: Exception) -> Response:
+        """The answer when there is no other."""
+        if isinstance(error, ClientLeftError):
+            return Response(CLIENT_LEFT, [])
+        if isinstance(error, ApiError):
+            return refusal(exchange, error)
+        log.error("request %s failed", exchange.id, exc_info=error)
+        return refusal(exchange, ApiError("GATEWAY_ERROR", "Internal gateway error"))
+
+    def _decide(self, exchange: Exchange) -> Response | Route:
         request = exchange.request
         if request.method == "OPTIONS":
             return Response(200, list(cors.PREFLIGHT))
@@ -120,12 +174,14 @@ class Gateway:
                 with story.step("token"):
                     self._authenticate(exchange)
         if request.path == dashboard.PATH:
-            return await self._dashboard(exchange)
+            exchange.route = dashboard.PATH
+            _require(exchange, _READ)
+            return _DASHBOARD
         if route is None:
             raise ApiError("NOT_FOUND", "API endpoint not found", path=request.path)
         exchange.service = route.service
         _require(exchange, METHODS if route.methods is None else route.methods)
-        return await proxy(exchange, route.service, self._upstream)
+        return route
 
     def _match(self, exchange: Exchange) -> Route | None:
         """The route that is asked; what is refused counts for it too."""
@@ -155,8 +211,6 @@ class Gateway:
             exchange.identity = self._auth.identify(exchange.request.headers)
 
     async def _dashboard(self, exchange: Exchange) -> Response:
-        exchange.route = dashboard.PATH
-        _require(exchange, _READ)
         identity = exchange.identity
         if identity is None:
             raise ApiError("UNAUTHORIZED", "Access token required")
@@ -166,7 +220,8 @@ class Gateway:
         )
         return Response(200, [JSON], body)
 
-    def _begin(self, request: Request) -> Exchange:
+    def begin(self, request: Request) -> Exchange:
+        """Number and time a request. It ends with `Response.finished`, or by `left`."""
         self._telemetry.begin()
         if self._proxies:
             request.client, request.forwarded = self._proxies.believe(

@@ -4,55 +4,57 @@ A small body is read first, so that it can be sent again if an instance fails; a
 once. The path goes on without `/api`, the query byte for byte.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from embedded_services.gateway.affinity import affinity
 from embedded_services.gateway.exchange import Exchange
 from embedded_services.gateway.headers import client_block, downstream_headers, exchange_headers
-from embedded_services.gateway.http import NO_BODY, Body, Headers, Response
+from embedded_services.gateway.http import NO_BODY, Body, Headers, Response, WholeBody
 from embedded_services.gateway.routes import API
 from embedded_services.gateway.story import Calling
 from embedded_services.upstream.client import UpstreamClient
+from embedded_services.upstream.direct import DirectCall, Outcome
 from embedded_services.upstream.failures import UpstreamError
-from embedded_services.upstream.messages import NOTHING, UpstreamRequest
+from embedded_services.upstream.messages import NOTHING, UpstreamRequest, UpstreamResponse
 
 SMALL: Final = 64 * 1024
 """Bytes of a body that is kept until the answer is there."""
+
+
+def start(
+    exchange: Exchange, service: str, upstream: UpstreamClient, told: Callable[[Outcome], None]
+) -> DirectCall | None:
+    """Hand the request on without waiting: `told` hears what becomes of it, which `answer` makes ours. None if it
+    takes more than that: then `proxy` does it."""
+    request = exchange.request
+    body = request.body
+    if exchange.story is not None or request.upgrade is not None:
+        return None
+    if body is NO_BODY:
+        return upstream.start(service, _to_instance(exchange, service, upstream, b"", 0), told)
+    if isinstance(body, WholeBody):
+        data = body.data
+        return upstream.start(service, _to_instance(exchange, service, upstream, data, len(data)), told)
+    return None
 
 
 async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> Response:
     """Raises ApiError, UpstreamError among them, when there is no answer to hand back."""
     request = exchange.request
     body, length = (b"", 0) if request.body is NO_BODY else await _body(request.body)
-    has_key = request.headers.get(b"idempotency-key") is not None
-    target = request.target[len(API) :].encode()
-    headers = exchange_headers(exchange)
-    upgrade = request.upgrade
-    if upgrade is not None:
-        headers += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade.protocol))
-    key = upstream.affinity_of(service)
     story = exchange.story
     began = exchange.started if story is None else story.now()
     try:
-        response = await upstream.call(
-            service,
-            UpstreamRequest(
-                request.method,
-                target,
-                headers,
-                body,
-                length,
-                has_key,
-                exchange.sampled,
-                affinity(exchange, key) if key is not None else None,
-                upgraded=None if upgrade is None else upgrade.incoming,
-                block=client_block(request),
-            ),
-        )
+        response = await upstream.call(service, _to_instance(exchange, service, upstream, body, length))
     except UpstreamError as error:
         exchange.calls = (Calling(service, began, error.attempts),)
         raise
+    return answer(exchange, service, began, response)
+
+
+def answer(exchange: Exchange, service: str, began: float, response: UpstreamResponse) -> Response:
+    """What the client gets to see of an instance's answer."""
     if response.attempts:
         exchange.calls = (Calling(service, began, response.attempts),)
     exchange.instance, exchange.tries = response.instance, response.tries
@@ -62,9 +64,36 @@ async def proxy(exchange: Exchange, service: str, upstream: UpstreamClient) -> R
     fields.append((b"X-Service-Instance", response.instance.encode()))
     if response.status == 101:
         return Response(101, fields, response.body, upgrade=Headers(response.headers).get(b"upgrade") or b"")
-    if request.method == "HEAD" and response.length is None:
+    if exchange.request.method == "HEAD" and response.length is None:
         return Response(response.status, fields, NOTHING)
     return Response(response.status, fields, response.body, response.length)
+
+
+def _to_instance(
+    exchange: Exchange,
+    service: str,
+    upstream: UpstreamClient,
+    body: bytes | AsyncIterator[bytes],
+    length: int | None,
+) -> UpstreamRequest:
+    request = exchange.request
+    headers = exchange_headers(exchange)
+    upgrade = request.upgrade
+    if upgrade is not None:
+        headers += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade.protocol))
+    key = upstream.affinity_of(service)
+    return UpstreamRequest(
+        request.method,
+        request.target[len(API) :].encode(),
+        headers,
+        body,
+        length,
+        request.headers.get(b"idempotency-key") is not None,
+        exchange.sampled,
+        affinity(exchange, key) if key is not None else None,
+        upgraded=None if upgrade is None else upgrade.incoming,
+        block=client_block(request),
+    )
 
 
 async def _body(body: Body) -> tuple[bytes | AsyncIterator[bytes], int | None]:

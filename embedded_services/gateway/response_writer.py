@@ -44,6 +44,17 @@ class Recipient(Protocol):
         ...
 
 
+def deliver_whole(response: Response, body: bytes, recipient: Recipient, writes: WriteBatch) -> None:
+    """`deliver` for a response whose `body` is all here, without waiting until the client takes it."""
+    note = "the client left"
+    try:
+        _write_whole(response, body, recipient, writes)
+        note = ""
+    finally:
+        if response.finished is not None:
+            response.finished(note)
+
+
 async def deliver(response: Response, recipient: Recipient, writes: WriteBatch) -> None:
     """Hand the whole response to the network, and tell it that it is done with. Raises ConnectionError when the client is
     gone or must be told by the end of the connection."""
@@ -68,6 +79,14 @@ async def deliver(response: Response, recipient: Recipient, writes: WriteBatch) 
             body.close()
         if response.finished is not None:
             response.finished(note)
+
+
+def abandon(response: Response) -> None:
+    """Nobody is there to deliver it to."""
+    if not isinstance(response.body, bytes):
+        response.body.close()
+    if response.finished is not None:
+        response.finished("the client left")
 
 
 def _write_whole(response: Response, body: bytes, recipient: Recipient, writes: WriteBatch) -> None:
