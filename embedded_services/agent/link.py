@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 import msgspec
@@ -16,7 +16,19 @@ import msgspec
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts import agent as wire
-from embedded_services.contracts.agent import Beat, ChildSpec, Command, Done, Down, Hello, Peers, Policies
+from embedded_services.contracts.agent import (
+    Beat,
+    Broker,
+    ChildSpec,
+    Command,
+    Done,
+    Down,
+    Hello,
+    Peers,
+    Policies,
+)
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +48,7 @@ class AgentLink:
         self._clock = clock
         self._on_peers: list[Callable[[Peers], None]] = []
         self._on_policies: list[Callable[[Policies], None]] = []
+        self._on_broker: list[Callable[[str | None], None]] = []
         self._commands: dict[str, Callable[[Any], Awaitable[Any]]] = {}
         self._reporters: list[Reporter] = []
         self._occasional: list[Reporter] = []
@@ -53,6 +66,10 @@ class AgentLink:
     def on_policies(self, call: Callable[[Policies], None]) -> None:
         """Hear of each change of settings. The settings at birth are in the spec."""
         self._on_policies.append(call)
+
+    def on_broker(self, call: Callable[[str | None], None]) -> None:
+        """Hear where the broker is, whenever that changes. What was known at birth is in the spec."""
+        self._on_broker.append(call)
 
     def on_command(self, name: str, call: Callable[[Any], Awaitable[Any]]) -> None:
         """Obey a command, given its argument as it was decoded (null if it has none): what is returned is told to who asked
@@ -105,11 +122,11 @@ class AgentLink:
                     continue
                 match message:
                     case Peers():
-                        for tell_peers in self._on_peers:
-                            tell_peers(message)
+                        _tell(self._on_peers, message)
                     case Policies():
-                        for tell_policies in self._on_policies:
-                            tell_policies(message)
+                        _tell(self._on_policies, message)
+                    case Broker():
+                        _tell(self._on_broker, message.url)
                     case Command():
                         tasks.spawn(self._obey(socket, message), message.name)
 
@@ -137,6 +154,11 @@ class AgentLink:
                 answer = Done(command=command.id, ok=False, message=str(error))
         if not socket.closed:
             await socket.send_bytes(wire.encode(answer))
+
+
+def _tell(calls: list[Callable[[T], None]], news: T) -> None:
+    for call in calls:
+        call(news)
 
 
 async def _report(socket: aiohttp.ClientWebSocketResponse, reporters: list[Reporter]) -> None:

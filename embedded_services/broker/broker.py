@@ -29,6 +29,7 @@ MIN_DISK: Final = 50 * 1024 * 1024
 MAX_MEMORY: Final = 256 * 1024 * 1024
 """Bytes of messages in memory beyond which publishers are held back."""
 CLOSE_S: Final = 0.5
+BACKLOG: Final = 1024
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,9 @@ class Broker:
         """Accept clients; leaving says goodbye to them, commits and closes the file."""
         loop = asyncio.get_running_loop()
         self._loop = loop
+        sock.listen(BACKLOG)  # uvloop's would not say that somebody else was quicker
         self._look()
-        listener = await loop.create_server(self._connect, sock=sock, backlog=1024)
+        listener = await loop.create_server(self._connect, sock=sock, backlog=BACKLOG)
         self.turn()
         try:
             yield
@@ -87,7 +89,7 @@ class Broker:
                 log.error("what nobody was told of is lost: %s", error)
 
     def _connect(self) -> Connection:
-        connection = Connection(self, self._loop, self._clock.now())
+        connection = Connection(self, self._loop)
         self.connections[connection] = None
         return connection
 
@@ -144,7 +146,7 @@ class Broker:
         self._store.commit()
         others = False
         for connection in self._with_output:
-            if connection.waits_for_disk:
+            if connection.outflow.waits_for_disk:
                 self._waiting[connection] = None
             others = connection.flush() or others
         self._with_output.clear()
@@ -162,7 +164,7 @@ class Broker:
         for it. When others were told something, they go on meanwhile.
         """
         for connection in self._waiting:
-            connection.mark()
+            connection.outflow.mark()
         if at_once:
             self._store.sync()
             confirming, self._waiting = self._waiting, {}

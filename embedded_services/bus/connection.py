@@ -1,4 +1,4 @@
-"""A connection to the broker that is made again whenever it breaks.
+"""A connection to the broker that is made again whenever it breaks, and follows the broker to another address.
 
 Whatever stands behind the URL is taken as it is: RabbitMQ or the embedded broker. What must exist is declared anew on
 each connection, because a broker may have lost it. A broker that is frozen is found out by heartbeats, and by confirms
@@ -20,6 +20,7 @@ from aiormq.exceptions import InvalidFrameError
 
 from embedded_services.common.backoff import Backoff
 from embedded_services.common.clock import Clock
+from embedded_services.common.tasks import Tasks
 
 HEARTBEAT_S: Final = 5
 CONNECT_S: Final = 5.0
@@ -85,8 +86,10 @@ class BusConnection:
     """`run` lives as long as the process. `connected` is set while there is a connection that is set up, and `problem`
     says why there is none; `changed` is called when either does."""
 
-    def __init__(self, url: str, name: str, clock: Clock) -> None:
+    def __init__(self, url: str | None, name: str, clock: Clock) -> None:
+        """`url` is None as long as nobody knows where the broker is: `move` tells."""
         self._url = url
+        self._moved = asyncio.Event()
         self._name = name
         self._clock = clock
         self._setups: list[Setup] = []
@@ -98,6 +101,13 @@ class BusConnection:
 
     def on_connected(self, setup: Setup) -> None:
         self._setups.append(setup)
+
+    def move(self, url: str | None) -> None:
+        """The broker is at `url` from now on, or nobody knows where: what else is connected to is left at once."""
+        if url != self._url:
+            self._url = url
+            self.connected.clear()
+            self._moved.set()
 
     def give_up(self, reason: str) -> None:
         """This connection is no good, whatever it says of itself: make another."""
@@ -125,12 +135,22 @@ class BusConnection:
         # What the library logs of each attempt is told by us, once.
         for name in ("aiormq", "aio_pika"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        while True:
+            self._moved.clear()
+            async with Tasks(f"{self._name} bus") as tasks:
+                if self._url is not None:
+                    tasks.spawn(self._keep(self._url), "connection")
+                await self._moved.wait()
+            self._note(self.problem or "it is no longer where it was")
+            self.changed()
+
+    async def _keep(self, url: str) -> None:
         failures = 0
         while True:
             self._lost.clear()
             try:
                 with talking():
-                    connection = await self._connect()
+                    connection = await self._connect(url)
             except DisconnectedError as error:
                 self._note(f"cannot connect: {error}")
                 failures += 1
@@ -138,9 +158,9 @@ class BusConnection:
                 failures = failures + 1 if not await self._use(connection) else 1
             await self._clock.sleep(BACKOFF.delay(failures, random.random()))  # noqa: S311 - it spreads
 
-    async def _connect(self) -> AbstractConnection:
+    async def _connect(self, url: str) -> AbstractConnection:
         connection = aio_pika.Connection(
-            make_url(self._url, heartbeat=HEARTBEAT_S),
+            make_url(url, heartbeat=HEARTBEAT_S),
             client_properties={"connection_name": self._name},
         )
         try:
@@ -162,6 +182,8 @@ class BusConnection:
                             await setup(connection)
             except DisconnectedError as error:
                 self._note(f"cannot set up: {error}")
+                return False
+            if self._moved.is_set():
                 return False
             self._connection = connection
             self.connected.set()

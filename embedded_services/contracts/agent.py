@@ -49,6 +49,7 @@ class ChildSpec(Message, frozen=True):
     settings: Settings
     settings_revision: int
     broker_url: str | None = None
+    """As `Broker` tells it later on."""
     nice: int = 0
 
 
@@ -155,6 +156,12 @@ class Policies(Message, tag_field="type", tag="policies", frozen=True):
     settings: Settings
 
 
+class Broker(Message, tag_field="type", tag="broker", frozen=True):
+    """Where the broker is; null while nobody knows, or not yet who would hear what is told to it."""
+
+    url: str | None
+
+
 class Command(Message, tag_field="type", tag="command", frozen=True):
     """`hold-writes`: finish the transaction under way, start none until released, then answer. `release-writes`.
     To the gateway: `settings-in-force` (argument: a revision; answered when it is in force, or cannot be),
@@ -167,7 +174,7 @@ class Command(Message, tag_field="type", tag="command", frozen=True):
 
 
 Up = Hello | Beat | Done
-Down = Peers | Policies | Command
+Down = Peers | Policies | Broker | Command
 
 encode = msgspec.json.encode
 decode_up = msgspec.json.Decoder(Up).decode

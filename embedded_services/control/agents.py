@@ -15,7 +15,7 @@ from aiohttp import WSMsgType, web
 
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts import agent as wire
-from embedded_services.contracts.agent import Beat, Command, Done, Hello, Peers, Policies, Up
+from embedded_services.contracts.agent import Beat, Broker, Command, Done, Hello, Peers, Policies, Up
 from embedded_services.control.api.guard import check_token
 
 MAX_FRAME = 4 * 1024 * 1024
@@ -50,10 +50,17 @@ class _Link:
 
 
 class Agents:
-    def __init__(self, token: str, peers: Callable[[], Peers], policies: Callable[[], Policies]) -> None:
+    def __init__(
+        self,
+        token: str,
+        peers: Callable[[], Peers],
+        policies: Callable[[], Policies],
+        broker: Callable[[], str | None],
+    ) -> None:
         self._token = token
         self._peers = peers
         self._policies = policies
+        self._broker = broker
         self._links: dict[str, _Link] = {}
         self._answers: dict[int, asyncio.Future[Done]] = {}
         self._last_command = 0
@@ -72,6 +79,9 @@ class Agents:
 
     def push_policies(self) -> None:
         self._push(Policies, wire.encode(self._policies()))
+
+    def push_broker(self) -> None:
+        self._push(Broker, wire.encode(Broker(self._broker())))
 
     def _push(self, kind: type, frame: bytes) -> None:
         for link in self._links.values():
@@ -110,6 +120,7 @@ class Agents:
         link = _Link(hello)
         link.put(Peers, wire.encode(self._peers()))
         link.put(Policies, wire.encode(self._policies()))
+        link.put(Broker, wire.encode(Broker(self._broker())))
         self._links[hello.id] = link
         try:
             async with Tasks(f"link of {hello.id}") as tasks:

@@ -12,7 +12,6 @@ from random import Random
 
 import msgspec
 
-from embedded_services.broker.address import url_of
 from embedded_services.common import platform
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.logs import log_to_terminal_and_file
@@ -33,6 +32,7 @@ from embedded_services.control.api.saga_operations import SagaHandlers
 from embedded_services.control.api.server import ControlServer
 from embedded_services.control.api.stream import serve_stream
 from embedded_services.control.api.traffic_operations import TrafficHandlers
+from embedded_services.control.broker_address import BrokerAddress
 from embedded_services.control.calls import CallBook
 from embedded_services.control.drain import Drain
 from embedded_services.control.events.desk import EventDesk
@@ -49,7 +49,7 @@ from embedded_services.control.rollout import Rollout
 from embedded_services.control.sagas.desk import SagaDesk
 from embedded_services.control.scaling import Scaling
 from embedded_services.control.settings_store import SettingsStore
-from embedded_services.control.slots import GATEWAY, Slot
+from embedded_services.control.slots import BROKER, GATEWAY, Slot
 from embedded_services.control.stop import StopRequest
 from embedded_services.control.supervisor import HOST, Supervisor, Surroundings
 from embedded_services.control.traces import TraceBook
@@ -66,8 +66,6 @@ from embedded_services.registry.probe import ProbeResult, probe
 from embedded_services.upstream.balancing.strategies import AVAILABLE
 
 START_WITHIN_S = 60.0
-BROKER_WITHIN_S = 5.0
-TAP_WITHIN_S = 1.0
 JOURNAL_CAPACITY = 5_000
 USAGE_EVERY_S = 5.0
 UPTIME_STEP_S = 10.0
@@ -138,7 +136,6 @@ class ControlPlane:
             started_at=clock.now(),
             workspace=str(workspace.path),
             control_url=self._server.url,
-            broker_url=options.broker_url or self.settings.current.broker.url,
         )
         journal: Ring[Change] = Ring(JOURNAL_CAPACITY)
         self.instances = Catalog(journal, lambda: self.settings.current.health)
@@ -162,10 +159,17 @@ class ControlPlane:
             lambda *topics: self.hub.changed(*topics),
             lambda topic: self.hub.is_followed(topic),
         )
+        self._broker = BrokerAddress(
+            self.events,
+            tasks,
+            self._broker_moved,
+            external=options.broker_url or self.settings.current.broker.url,
+        )
         self._agents = Agents(
             self._agent_token,
             lambda: with_orchestrator(self.instances, self.processes),
             self._policies,
+            lambda: self._broker.told,
         )
         self.supervisor = Supervisor(
             Surroundings(
@@ -178,6 +182,7 @@ class ControlPlane:
                 is_linked=self._agents.is_linked,
                 processes_changed=self._processes_changed,
                 failed=self._fail,
+                listens=self._listens,
                 records=self._record,
             )
         )
@@ -247,7 +252,7 @@ class ControlPlane:
             )
         )
         self.instances.subscribe(self._instance_changed)
-        self.processes.subscribe(lambda _, __: self._process_changed())
+        self.processes.subscribe(self._process_changed)
         self.settings.subscribe(self._settings_changed)
 
     def _checks(self, catalog: Catalog) -> HealthChecks:
@@ -283,12 +288,12 @@ class ControlPlane:
             self._tasks.spawn(self._logs.run(), "logs")
             try:
                 if not self._stop.is_set():
-                    await self._provide_broker()
+                    self._broker.start()
+                    if self._broker.embedded:
+                        self._scaling.start_broker(self.settings.current.broker.port)
                     self._scaling.start_orchestrator(self.settings.current.orchestrator.port)
                     self._scaling.start_gateway(self._options.gateway_port)
                     self._scaling.apply(self.settings.current)
-                    self._healthy.clear()  # the broker alone may have been
-                    self._consider_ready()
                     await self._until_ready()
                 await self._stop.wait()
             finally:
@@ -299,19 +304,6 @@ class ControlPlane:
                 await self.supervisor.stop_all()
                 self._workspace.end_run()
                 self._write_ready_file(None)
-
-    async def _provide_broker(self) -> None:
-        """A broker whose address is known for good: of our own, that is when its process has linked, because the port that
-        was chosen for it may be somebody else's by then."""
-        embedded = self._facts.broker_url is None
-        if embedded:
-            slot = self._scaling.start_broker(self.settings.current.broker.port)
-            deadline = self._clock.monotonic() + BROKER_WITHIN_S
-            while not self._agents.is_linked(slot.id) and self._clock.monotonic() < deadline:
-                await self._clock.sleep(0.01)
-            self._facts.broker_url = url_of(slot.port)
-        self.events.connect(self._facts.broker_url or "", embedded=embedded)
-        await self.events.listening(TAP_WITHIN_S)
 
     def _refuse_if_served(self) -> None:
         """We hold the lock, so nobody else should run here; if one does, its lock file was taken from it."""
@@ -324,18 +316,23 @@ class ControlPlane:
 
     async def _until_ready(self) -> None:
         stop = self._tasks.start(self._stop.wait(), "wait for stop")
-        healthy = self._tasks.start(self._healthy.wait(), "wait for health")
+        healthy = self._tasks.start(self._all_up(), "wait for health")
         await asyncio.wait({stop, healthy}, timeout=START_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         if self._failure is not None:
             raise StartError(self._failure)
         if self._stop.is_set():
             return
-        if not self._healthy.is_set():
+        if not healthy.done():
             raise StartError(f"not all is healthy after {START_WITHIN_S:g} s: {self._laggards()}")
         self._facts.ready = True
         self._write_run()
         self.hub.changed("system")
         self._say_ready()
+
+    async def _all_up(self) -> None:
+        """Every process is healthy, and what the services tell is heard."""
+        await self._healthy.wait()
+        await self._broker.settled.wait()
 
     def _laggards(self) -> str:
         ill = [e for e in (*self.processes, *self.instances) if e.status is not Status.HEALTHY]
@@ -348,7 +345,7 @@ class ControlPlane:
                 gateway=self.views.gateway_url() or "",
                 control=self._server.url,
                 token=self._token,
-                broker=self._facts.broker_url,
+                broker=self._broker.url,
                 workspace=str(self._workspace.path),
             )
         )
@@ -393,7 +390,9 @@ class ControlPlane:
         if moved:
             self._consider_ready()
 
-    def _process_changed(self) -> None:
+    def _process_changed(self, _: Entry | None, after: Entry | None) -> None:
+        if after is not None and after.id == BROKER and after.pid is None:
+            self._broker.ended()
         if peers_revision(self.instances, self.processes) != self._agents.told_revision:
             self._agents.push_peers()
         self.hub.changed("processes", "system", "journal")
@@ -403,6 +402,16 @@ class ControlPlane:
         entries = [*self.processes, *self.instances]
         if entries and all(entry.status is Status.HEALTHY for entry in entries):
             self._healthy.set()
+
+    def _listens(self, slot: Slot) -> None:
+        if slot.id == BROKER:
+            self._broker.listens(slot.port)
+
+    def _broker_moved(self) -> None:
+        self._facts.broker_url = self._broker.url
+        self._agents.push_broker()
+        self._write_run()
+        self.hub.changed("system")
 
     def _processes_changed(self) -> None:
         self._write_run()
@@ -451,7 +460,7 @@ class ControlPlane:
             jwt_secret=self._secret,
             settings=state.settings,
             settings_revision=state.revision,
-            broker_url=self._facts.broker_url,
+            broker_url=self._broker.told,
             nice=self._options.nice,
         )
 
@@ -499,7 +508,7 @@ class ControlPlane:
                     gateway=self.views.gateway_url() or "",
                     control=self._server.url,
                     token=self._token,
-                    broker=self._facts.broker_url,
+                    broker=self._broker.url,
                     workspace=str(self._workspace.path),
                     pid=self._facts.pid,
                     started_at=own.started_at if own else self._facts.started_at,

@@ -73,24 +73,24 @@ class Scaling:
             )
         )
 
-    def start_broker(self, port: int) -> Slot:
+    def start_broker(self, port: int) -> None:
         """On `port` or the next free one: it is known for good when the process has linked."""
         catalog, checks = self._processes
-        slot = Slot(
-            id=BROKER,
-            role=BROKER,
-            service="",
-            module=BROKER_MODULE,
-            number=1,
-            preferred_port=port,
-            port=port,
-            catalog=catalog,
-            checks=checks,
-            health_path=AMQP,
-            leaves=Leaves.LAST,
+        self._supervisor.add(
+            Slot(
+                id=BROKER,
+                role=BROKER,
+                service="",
+                module=BROKER_MODULE,
+                number=1,
+                preferred_port=port,
+                port=port,
+                catalog=catalog,
+                checks=checks,
+                health_path=AMQP,
+                leaves=Leaves.LAST,
+            )
         )
-        self._supervisor.add(slot)
-        return slot
 
     def apply(self, settings: Settings) -> None:
         catalog, _ = self._instances

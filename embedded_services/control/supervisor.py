@@ -60,6 +60,8 @@ class Surroundings:
     processes_changed: Callable[[], None]
     failed: Callable[[str], None]
     """Called with one line when a process cannot be had at all: before the system was ready, that ends the start."""
+    listens: Callable[[Slot], None]
+    """Called when a process said where it listens, for the first time or again."""
     records: Callable[[str, int, Beat], None]
     """Called with each beat, and the child and incarnation that it came from."""
 
@@ -252,6 +254,7 @@ class Supervisor:
         else:
             self._apply(slot, Linked(hello.port), "link")
         slot.checks.watch(slot.id)
+        self._around.listens(slot)
         return True
 
     def beat(self, child: str, incarnation: int, beat: Beat) -> None:

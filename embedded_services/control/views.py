@@ -27,7 +27,7 @@ class Facts:
     started_at: float
     workspace: str
     control_url: str
-    broker_url: str | None
+    broker_url: str | None = None
     ready: bool = False
     stopping: bool = False
 

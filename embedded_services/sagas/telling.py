@@ -70,10 +70,10 @@ class JournalOutbox:
 class Teller:
     """Takes what waits in the outbox to the broker. `poke` says that something was added."""
 
-    def __init__(self, context: ChildContext, url: str, journal: Journal) -> None:
+    def __init__(self, context: ChildContext, journal: Journal) -> None:
         self._clock = context.clock
         self.outbox = outbox = JournalOutbox(journal)
-        self._bus = BusConnection(url, context.spec.id, context.clock)
+        self._bus = BusConnection(context.spec.broker_url, context.spec.id, context.clock)
         self._relay = Relay(outbox, outbox, self._bus, context.clock, {})
         self._tasks = Tasks("orchestrator bus")
         self._look = asyncio.Event()
@@ -82,6 +82,7 @@ class Teller:
         self._relay.changed = self._look.set
         self._wake = context.link.report_when_woken(self._beat)
         context.link.on_linked(self._look.set)
+        context.link.on_broker(self._bus.move)
 
     def start(self) -> None:
         self._tasks.spawn(self._bus.run(), "connection")
@@ -124,11 +125,8 @@ class Teller:
 
 @asynccontextmanager
 async def telling(context: ChildContext, journal: Journal, orchestrator: Orchestrator) -> AsyncIterator[None]:
-    """Take the orchestrator's events to the broker. Without one they wait on."""
-    if context.spec.broker_url is None:
-        yield
-        return
-    teller = Teller(context, context.spec.broker_url, journal)
+    """Take the orchestrator's events to the broker. As long as nobody knows where it is they wait on."""
+    teller = Teller(context, journal)
     teller.outbox.written = orchestrator.committed
     orchestrator.told = teller.poke
     teller.start()

@@ -104,7 +104,7 @@ def effect(end: End, what: Callable[[Arrived], str]) -> Handler:
 
 @asynccontextmanager
 async def joined(
-    url: str,
+    url: str | None,
     folder: Path,
     service: str,
     slot: int = 1,

@@ -108,6 +108,7 @@ class FakeSystem:
                 is_linked=lambda child: child in self.linked,
                 processes_changed=lambda: None,
                 failed=self.failures.append,
+                listens=lambda _: None,
                 records=lambda child, incarnation, beat: self.records.append((child, incarnation, beat)),
             )
         )

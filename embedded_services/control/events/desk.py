@@ -32,7 +32,7 @@ FAILURES_SHOWN: Final = 5
 
 
 class EventDesk:
-    """While `serving`, there is the history; the rest from when a broker is known and `connect` is called."""
+    """While `serving`, there is the history; the rest from when `connect` says which broker it is."""
 
     def __init__(
         self,
@@ -54,7 +54,6 @@ class EventDesk:
         self.queues = QueueBook(lambda: changed("queues"), self._held_of)
         self._link: BrokerLink | None = None
         self._link_tasks = Tasks("broker link")
-        self._broker_is_up = asyncio.Event()
         self._bus_row: BusState | None = None
 
     # --- the stream ---
@@ -78,7 +77,6 @@ class EventDesk:
         self.reports.report(child, service, incarnation, beat)
         if beat.queues is not None:
             self.queues.take(beat.queues)
-            self._broker_is_up.set()
 
     # --- the run ---
 
@@ -95,9 +93,8 @@ class EventDesk:
                 await tasks.close()
                 await self.history.close()
 
-    def connect(self, url: str, *, embedded: bool) -> None:
-        """Follow the broker at `url` from now on, the embedded one from when it has told of itself. To be called once, while
-        serving."""
+    def connect(self, url: str | None, *, embedded: bool) -> None:
+        """Follow the broker at `url` from now on, or as soon as `move` tells where it is. To be called once, while serving."""
         self._link = BrokerLink(
             url,
             self.history,
@@ -109,18 +106,24 @@ class EventDesk:
             max_held=self._max_held,
         )
         self._link.reading.changed = self._link.publishing.changed = self.refresh
-        self._link_tasks.spawn(self._follow(self._link, embedded=embedded), "broker")
+        self._link_tasks.spawn(self._follow(self._link), "broker")
+
+    def move(self, url: str | None) -> None:
+        """The broker is at `url` from now on, or nobody knows where."""
+        if self._link is not None:
+            self._link.move(url)
+            self.refresh()
 
     async def listening(self, within_s: float) -> None:
-        """Wait until the tap is there, so that it sees what services tell first. The broker serves by now, if it is ours.
-        After `within_s` they are not kept waiting: then what passes until the tap is there counts as a gap."""
+        """Wait until the tap is there, so that it sees what services tell first, and until it can be published. After
+        `within_s` they are not kept waiting: then what passes until the tap is there counts as a gap."""
         link = self._link
         if link is None:
             return
-        self._broker_is_up.set()
         try:
             async with asyncio.timeout(within_s):
                 await link.reading.connected.wait()
+                await link.publishing.connected.wait()
         except TimeoutError:
             link.tap.expect()
 
@@ -130,10 +133,8 @@ class EventDesk:
         await self._link_tasks.close()
         self.refresh()
 
-    async def _follow(self, link: BrokerLink, *, embedded: bool) -> None:
+    async def _follow(self, link: BrokerLink) -> None:
         await asyncio.wait({self._opened})  # it knows the last number
-        if embedded:
-            await self._broker_is_up.wait()
         link.start()
         self.refresh()
         await self._measure(link)
@@ -152,7 +153,7 @@ class EventDesk:
     def refresh(self) -> None:
         """Look whether the bus as a whole has changed."""
         link = self._link
-        row = None if link is None else link.state(self.letters_in_queues())
+        row = None if link is None or link.url is None else link.state(self.letters_in_queues())
         if row != self._bus_row:
             self._bus_row = row
             self._changed("bus")

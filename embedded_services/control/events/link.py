@@ -27,7 +27,7 @@ class BrokerLink:
 
     def __init__(
         self,
-        url: str,
+        url: str | None,
         history: History,
         queues: QueueBook,
         tasks: Tasks,
@@ -39,7 +39,8 @@ class BrokerLink:
     ) -> None:
         """`external_services`: those whose queues an external broker is asked about; None for the embedded one, which tells
         by itself."""
-        self._url = url
+        self.url = url
+        """Where the broker was seen last, None before."""
         self._history = history
         self._tasks = tasks
         self._clock = clock
@@ -68,13 +69,19 @@ class BrokerLink:
         if self._look is not None:
             self._tasks.spawn(self._look.run(), "queues")
 
+    def move(self, url: str | None) -> None:
+        """The broker is at `url` from now on, or nobody knows where."""
+        self.url = url or self.url
+        self.reading.move(url)
+        self.publishing.move(url)
+
     def _take(self, message: DeliveredMessage) -> None:
         self._history.take(seen(message, self._history.next_seq, self._clock.now()))
 
     def state(self, letters: int) -> BusState:
         """`letters` lie in the dead letter queues."""
         return BusState(
-            url=without_password(self._url),
+            url=without_password(self.url or ""),
             kind="embedded" if self._look is None else "external",
             connected=self.reading.connected.is_set(),
             problem=self.reading.problem or self.publishing.problem,

@@ -1,7 +1,7 @@
 """A service's share in the bus: what its changes tell others, and what it does when others tell something.
 
 An event is written to the outbox in the transaction of the change, and a reaction's effect in one transaction with the
-inbox, so both happen or neither does. Without a broker's URL events just wait in the outbox.
+inbox, so both happen or neither does. As long as nobody knows where the broker is, events wait in the outbox.
 """
 
 import asyncio
@@ -55,7 +55,6 @@ class Events:
     def __init__(
         self,
         context: ChildContext,
-        url: str,
         database: Database,
         outbox: Outbox,
         inbox: Inbox,
@@ -69,7 +68,7 @@ class Events:
         self._inbox = inbox
         self._service = spec.service
         self._tasks = Tasks(f"{spec.id} bus")
-        self._bus = BusConnection(url, spec.id, context.clock)
+        self._bus = BusConnection(spec.broker_url, spec.id, context.clock)
         self._relay = Relay(outbox, database, self._bus, context.clock, topology_of(spec.settings))
         self._spans = SpanBook(spec.id, context.clock)
         handlers = {type_: self._once(reaction) for type_, reaction in reactions.items()}
@@ -99,6 +98,7 @@ class Events:
         self._wake = context.link.report_when_woken(self._beat)
         self._spans.wake = context.link.report_when_woken(self._spans.beat)
         context.link.on_peers(self._on_peers)
+        context.link.on_broker(self._bus.move)
         context.link.on_linked(self._on_linked)
         database.after_commit = self._after_commit
         self._bus.changed = self._on_bus_changed
@@ -238,12 +238,7 @@ async def service_events(
 
     Yields what begins to take leave of the broker: no new message, and what is under way has a second.
     """
-    if context.spec.broker_url is None:
-        yield _nothing
-        return
-    events = Events(
-        context, context.spec.broker_url, database, outbox, Inbox(inbox), reactions or {}, deliveries or {}
-    )
+    events = Events(context, database, outbox, Inbox(inbox), reactions or {}, deliveries or {})
     events.start()
     try:
         yield events.stop

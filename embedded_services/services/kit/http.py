@@ -46,6 +46,7 @@ _TRACED: Final = "-01"
 """How the gateway's `traceparent` ends when the request is sampled."""
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _KEY: Final = re.compile(r"[ -~]{1,255}")
+_BACKLOG: Final = 1024
 _OWN: Final = (ORCHESTRATOR, CONTROL)
 _DEADLINE: Final = "X-Request-Deadline-Ms"
 """How long whoever asks will wait for the answer."""
@@ -66,7 +67,8 @@ async def listen(
     runner = web.ServerRunner(_Server(Dispatcher(endpoints, spans)), shutdown_timeout=STOP_S / 2)
     try:
         await runner.setup()
-        await web.SockSite(runner, listener, backlog=1024).start()
+        listener.listen(_BACKLOG)  # uvloop's would not say that somebody else was quicker
+        await web.SockSite(runner, listener, backlog=_BACKLOG).start()
         yield int(listener.getsockname()[1])
     finally:
         await runner.cleanup()

@@ -13,7 +13,7 @@ from embedded_services.agent.link import AgentLink
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts import agent as wire
-from embedded_services.contracts.agent import Beat, Command, Done, Hello, Peers, Policies, Up
+from embedded_services.contracts.agent import Beat, Broker, Command, Done, Hello, Peers, Policies, Up
 from tests.helpers.child import child_context, demo_settings
 
 
@@ -72,14 +72,15 @@ async def linked(
         yield
 
 
-async def test_a_child_says_who_it_is_and_hears_of_peers_and_policies(
+async def test_a_child_says_who_it_is_and_hears_of_peers_policies_and_the_broker(
     control: Control, tmp_path: Path
 ) -> None:
-    heard: asyncio.Queue[Peers | Policies] = asyncio.Queue()
+    heard: asyncio.Queue[Peers | Policies | str | None] = asyncio.Queue()
 
     def prepare(link: AgentLink) -> None:
         link.on_peers(heard.put_nowait)
         link.on_policies(heard.put_nowait)
+        link.on_broker(heard.put_nowait)
 
     async with linked(control, tmp_path, prepare):
         hello = await control.hear()
@@ -88,10 +89,11 @@ async def test_a_child_says_who_it_is_and_hears_of_peers_and_policies(
         assert control.tokens == ["Bearer own"]
         socket = await control.link()
         told = [Peers(revision=3, services={}), Policies(revision=2, settings=demo_settings())]
-        for message in told:
+        broker = "amqp://127.0.0.1:5673/"
+        for message in (*told, Broker(url=broker), Broker(url=None)):
             await socket.send_bytes(wire.encode(message))
         async with asyncio.timeout(5):
-            assert [await heard.get(), await heard.get()] == told
+            assert [await heard.get() for _ in range(4)] == [*told, broker, None]
 
 
 async def test_commands_are_answered_also_unknown_and_failing_ones(

@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts import agent as wire
-from embedded_services.contracts.agent import Beat, Command, Done, Down, Hello, Peers, Policies
+from embedded_services.contracts.agent import Beat, Broker, Command, Done, Down, Hello, Peers, Policies
 from embedded_services.control.agents import MAX_COMMANDS, Agents
 from embedded_services.control.api.server import ControlServer
 from tests.helpers.child import demo_settings
@@ -44,8 +44,9 @@ class Listener:
 class ControlSide:
     def __init__(self) -> None:
         self.revision = 1
+        self.broker: str | None = None
         self.listener = Listener()
-        self.agents = Agents(AGENT_TOKEN, self._peers, self._policies)
+        self.agents = Agents(AGENT_TOKEN, self._peers, self._policies, lambda: self.broker)
         self.agents.listener = self.listener
         self.server = ControlServer("people")
 
@@ -101,15 +102,17 @@ async def linked(control: ControlSide, hello: Hello = HELLO) -> AsyncIterator[Ch
         await child.say(hello)
         assert isinstance(await child.heard(), Peers)
         assert isinstance(await child.heard(), Policies)
+        assert isinstance(await child.heard(), Broker)
         yield child
 
 
-async def test_child_that_says_hello_is_told_peers_and_policies(control: ControlSide) -> None:
+async def test_child_that_says_hello_is_told_peers_policies_and_the_broker(control: ControlSide) -> None:
     async with connected(control) as child:
         assert not control.agents.is_linked("user-1")
         await child.say(HELLO)
         assert await child.heard() == Peers(revision=1, services={})
         assert await child.heard() == Policies(revision=1, settings=demo_settings())
+        assert await child.heard() == Broker(url=None)
         assert control.agents.is_linked("user-1")
         assert control.listener.hellos == [HELLO]
 
@@ -125,6 +128,10 @@ async def test_news_reaches_every_child(control: ControlSide) -> None:
         control.agents.push_policies()
         for child in (one, two):
             assert await child.heard() == Policies(revision=2, settings=demo_settings())
+        control.broker = "amqp://127.0.0.1:5673/"
+        control.agents.push_broker()
+        for child in (one, two):
+            assert await child.heard() == Broker(url="amqp://127.0.0.1:5673/")
 
 
 async def test_of_many_snapshots_the_newest_of_each_kind_waits(control: ControlSide) -> None:
