@@ -8,6 +8,7 @@ from typing import Protocol
 from embedded_services.agent.link import AgentLink
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.agent import ChildSpec
+from embedded_services.faults.armed import LocalFaults
 
 
 class StartError(Exception):
@@ -19,6 +20,11 @@ class ChildContext:
     spec: ChildSpec
     link: AgentLink
     clock: Clock
+
+    @property
+    def faults(self) -> LocalFaults:
+        """Asked wherever a fault may act."""
+        return self.link.faults
 
     @property
     def workspace(self) -> Path:

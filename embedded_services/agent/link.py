@@ -29,6 +29,8 @@ from embedded_services.contracts.agent import (
 )
 
 T = TypeVar("T")
+from embedded_services.contracts.faults import Faults, FaultsInForce
+from embedded_services.faults.armed import LocalFaults
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,12 @@ class AgentLink:
         self._occasional: list[Reporter] = []
         self._woken = asyncio.Event()
         self._on_linked: list[Callable[[], None]] = []
+        self.faults = LocalFaults(spec.id, spec.service, clock.monotonic, clock.now)
+        """The faults in force, as this process was told last."""
+        self.faults.wake = self.report_when_woken(self._count_faults)
+        self.on_linked(self.faults.tell_again)
+        if spec.faults is not None:
+            self.faults.snapshot(spec.faults)
 
     def on_linked(self, call: Callable[[], None]) -> None:
         """Hear of each new connection: what was reported over the one before may not have arrived."""
@@ -127,8 +135,15 @@ class AgentLink:
                         _tell(self._on_policies, message)
                     case Broker():
                         _tell(self._on_broker, message.url)
+                    case Faults():
+                        self.faults.snapshot(message)
+                        await socket.send_bytes(wire.encode(FaultsInForce(revision=message.revision)))
                     case Command():
                         tasks.spawn(self._obey(socket, message), message.name)
+
+    def _count_faults(self) -> Beat | None:
+        counts = self.faults.counts()
+        return Beat(faults=counts) if counts else None
 
     async def _beat(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while self._reporters:  # most children have nothing to report all the time, and need not wake for it

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from embedded_services.contracts.events import Handled, OutboxState
+from embedded_services.contracts.faults import FaultCounts, Faults, FaultsInForce
 from embedded_services.contracts.gateway import (
     Decision,
     GatewayTotals,
@@ -51,6 +52,8 @@ class ChildSpec(Message, frozen=True):
     broker_url: str | None = None
     """As `Broker` tells it later on."""
     nice: int = 0
+    faults: Faults | None = None
+    """Those in force at its birth."""
 
 
 # --- up ---------------------------------------------------------------------------------------------------------
@@ -86,7 +89,7 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     changed. `sagas` are those that moved, without their journals, the latest at most 100; `sagas_missed` counts those that
     moved besides; `saga_counts` is how many there are in each state, null if nothing moved. `sagas_anew` says that what was told
     before may have been lost. From `traffic` on only the load generator reports: how it is, null if nothing changed, and its
-    samples since the last beat, of which there were `traffic_seq` in all.
+    samples since the last beat, of which there were `traffic_seq` in all. `faults` are the counts of those that were eligible since.
     """
 
     calls: dict[str, CallStats] = {}
@@ -113,6 +116,7 @@ class Beat(Message, tag_field="type", tag="beat", frozen=True):
     traffic: Traffic | None = None
     traffic_samples: list[TrafficSample] = []
     traffic_seq: int = 0
+    faults: list[FaultCounts] = []
 
 
 class Done(Message, tag_field="type", tag="done", frozen=True):
@@ -173,8 +177,8 @@ class Command(Message, tag_field="type", tag="command", frozen=True):
     argument: Any = None
 
 
-Up = Hello | Beat | Done
-Down = Peers | Policies | Broker | Command
+Up = Hello | Beat | Done | FaultsInForce
+Down = Peers | Policies | Faults | Broker | Command
 
 encode = msgspec.json.encode
 decode_up = msgspec.json.Decoder(Up).decode

@@ -16,6 +16,7 @@ from aiohttp import WSMsgType, web
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts import agent as wire
 from embedded_services.contracts.agent import Beat, Broker, Command, Done, Hello, Peers, Policies, Up
+from embedded_services.contracts.faults import Faults, FaultsInForce
 from embedded_services.control.api.guard import check_token
 
 MAX_FRAME = 4 * 1024 * 1024
@@ -43,6 +44,8 @@ class _Link:
         self.snapshots: dict[type, bytes] = {}
         self.commands: deque[Command] = deque()
         self.wake = asyncio.Event()
+        self.faults_revision = -1
+        """Of the faults that it says it has."""
 
     def put(self, kind: type, frame: bytes) -> None:
         self.snapshots[kind] = frame
@@ -65,6 +68,10 @@ class Agents:
         self._answers: dict[int, asyncio.Future[Done]] = {}
         self._last_command = 0
         self.listener: LinkListener | None = None
+        self.faults: Callable[[], Faults] = lambda: Faults(revision=0)
+        """Those in force, to be told."""
+        self.heard_of_faults: Callable[[], None] = lambda: None
+        """Called when a child says that it has them."""
         self.told_revision = 0
         """The revision of the peers that was pushed last."""
 
@@ -82,6 +89,15 @@ class Agents:
 
     def push_broker(self) -> None:
         self._push(Broker, wire.encode(Broker(self._broker())))
+
+    def push_faults(self) -> None:
+        """Tell every child which faults are in force, now."""
+        self._push(Faults, wire.encode(self.faults()))
+
+    def has_faults(self, child: str, revision: int) -> bool:
+        """Whether a child that is linked decides by the faults of `revision`, or a later one."""
+        link = self._links.get(child)
+        return link is not None and link.faults_revision >= revision
 
     def _push(self, kind: type, frame: bytes) -> None:
         for link in self._links.values():
@@ -120,6 +136,7 @@ class Agents:
         link = _Link(hello)
         link.put(Peers, wire.encode(self._peers()))
         link.put(Policies, wire.encode(self._policies()))
+        link.put(Faults, wire.encode(self.faults()))
         link.put(Broker, wire.encode(Broker(self._broker())))
         self._links[hello.id] = link
         try:
@@ -157,6 +174,10 @@ class Agents:
                     answer = self._answers.get(message.command)
                     if answer is not None and not answer.done():
                         answer.set_result(message)
+                case FaultsInForce():
+                    if (link := self._links.get(hello.id)) is not None:
+                        link.faults_revision = message.revision
+                        self.heard_of_faults()
                 case Hello():
                     log.error("%s said hello twice", hello.id)
 
