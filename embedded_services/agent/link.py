@@ -27,10 +27,10 @@ from embedded_services.contracts.agent import (
     Peers,
     Policies,
 )
-
-T = TypeVar("T")
 from embedded_services.contracts.faults import Faults, FaultsInForce
 from embedded_services.faults.armed import LocalFaults
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
