@@ -21,6 +21,8 @@ MOST: Final = 50
 RENEW_S: Final = 300.0
 LOOK_S: Final = 5.0
 RETRY_S: Final = 1.0
+SPREAD_S: Final = 0.2
+"""Between two sign-ins: the user service has others to serve."""
 _PASSWORD: Final = "only-for-traffic"  # noqa: S105 - of accounts that have nothing worth having
 
 Fetch = Callable[[int, bytes], Awaitable[Answer]]
@@ -97,8 +99,7 @@ class Accounts:
                 continue
             await self._sign_in(account, host, fetch)
             tried()
-            if self.trouble:
-                await self._clock.sleep(RETRY_S)
+            await self._clock.sleep(RETRY_S if self.trouble else SPREAD_S)
 
     async def _sign_in(self, account: Account, host: str, fetch: Fetch) -> None:
         answer = await fetch(account.number, head("POST", SIGN_IN, host, None) + account.credentials)

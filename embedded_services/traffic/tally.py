@@ -4,6 +4,7 @@ Ending a request appends its latency to a list; a sample puts what came in it in
 of an HdrHistogram with two significant digits.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -141,14 +142,14 @@ class Tally:
             rate=round(
                 sum(past.sent for past in self._window) / sum(past.span_s for past in self._window), 2
             ),
-            p50_ms=_ms(p50),
-            p95_ms=_ms(p95),
-            p99_ms=_ms(p99),
+            p50_ms=_ms(p50, longest),
+            p95_ms=_ms(p95, longest),
+            p99_ms=_ms(p99, longest),
             max_ms=_ms(longest) if longest else None,
             statuses={str(status): number for status, number in sorted(now.statuses.items())},
             errors={cause.value: number for cause, number in sorted(now.errors.items())},
             in_flight=in_flight,
-            late_ms=_ms(late),
+            late_ms=_ms(late, max(now.late, default=0.0)),
         )
 
     def totals(self) -> TrafficTotals:
@@ -164,11 +165,11 @@ class Tally:
             sent=self._sent,
             done=self._done,
             failed=self._failed,
-            p50_ms=_ms(p50),
-            p95_ms=_ms(p95),
-            p99_ms=_ms(p99),
+            p50_ms=_ms(p50, longest),
+            p95_ms=_ms(p95, longest),
+            p99_ms=_ms(p99, longest),
             max_ms=_ms(longest) if counts else None,
-            late_p99_ms=_ms(late),
+            late_p99_ms=_ms(late, self._late_max),
             late_max_ms=_ms(self._late_max) if self._late else None,
             statuses={str(status): number for status, number in sorted(self._statuses.items())},
             errors={cause.value: number for cause, number in sorted(self._errors.items())},
@@ -202,11 +203,12 @@ def _shown(tally: KindTally, *, current: bool) -> KindTotals:
         sent=tally.sent,
         done=tally.done,
         failed=tally.failed,
-        p50_ms=_ms(p50),
-        p99_ms=_ms(p99),
+        p50_ms=_ms(p50, tally.longest),
+        p99_ms=_ms(p99, tally.longest),
         max_ms=_ms(tally.longest) if tally.counts else None,
     )
 
 
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
+def _ms(seconds: float | None, longest: float = math.inf) -> float | None:
+    """A quantile is the middle of a bucket, and that may lie beyond the `longest`."""
+    return None if seconds is None else round(min(seconds, longest) * 1000, 3)
