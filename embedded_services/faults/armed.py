@@ -186,11 +186,9 @@ class LocalFaults:
         self._untold: dict[str, Counter] = {}
         self._on_change: list[Callable[[], None]] = []
         self.revision = -1
-        self.wake: Callable[[], None] = _nobody
-
-    def __bool__(self) -> bool:
+        self.any = False
         """Whether anything at all is armed, here or in another process."""
-        return bool(self._held)
+        self.wake: Callable[[], None] = _nobody
 
     def __contains__(self, fault: str) -> bool:
         return fault in self._held
@@ -211,6 +209,7 @@ class LocalFaults:
         for held in in_order(self._held.values()):
             by_kind.setdefault(held.kind, []).append(held)
         self._by_kind = by_kind
+        self.any = bool(self._held)
         self._forget()
         for tell in self._on_change:
             tell()

@@ -72,7 +72,9 @@ async def _ask(
 ) -> Any:
     """The part's value, or `_Unavailable`."""
     path = part.path.replace("{userId}", quote(user, safe=""))
-    request = UpstreamRequest("GET", path.encode(), headers, explain=exchange.sampled)
+    request = UpstreamRequest(
+        "GET", path.encode(), headers, explain=exchange.sampled, touches=exchange.touches
+    )
     try:
         async with asyncio.timeout(PART_S):
             response = await _call(name, part.service, upstream, exchange, request)

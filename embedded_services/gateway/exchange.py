@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
+from embedded_services.faults.touched import Touches
 from embedded_services.gateway.http import Request
 from embedded_services.gateway.story import Calling, Story
 from embedded_services.upstream.messages import Pairs
@@ -46,7 +47,7 @@ class Exchange:
 
     `note` says in a few words what a status alone does not tell. `sampled`: it is recorded with every detail,
     for which it has a `story`. `calls` are those to services that are worth telling: all of a sampled request, otherwise
-    those that did not go through at once.
+    those that did not go through at once. `touches` is there while faults are armed, and hears which of them it met.
     """
 
     request: Request
@@ -64,3 +65,4 @@ class Exchange:
     sampled: bool = False
     story: Story | None = None
     calls: tuple[Calling, ...] = ()
+    touches: Touches | None = None

@@ -39,6 +39,7 @@ _OURS_UPSTREAM: Final = frozenset(
         b"x-forwarded-prefix",
         b"x-forwarded-proto",
         b"x-forwarded-server",
+        b"x-faultdeck-faults",
         b"x-gateway-time",
         b"x-real-ip",
         b"x-request-deadline-ms",
@@ -49,6 +50,7 @@ _OURS_DOWNSTREAM: Final = frozenset(
     {
         b"ratelimit",
         b"ratelimit-policy",
+        b"x-faultdeck-faults",
         b"x-request-id",
         b"x-response-time",
         b"x-service-instance",

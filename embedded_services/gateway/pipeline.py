@@ -13,6 +13,8 @@ from typing import Final
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.settings import Route, Settings
+from embedded_services.faults.armed import LocalFaults
+from embedded_services.faults.touched import Touches
 from embedded_services.gateway import cors, dashboard, proxy
 from embedded_services.gateway.auth import Authenticator
 from embedded_services.gateway.exchange import Exchange
@@ -62,6 +64,8 @@ class Gateway:
         self._date = HttpDate()
         self.rate_limit = RateLimit(settings.limits, clock.monotonic())
         self.settings = settings
+        self.faults: LocalFaults | None = None
+        """Those in force: what clients see of them is counted here."""
         self.received = 0
         """Bytes that clients have sent."""
         self._routes = RouteTable(settings.routes)
@@ -231,7 +235,7 @@ class Gateway:
         started = self._clock.monotonic()
         story = self._telemetry.sample(request.path, started)
         sampled = story is not None
-        return Exchange(
+        exchange = Exchange(
             request,
             inbound_request_id(request.headers) or digits[48:],
             self._clock.now(),
@@ -240,6 +244,9 @@ class Gateway:
             sampled=sampled,
             story=story,
         )
+        if self.faults is not None and self.faults.any:
+            exchange.touches = Touches()
+        return exchange
 
     def _dress(self, exchange: Exchange, response: Response) -> Response:
         took_ms = (self._clock.monotonic() - exchange.started) * 1000
@@ -265,6 +272,8 @@ class Gateway:
 
     def _end(self, exchange: Exchange, status: int, note: str) -> None:
         self._telemetry.end(exchange, status, self._clock.monotonic() - exchange.started, note)
+        if exchange.touches is not None and self.faults is not None:
+            self.faults.client_saw(exchange.touches, failed=status >= 500 or bool(note))
 
 
 def refusal(exchange: Exchange, error: ApiError) -> Response:

@@ -117,6 +117,8 @@ async def _serving(context: ChildContext, sock: socket.socket) -> AsyncIterator[
         def refused(why: str) -> None:
             upstream.decisions.tell(DecisionKind.SETTINGS_REFUSED, "", None, why)
 
+        upstream.inject(context.faults)
+        gateway.faults = context.faults
         in_force = SettingsInForce(spec.settings, spec.settings_revision, apply, refused)
         told = asyncio.Event()
         context.link.on_peers(upstream.update_peers)

@@ -93,6 +93,7 @@ def _to_instance(
         affinity(exchange, key) if key is not None else None,
         upgraded=None if upgrade is None else upgrade.incoming,
         block=client_block(request),
+        touches=exchange.touches,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from embedded_services.contracts.sagas import ORCHESTRATOR
+from embedded_services.faults import touched
 from embedded_services.sagas.definition import HttpCall
 from embedded_services.upstream.client import UpstreamClient
 from embedded_services.upstream.failures import UpstreamError
@@ -95,7 +96,14 @@ class HttpParticipants:
         if body:
             headers.append((b"Content-Type", b"application/json"))
         request = UpstreamRequest(
-            call.method, call.path.encode(), headers, body, len(body), repeatable=True, within_s=timeout_s
+            call.method,
+            call.path.encode(),
+            headers,
+            body,
+            len(body),
+            repeatable=True,
+            within_s=timeout_s,
+            touches=touched.current(),
         )
         try:
             response = await self._upstream.call(service, request)

@@ -40,6 +40,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
     async with AsyncExitStack() as stack:
         journal, shelf = _open(context, stack)
         upstream = await stack.enter_async_context(UpstreamClient(context.spec.settings, context.clock))
+        upstream.inject(context.faults)
         context.link.on_peers(upstream.update_peers)
         context.link.on_policies(lambda policies: upstream.update_settings(policies.settings))
         tasks = Tasks("orchestrator")
@@ -60,7 +61,9 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
             *SagaApi(orchestrator, shelf, DEFINITIONS, context.clock).endpoints,
             *OrderApi(orchestrator, services).endpoints,
         ]
-        port = await stack.enter_async_context(listen(context.spec.host, context.spec.port, table, spans))
+        port = await stack.enter_async_context(
+            listen(context.spec.host, context.spec.port, table, spans, context.faults)
+        )
         tasks.spawn(orchestrator.recover(), "recover")
         yield port
 

@@ -105,6 +105,8 @@ class InjectedTry:
                     self._lose(held)
             elif isinstance(params, Abort):
                 if self._decide(held):
+                    if self._request.touches is not None and not is_failure(params.status):
+                        self._request.touches.add(held.id, ruined=True)
                     return params.status
             elif isinstance(params, Bandwidth) and self._decide(held):
                 self._slow.append((held, params.kb_per_s * 1000.0))

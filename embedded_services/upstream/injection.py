@@ -17,6 +17,7 @@ from embedded_services.upstream.target import Target
 
 REQUEST_ID: Final = b"x-request-id"
 TRACEPARENT: Final = b"traceparent"
+IDEMPOTENCY_KEY: Final = b"Idempotency-Key"
 
 
 class Injector:
@@ -64,12 +65,14 @@ class Injector:
                 trace = value[3:35]
             elif lower == REQUEST_ID:
                 request_id = value
+        if not request_id and request.headers:  # a step of a saga is known by its key
+            request_id = dict(request.headers).get(IDEMPOTENCY_KEY, b"")
         self._faults.note_affected(held, request_id.decode("latin-1"), trace.decode("latin-1"))
         if request.touches is not None:
             request.touches.add(held.id)
 
     def _renew(self) -> None:
-        if self._edge or self._faults:
+        if self._edge or self._faults.any:
             self._edge = self._faults.of_layer(FaultLayer.EDGE)
             self._changed()
         for ended, fault in self._held_up.items():

@@ -22,8 +22,10 @@ from embedded_services.common.platform import listening_socket
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.sagas import CONTROL, ORCHESTRATOR
 from embedded_services.contracts.validation import convert_query, decode_json, invalid
+from embedded_services.faults.armed import LocalFaults
 from embedded_services.services.kit.endpoints import Answer, Ask, Caller, Endpoint, answer
 from embedded_services.services.kit.hosts import is_loopback
+from embedded_services.services.kit.lying import answer_under_faults
 from embedded_services.services.kit.roles import Role
 from embedded_services.services.kit.routes import MethodNotAllowedError, Routes
 from embedded_services.telemetry.spans import SpanBook, traceparent
@@ -56,15 +58,20 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def listen(
-    host: str, port: int, endpoints: Iterable[Endpoint[Any]], spans: SpanBook | None = None
+    host: str,
+    port: int,
+    endpoints: Iterable[Endpoint[Any]],
+    spans: SpanBook | None = None,
+    faults: LocalFaults | None = None,
 ) -> AsyncIterator[int]:
-    """Serve the endpoints; yields the port. OSError EADDRINUSE if it is taken. What traced requests do is told to `spans`.
+    """Serve the endpoints; yields the port. OSError EADDRINUSE if it is taken. What traced requests do is told to `spans`;
+    `faults` act on all.
 
     Leaving stops listening, closes idle connections at once, and lets what is under way end within `STOP_S`.
     """
     listener = listening_socket(host, port)
     # The runner waits this long for a request, then tells it, then waits once more.
-    runner = web.ServerRunner(_Server(Dispatcher(endpoints, spans)), shutdown_timeout=STOP_S / 2)
+    runner = web.ServerRunner(_Server(Dispatcher(endpoints, spans, faults)), shutdown_timeout=STOP_S / 2)
     try:
         await runner.setup()
         listener.listen(_BACKLOG)  # uvloop's would not say that somebody else was quicker
@@ -78,13 +85,24 @@ async def listen(
 class Dispatcher:
     """From one HTTP request to its answer."""
 
-    def __init__(self, endpoints: Iterable[Endpoint[Any]], spans: SpanBook | None = None) -> None:
+    def __init__(
+        self,
+        endpoints: Iterable[Endpoint[Any]],
+        spans: SpanBook | None = None,
+        faults: LocalFaults | None = None,
+    ) -> None:
         self._spans = spans
+        self._faults = faults
         table = list(endpoints)
         self._routes: Routes[Endpoint[Any]] = Routes(table)
         self._decoders = {kind: msgspec.json.Decoder(kind) for kind in {entry.takes for entry in table}}
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
+        if self._faults is not None and self._faults.any:
+            return await answer_under_faults(self._faults, request, self._answer)
+        return await self._answer(request)
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
         request_id = _request_id(request)
         trace = request.headers.get("traceparent", "")
         if self._spans is None or not trace.endswith(_TRACED):

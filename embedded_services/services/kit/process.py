@@ -42,7 +42,7 @@ async def serve_endpoints(
     table = [Endpoint("GET", "/health", health, Nothing, public=True), *endpoints]
     spans = SpanBook(spec.id, context.clock)
     spans.wake = context.link.report_when_woken(spans.beat)
-    async with listen(spec.host, spec.port, table, spans) as port:
+    async with listen(spec.host, spec.port, table, spans, context.faults) as port:
         try:
             yield port
         finally:
