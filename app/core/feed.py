@@ -43,6 +43,7 @@ from embedded_services.contracts.sagas import Saga, SagaCounts
 from embedded_services.contracts.settings import SettingsState
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 from embedded_services.contracts.system import Process, RequestRecord, Service, System
+from embedded_services.contracts.timeline import TimelineEntry
 from embedded_services.contracts.traffic import Traffic, TrafficSample
 
 T = TypeVar("T")
@@ -85,6 +86,8 @@ DECISIONS: Final = Topic("decisions", Decision)
 EVENTS_SEEN: Final = Topic("events", Seen)
 HANDLED: Final = Topic("handled", Handled)
 TRAFFIC_SAMPLES: Final = Topic("traffic-samples", TrafficSample)
+TIMELINE: Final = Topic("timeline", TimelineEntry)
+"""A later version of an entry has the id of the one before."""
 
 STATES: Final[tuple[Topic[Any], ...]] = (
     SYSTEM,
@@ -116,6 +119,7 @@ EVENTS: Final[tuple[Topic[Any], ...]] = (
     EVENTS_SEEN,
     HANDLED,
     TRAFFIC_SAMPLES,
+    TIMELINE,
 )
 KEPT_EVENTS: Final = 5_000
 FOLLOWING: Final = StreamOptions(silence_s=1.0)

@@ -57,6 +57,7 @@ from embedded_services.contracts.system import (
     Service,
     System,
 )
+from embedded_services.contracts.timeline import TimelinePage, TimelineQuery
 from embedded_services.contracts.traces import Trace
 from embedded_services.contracts.traffic import Traffic, TrafficWish
 from embedded_services.contracts.wire import Page
@@ -273,6 +274,13 @@ class ControlClient:
 
     async def stop_traffic(self) -> Traffic:
         return await self._call("DELETE", "/v1/traffic", Traffic)
+
+    # --- timeline -------------------------------------------------------------------------------------------------
+
+    async def timeline(self, after: int = 0, limit: int = 100) -> TimelinePage:
+        """What was told after a number, the oldest first; `order` says what came before what."""
+        query = _query(TimelineQuery(after=after, limit=limit))
+        return await self._call("GET", f"/v1/timeline?{query}", TimelinePage)
 
     # --- one call -------------------------------------------------------------------------------------------------
 

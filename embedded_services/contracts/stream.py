@@ -32,7 +32,17 @@ STATE_TOPICS = (
     "ledger",
     "traffic",
 )
-EVENT_TOPICS = ("journal", "requests", "logs", "picks", "decisions", "events", "handled", "traffic-samples")
+EVENT_TOPICS = (
+    "journal",
+    "requests",
+    "logs",
+    "picks",
+    "decisions",
+    "events",
+    "handled",
+    "traffic-samples",
+    "timeline",
+)
 
 
 class Subscribe(Request, frozen=True):

@@ -24,6 +24,7 @@ from embedded_services.contracts.instances import Change, Status
 from embedded_services.contracts.runtime import Runtime
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.system import Ready, System, SystemStatus
+from embedded_services.contracts.traffic import TRAFFIC
 from embedded_services.control.actions import Actions
 from embedded_services.control.agents import Agents
 from embedded_services.control.api.event_operations import EventHandlers
@@ -31,6 +32,7 @@ from embedded_services.control.api.operations import Handlers, operations
 from embedded_services.control.api.saga_operations import SagaHandlers
 from embedded_services.control.api.server import ControlServer
 from embedded_services.control.api.stream import serve_stream
+from embedded_services.control.api.timeline_operations import TimelineHandlers
 from embedded_services.control.api.traffic_operations import TrafficHandlers
 from embedded_services.control.broker_address import BrokerAddress
 from embedded_services.control.calls import CallBook
@@ -52,6 +54,7 @@ from embedded_services.control.settings_store import SettingsStore
 from embedded_services.control.slots import BROKER, GATEWAY, Slot
 from embedded_services.control.stop import StopRequest
 from embedded_services.control.supervisor import HOST, Supervisor, Surroundings
+from embedded_services.control.timeline.book import TimelineBook
 from embedded_services.control.traces import TraceBook
 from embedded_services.control.traffic.desk import TrafficDesk
 from embedded_services.control.usage import Usage, UsageMeter
@@ -140,6 +143,7 @@ class ControlPlane:
         journal: Ring[Change] = Ring(JOURNAL_CAPACITY)
         self.instances = Catalog(journal, lambda: self.settings.current.health)
         self.processes = Catalog(journal, lambda: self.settings.current.health, noun="process")
+        self.timeline = self._timeline()
         self._instance_checks = self._checks(self.instances)
         self._process_checks = self._checks(self.processes)
         self.calls = CallBook()
@@ -149,7 +153,7 @@ class ControlPlane:
         self.events = EventDesk(
             workspace.path / "data" / "events",
             clock,
-            lambda *topics: self.hub.changed(*topics),
+            self._events_changed,
             lambda: self.settings.current.services,
         )
         self.sagas = SagaDesk(
@@ -205,7 +209,7 @@ class ControlPlane:
             lambda: self.settings.current.limits,
             clock,
             tasks,
-            lambda *topics: self.hub.changed(*topics),
+            self._traffic_changed,
         )
         self.views = Views(
             self._facts, self.supervisor, self.instances, self.processes, self.calls, self.settings, clock
@@ -226,6 +230,7 @@ class ControlPlane:
                 "logs": self._logs.ring,
                 "picks": self.gateway.picks,
                 "decisions": self.gateway.decisions,
+                "timeline": self.timeline.log,
                 **self.events.rings(),
                 **self.traffic.rings(),
             },
@@ -234,7 +239,7 @@ class ControlPlane:
         self._operations = operations(
             Handlers(
                 views=self.views,
-                actions=Actions(self.supervisor, self._agents, drain, clock, tasks),
+                actions=Actions(self.supervisor, self._agents, drain, clock, tasks, self._acted),
                 settings=self.settings,
                 rollout=Rollout(self.settings, self._agents),
                 external=ExternalInstances(self.instances, self._instance_checks, clock, tasks),
@@ -249,11 +254,28 @@ class ControlPlane:
                 events=EventHandlers(self.events, clock, lambda: self.settings.current.broker.url),
                 sagas=SagaHandlers(self.sagas),
                 traffic=TrafficHandlers(self.traffic),
+                timeline=TimelineHandlers(self.timeline.log),
             )
         )
+        self._listen()
+
+    def _listen(self) -> None:
         self.instances.subscribe(self._instance_changed)
         self.processes.subscribe(self._process_changed)
         self.settings.subscribe(self._settings_changed)
+
+    def _timeline(self) -> TimelineBook:
+        """It hears of a change before anybody acts on it, so that what follows comes after."""
+        timeline = TimelineBook(
+            self._clock,
+            lambda: self.hub.changed("timeline"),
+            lambda instance: self.instances.get(instance).service if instance in self.instances else None,
+            lambda message: self.events.trace_of(message),
+        )
+        self.instances.subscribe(timeline.entry_changed)
+        self.processes.subscribe(timeline.entry_changed)
+        self.settings.subscribe(timeline.settings_changed)
+        return timeline
 
     def _checks(self, catalog: Catalog) -> HealthChecks:
         async def look(host: str, port: int, path: str, timeout_s: float) -> ProbeResult:
@@ -424,10 +446,24 @@ class ControlPlane:
         self.events.report(child, self._service_of(child), incarnation, beat)
         self.sagas.report(child, beat)
         self.traffic.report(child, incarnation, beat)
+        self.timeline.beat(child, self._service_of(child), incarnation, beat)
         if beat.spans or beat.spans_dropped:
             self.traces.report(beat.spans, beat.spans_dropped)
         if beat.calls:
             self.hub.changed("instances")
+
+    def _acted(self, action: str, slot: Slot, fault: str) -> None:
+        self.timeline.action_taken(action, slot.id, slot.service, slot.incarnation, fault)
+
+    def _events_changed(self, *topics: str) -> None:
+        if "bus" in topics:
+            self.timeline.bus_changed(self.events.bus)
+        self.hub.changed(*topics)
+
+    def _traffic_changed(self, *topics: str) -> None:
+        if TRAFFIC in topics:
+            self.timeline.traffic_told(self.traffic.state)
+        self.hub.changed(*topics)
 
     def _service_of(self, child: str) -> str:
         return self.supervisor.get(child).service if child in self.supervisor else ""

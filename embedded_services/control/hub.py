@@ -7,12 +7,12 @@ when it reads again, and is told how many events it missed.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from embedded_services.common.clock import Clock
-from embedded_services.common.ring import Ring
+from embedded_services.common.ring import Window
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 
@@ -20,6 +20,12 @@ FRAME_S = 0.05
 MAX_ITEMS = 500
 
 Rows = Mapping[str, msgspec.Struct]
+
+
+class Told(Protocol):
+    """Events in the order in which they were told: a `Ring`, or what has numbers as it has."""
+
+    def newest_after(self, seq: int, limit: int) -> Window[Any]: ...
 
 
 class Subscriber:
@@ -100,7 +106,7 @@ class Subscriber:
 
 class Hub:
     def __init__(
-        self, states: Mapping[str, Callable[[], Rows]], rings: Mapping[str, Ring[Any]], clock: Clock
+        self, states: Mapping[str, Callable[[], Rows]], rings: Mapping[str, Told], clock: Clock
     ) -> None:
         self.states = states
         self.rings = rings

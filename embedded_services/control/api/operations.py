@@ -30,6 +30,7 @@ from embedded_services.control.api.event_operations import EventHandlers, event_
 from embedded_services.control.api.paging import newest_first, page_of
 from embedded_services.control.api.saga_operations import SagaHandlers, saga_operations
 from embedded_services.control.api.table import ActionOptions, Call, GatewayQuery, Operation, PageQuery
+from embedded_services.control.api.timeline_operations import TimelineHandlers, timeline_operations
 from embedded_services.control.api.traffic_operations import TrafficHandlers, traffic_operations
 from embedded_services.control.gateway_book import GatewayBook
 from embedded_services.control.limit_clients import LimitClients
@@ -64,6 +65,7 @@ class Handlers:
     events: EventHandlers
     sagas: SagaHandlers
     traffic: TrafficHandlers
+    timeline: TimelineHandlers
 
     async def system(self, _: Call) -> System:
         return self.views.system(await self._processes())
@@ -396,6 +398,7 @@ def operations(do: Handlers) -> list[Operation]:
         *event_operations(do.events),
         *saga_operations(do.sagas),
         *traffic_operations(do.traffic),
+        *timeline_operations(do.timeline),
     ]
 
 

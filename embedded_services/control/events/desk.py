@@ -72,6 +72,16 @@ class EventDesk:
         """The event topics of the stream."""
         return {"events": self.history.ring, "handled": self.reports.handled}
 
+    @property
+    def bus(self) -> BusState | None:
+        """The bus as a whole, as it was told last; None while no broker is known."""
+        return self._bus_row
+
+    def trace_of(self, message_id: str) -> str:
+        """The trace of an event that passed lately; empty if it is not known."""
+        found = self.history.ring.before(None, 1, lambda seen: seen.message_id == message_id)
+        return found[0][1].trace if found else ""
+
     def report(self, child: str, service: str, incarnation: int, beat: Beat) -> None:
         """What a process said of itself."""
         self.reports.report(child, service, incarnation, beat)

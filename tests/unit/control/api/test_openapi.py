@@ -12,6 +12,7 @@ from embedded_services.control.api.openapi import document
 from embedded_services.control.api.operations import Handlers, operations
 from embedded_services.control.api.saga_operations import SagaHandlers
 from embedded_services.control.api.table import Operation
+from embedded_services.control.api.timeline_operations import TimelineHandlers
 from embedded_services.control.api.traffic_operations import TrafficHandlers
 
 NOTHING = cast("Any", None)
@@ -20,7 +21,7 @@ TABLE = operations(
         views=NOTHING, actions=NOTHING, settings=NOTHING, external=NOTHING, instances=NOTHING, journal=NOTHING,
         requests=NOTHING, logs=NOTHING, usage=NOTHING, limit_clients=NOTHING,
         rollout=NOTHING, gateway=NOTHING, traces=NOTHING, events=EventHandlers(NOTHING, NOTHING, NOTHING),
-        sagas=SagaHandlers(NOTHING), traffic=TrafficHandlers(NOTHING),
+        sagas=SagaHandlers(NOTHING), traffic=TrafficHandlers(NOTHING), timeline=TimelineHandlers(NOTHING),
     )
 )  # fmt: skip
 DOCUMENT: dict[str, Any] = json.loads(msgspec.json.encode(document(TABLE, "http://127.0.0.1:1")))
