@@ -29,7 +29,9 @@ class MessageFacts:
         self._growing: dict[str, int] = {}
         """By instance: how many waited at most."""
         self._runs: dict[str, int] = {}
-        self._is_connected: bool | None = None
+        self._met: set[str] = set()
+        """Instances that had been connected to the broker: before that, there is nothing to be cut off from."""
+        self._was_connected = self._is_lost = False
 
     def told(self, instance: str, service: str, beat: Beat, at: float, now: float) -> Iterator[Fact]:
         """A beat of `instance`, received `at` (wall) and `now` (monotonic)."""
@@ -66,13 +68,16 @@ class MessageFacts:
         state = beat.outbox
         if state is None:
             return
+        if state.connected:
+            self._met.add(instance)
+        is_cut_off = not state.connected and instance in self._met
         most = self._growing.get(instance)
         subject = TimelineSubject(
             service=service or None,
             instance=instance if service else None,
             process=None if service else instance,
         )
-        if state.waiting >= GROWS_FROM or (state.waiting and not state.connected):
+        if state.waiting >= GROWS_FROM or (state.waiting and is_cut_off):
             if most is None:
                 self._runs[instance] = self._runs.get(instance, 0) + 1
             if most is None or state.waiting > most:
@@ -106,8 +111,8 @@ class MessageFacts:
         """The connection of the control plane to the broker, as it is now."""
         if state is None:
             return
-        was, self._is_connected = self._is_connected, state.connected
-        if was and not state.connected:
+        if self._was_connected and not state.connected and not self._is_lost:
+            self._is_lost = True
             yield Fact(
                 kind=Kind.BROKER_LOST,
                 at=at,
@@ -115,10 +120,12 @@ class MessageFacts:
                 subject=TimelineSubject(process=BROKER),
                 names=("broker-lost",),
             )
-        elif was is False and state.connected:
+        elif state.connected and self._is_lost:
+            self._is_lost = False
             yield Fact(
                 kind=Kind.BROKER_BACK,
                 at=at,
                 text="the broker is back",
                 subject=TimelineSubject(process=BROKER),
             )
+        self._was_connected = self._was_connected or state.connected
