@@ -22,6 +22,9 @@ from app.panels.logs.logs_presenter import LogsPresenter
 from app.panels.requests.requests_model import RequestsModel
 from app.panels.requests.requests_panel import RequestsPanel
 from app.panels.requests.requests_presenter import RequestsPresenter
+from app.panels.sagas.runs_model import RunsModel
+from app.panels.sagas.sagas_panel import SagasPanel
+from app.panels.sagas.sagas_presenter import SagasPresenter
 from app.panels.services.journal_model import JournalModel
 from app.panels.services.services_model import ServicesModel
 from app.panels.services.services_panel import ServicesPanel
@@ -33,6 +36,7 @@ def add_panels(window: MainWindow, port: Port, settings: WindowSettings) -> None
     window.add_panel(_gateway(port), "gateway", "Ctrl+3")
     window.add_panel(_limits(port), "limits", "Ctrl+4")
     window.add_panel(_events(port), "events", "Ctrl+5")
+    window.add_panel(_sagas(port), "sagas", "Ctrl+6")
     window.add_panel(_requests(port, settings), "requests", "Ctrl+9")
     window.add_panel(_logs(port), "logs", "Ctrl+0")
 
@@ -67,6 +71,14 @@ def _events(port: Port) -> EventsPanel:
     panel = EventsPanel(model)
     model.setParent(panel)
     EventsPresenter(panel, model, port)
+    return panel
+
+
+def _sagas(port: Port) -> SagasPanel:
+    model = RunsModel()
+    panel = SagasPanel(model)
+    model.setParent(panel)
+    SagasPresenter(panel, model, port)
     return panel
 
 
