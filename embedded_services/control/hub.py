@@ -108,12 +108,17 @@ class Hub:
     def __init__(
         self, states: Mapping[str, Callable[[], Rows]], rings: Mapping[str, Told], clock: Clock
     ) -> None:
-        self.states = states
-        self.rings = rings
+        self.states = dict(states)
+        self.rings = dict(rings)
         self._clock = clock
         self._subscribers: set[Subscriber] = set()
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
+
+    def offer(self, states: Mapping[str, Callable[[], Rows]], rings: Mapping[str, Told]) -> None:
+        """Topics besides those that there are."""
+        self.states.update(states)
+        self.rings.update(rings)
 
     def changed(self, *topics: str) -> None:
         """Cheap: any number of changes within a frame cost one comparison, and none where nobody looks."""

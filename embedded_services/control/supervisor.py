@@ -88,6 +88,10 @@ class Supervisor:
             raise ApiError("NOT_FOUND", f"there is no process {slot!r}; there are: {', '.join(self._slots)}")
         return found
 
+    def pids(self) -> dict[str, int]:
+        """The processes that run, by slot."""
+        return {slot.id: child.pid for slot in self._slots.values() if (child := slot.running)}
+
     def add(self, slot: Slot) -> None:
         """Make a slot known and start its first process."""
         now = self._around.clock.now()

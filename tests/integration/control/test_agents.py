@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts import agent as wire
 from embedded_services.contracts.agent import Beat, Broker, Command, Done, Down, Hello, Peers, Policies
+from embedded_services.contracts.faults import Faults
 from embedded_services.control.agents import MAX_COMMANDS, Agents
 from embedded_services.control.api.server import ControlServer
 from tests.helpers.child import demo_settings
@@ -102,16 +103,18 @@ async def linked(control: ControlSide, hello: Hello = HELLO) -> AsyncIterator[Ch
         await child.say(hello)
         assert isinstance(await child.heard(), Peers)
         assert isinstance(await child.heard(), Policies)
+        assert isinstance(await child.heard(), Faults)
         assert isinstance(await child.heard(), Broker)
         yield child
 
 
-async def test_child_that_says_hello_is_told_peers_policies_and_the_broker(control: ControlSide) -> None:
+async def test_child_that_says_hello_is_told_what_it_needs(control: ControlSide) -> None:
     async with connected(control) as child:
         assert not control.agents.is_linked("user-1")
         await child.say(HELLO)
         assert await child.heard() == Peers(revision=1, services={})
         assert await child.heard() == Policies(revision=1, settings=demo_settings())
+        assert await child.heard() == Faults(revision=0)
         assert await child.heard() == Broker(url=None)
         assert control.agents.is_linked("user-1")
         assert control.listener.hellos == [HELLO]
