@@ -60,8 +60,6 @@ class Curve:
             if index + 1 == len(self._pieces) or t < self._starts[index + 1]:
                 return t
             index += 1
-            if area <= self._counts[index]:
-                return self._starts[index]
 
     def _piece(self, t: float) -> Piece:
         return self._pieces[max(0, bisect_right(self._starts, t) - 1)]
@@ -100,7 +98,7 @@ def _area(piece: Piece, t: float) -> float:
 def _reaches(piece: Piece, area: float) -> float:
     """Where a piece that went on for ever would reach `area`."""
     wanted = area - piece.before
-    if wanted <= 0:
+    if wanted <= 0 and (piece.rate > 0 or piece.slope > 0):
         return piece.start
     if piece.slope == 0:
         return piece.start + wanted / piece.rate if piece.rate > 0 else NEVER

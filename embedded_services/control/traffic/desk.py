@@ -8,7 +8,7 @@ it is stopped, and the reason is shown. It is not part of the system that it loa
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ from embedded_services.common import platform
 from embedded_services.common.clock import Clock
 from embedded_services.common.ring import Ring
 from embedded_services.common.tasks import Tasks
-from embedded_services.contracts.agent import Beat
+from embedded_services.contracts.agent import Beat, Done
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.instances import Status
 from embedded_services.contracts.limits import LimitSettings
@@ -29,7 +29,6 @@ from embedded_services.contracts.traffic import (
     TrafficSample,
     TrafficWish,
 )
-from embedded_services.control.agents import Agents
 from embedded_services.control.launcher import end_within
 from embedded_services.control.slots import GATEWAY, Leaves, Slot
 from embedded_services.control.supervisor import HOST, Supervisor
@@ -50,11 +49,21 @@ BEGUN_ANEW: Final = "the control plane was started anew: traffic does not go on 
 log = logging.getLogger(__name__)
 
 
+class Links(Protocol):
+    """What the desk needs of the agent links."""
+
+    def is_linked(self, child: str) -> bool: ...
+
+    async def command(self, child: str, name: str, timeout_s: float, argument: Any = None) -> Done:
+        """Raises TimeoutError, or LookupError when it is not linked."""
+        ...
+
+
 class TrafficDesk:
     def __init__(
         self,
         supervisor: Supervisor,
-        agents: Agents,
+        agents: Links,
         processes: tuple[Catalog, HealthChecks],
         limits: Callable[[], LimitSettings],
         clock: Clock,
