@@ -29,7 +29,10 @@ def main() -> int:
 
     context = prepare()
 
-    from embedded_services.control.bootstrap import run
+    from embedded_services.common.importing import importing
+
+    with importing():
+        from embedded_services.control.bootstrap import run
 
     code = run(options, context, stop)
     stop.finish()

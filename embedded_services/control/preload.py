@@ -5,12 +5,12 @@ child with the forkserver), leaves the terminal's process group, and loads what 
 with warm imports that all children share.
 """
 
-import gc
 import importlib
 import os
 import signal
 
 from embedded_services.common import platform
+from embedded_services.common.importing import importing
 from embedded_services.control.kinds import kinds, module_of
 from embedded_services.setup import signals
 
@@ -50,10 +50,9 @@ def _serve_as_forkserver() -> None:
     platform.new_session()
     _drop_held_signals()
     os.register_at_fork(after_in_child=_in_child)
-    for name in process_modules():
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
+    with importing():
+        for name in process_modules():
+            importlib.import_module(name)
 
 
 _serve_as_forkserver()

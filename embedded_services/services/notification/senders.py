@@ -1,11 +1,14 @@
 """Ways out of here: e-mail by SMTP, SMS and push by a webhook. Nothing leaves unless the settings say where to."""
 
+import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import cache
 from typing import Final, Protocol
 
 import aiohttp
@@ -110,6 +113,7 @@ class WebhookSender:
                 data=msgspec.json.encode(_posted(outgoing)),
                 headers=headers,
                 allow_redirects=False,
+                ssl=await asyncio.to_thread(_trust) if self._url.startswith("https:") else True,
                 timeout=aiohttp.ClientTimeout(total=SEND_S),
             ) as response:
                 status = response.status

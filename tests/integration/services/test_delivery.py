@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -25,10 +26,12 @@ from embedded_services.contracts.agent import Policies
 from embedded_services.contracts.settings import DeliverySettings, SmtpSettings
 from embedded_services.services.notification import process as notification_process
 from embedded_services.services.notification import senders
+from embedded_services.services.notification.messages import Channel
 from tests.helpers.broker_node import BrokerNode, free_port
 from tests.helpers.bus import taken
 from tests.helpers.child import child_context, demo_settings
 from tests.helpers.eventually import until
+from tests.helpers.tls import certificate_in, server_context
 from tests.integration.services.api import Api, serving
 from tests.integration.services.test_events import has_consumer, say
 
@@ -101,15 +104,24 @@ class Hook:
         return web.Response(status=self.answers.pop(0) if self.answers else 204)
 
 
-@pytest.fixture
-async def hook() -> AsyncIterator[Hook]:
+@asynccontextmanager
+async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Hook]:
     listener = listening_socket("127.0.0.1", 0)
-    hook = Hook(f"http://127.0.0.1:{listener.getsockname()[1]}/notify")
+    scheme = "http" if tls is None else "https"
+    hook = Hook(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/notify")
     runner = web.ServerRunner(web.Server(hook.take))
     await runner.setup()
-    await web.SockSite(runner, listener).start()
-    yield hook
-    await runner.cleanup()
+    await web.SockSite(runner, listener, ssl_context=tls).start()
+    try:
+        yield hook
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[Hook]:
+    async with receiving() as hook:
+        yield hook
 
 
 def by_mail(port: int, **more: Any) -> DeliverySettings:
@@ -349,3 +361,22 @@ async def test_settings_take_effect_while_it_runs(tmp_path: Path, node: BrokerNo
 async def serving_at(port: int) -> AsyncIterator[Api]:
     async with aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session:
         yield Api(session, port)
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_webhook_s_certificate_is_checked_by_those_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    if known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate_in(tmp_path)))
+    senders._trust.cache_clear()
+    outgoing = senders.Outgoing("msg_1", Channel.SMS, "usr_1", "order_shipped", None, "On its way", 1.0, "")
+    async with receiving(server_context(tmp_path)) as hook, aiohttp.ClientSession() as session:
+        sending = senders.WebhookSender(hook.url, session)(outgoing)
+        if known:
+            await sending
+        else:
+            with pytest.raises(senders.SendFailedError, match="certificate verify failed"):
+                await sending
+        assert len(hook.keys) == known
+    senders._trust.cache_clear()
