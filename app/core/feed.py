@@ -26,6 +26,7 @@ from app.core.listeners import Listeners
 from embedded_services.client.stream_client import Connection, News, StreamClient, StreamOptions
 from embedded_services.common.clock import Clock, SystemClock
 from embedded_services.contracts.events import BusState, Handled, InstanceOutbox, Seen
+from embedded_services.contracts.faults import Fault
 from embedded_services.contracts.gateway import (
     Decision,
     GatewayTotals,
@@ -78,6 +79,7 @@ SAGAS: Final = Topic("sagas", Saga)
 SAGA_COUNTS: Final = Topic("saga-counts", SagaCounts)
 LEDGER: Final = Topic("ledger", LedgerLine)
 TRAFFIC: Final = Topic("traffic", Traffic)
+FAULTS: Final = Topic("faults", Fault)
 JOURNAL: Final = Topic("journal", Change)
 REQUESTS: Final = Topic("requests", RequestRecord)
 LOGS: Final = Topic("logs", LogEntry)
@@ -109,6 +111,7 @@ STATES: Final[tuple[Topic[Any], ...]] = (
     SAGA_COUNTS,
     LEDGER,
     TRAFFIC,
+    FAULTS,
 )
 EVENTS: Final[tuple[Topic[Any], ...]] = (
     JOURNAL,

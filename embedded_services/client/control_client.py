@@ -24,6 +24,14 @@ from embedded_services.contracts.events import (
     NewEvent,
     Published,
 )
+from embedded_services.contracts.faults import (
+    Fault,
+    FaultCatalogue,
+    FaultPatch,
+    FaultState,
+    NewFault,
+    Restored,
+)
 from embedded_services.contracts.gateway import LimitClient
 from embedded_services.contracts.instances import Change, Instance
 from embedded_services.contracts.ledger import Ledger
@@ -92,7 +100,6 @@ class ControlClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-            verify=False,  # noqa: S501 - it speaks plain HTTP on this machine, and loading certificates takes 40 ms
         await self._http.aclose()
 
     # --- the system -----------------------------------------------------------------------------------------------
@@ -275,6 +282,35 @@ class ControlClient:
 
     async def stop_traffic(self) -> Traffic:
         return await self._call("DELETE", "/v1/traffic", Traffic)
+
+    # --- faults ---------------------------------------------------------------------------------------------------
+
+    async def arm_fault(self, fault: NewFault) -> Fault:
+        """It acts when this returns, unless it is `pending`: then its `detail` says for whom it waits."""
+        return await self._call("POST", "/v1/faults", Fault, body=fault)
+
+    async def faults(self, *, state: FaultState | None = None, limit: int = 1000) -> Page[Fault]:
+        """Those in force, the newest first, then those that ended lately."""
+        narrowed = {} if state is None else {"state": state.value}
+        return await self._page("/v1/faults", Page[Fault], "", limit, narrowed)
+
+    async def fault(self, fault: str) -> Fault:
+        return await self._call("GET", f"/v1/faults/{_part(fault)}", Fault)
+
+    async def fault_catalogue(self) -> FaultCatalogue:
+        """The kinds that there are, and how each is described."""
+        return await self._call("GET", "/v1/faults/catalogue", FaultCatalogue)
+
+    async def extend_fault(self, fault: str, ttl: float) -> Fault:
+        """It ends `ttl` seconds from now."""
+        return await self._call("PATCH", f"/v1/faults/{_part(fault)}", Fault, body=FaultPatch(ttl=ttl))
+
+    async def remove_fault(self, fault: str) -> Fault:
+        return await self._call("DELETE", f"/v1/faults/{_part(fault)}", Fault)
+
+    async def restore_all(self) -> Restored:
+        """End every fault; what was frozen or kept down by one runs again."""
+        return await self._call("DELETE", "/v1/faults", Restored)
 
     # --- timeline -------------------------------------------------------------------------------------------------
 

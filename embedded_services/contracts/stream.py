@@ -31,6 +31,7 @@ STATE_TOPICS = (
     "saga-counts",
     "ledger",
     "traffic",
+    "faults",
 )
 EVENT_TOPICS = (
     "journal",

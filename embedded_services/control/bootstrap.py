@@ -19,6 +19,7 @@ from embedded_services.contracts.traffic import TRAFFIC
 from embedded_services.control.actions import Actions
 from embedded_services.control.agents import Agents
 from embedded_services.control.api.event_operations import EventHandlers
+from embedded_services.control.api.fault_operations import FaultHandlers
 from embedded_services.control.api.operations import Handlers, operations
 from embedded_services.control.api.saga_operations import SagaHandlers
 from embedded_services.control.api.server import ControlServer
@@ -29,6 +30,8 @@ from embedded_services.control.broker_address import BrokerAddress
 from embedded_services.control.calls import CallBook
 from embedded_services.control.drain import Drain
 from embedded_services.control.events.desk import EventDesk
+from embedded_services.control.faults.desk import Around, FaultDesk
+from embedded_services.control.faults.scene import SceneOfSystem
 from embedded_services.control.gateway_book import GatewayBook
 from embedded_services.control.hub import Hub
 from embedded_services.control.intake import Intake
@@ -173,6 +176,8 @@ class ControlPlane:
             tasks,
             self._traffic_changed,
         )
+        actions = Actions(supervisor, agents, drain, clock, tasks, self._acted)
+        self.faults = self._fault_desk(workspace.path / "faults.json", actions)
         self._intake = Intake(
             requests=(recorder := Recorder(lambda: hub.changed("requests"))),
             gateway=self.gateway,
@@ -181,6 +186,7 @@ class ControlPlane:
             traffic=self.traffic,
             timeline=self.timeline,
             traces=(traces := TraceBook()),
+            faults=self.faults,
             changed=hub.changed,
         )
         self.views = views = Views(
@@ -196,7 +202,7 @@ class ControlPlane:
             lambda: hub.changed("logs"),
         )
         self._topics = SystemTopics(hub, views, settings, self.gateway, usage := UsageMeter(clock))
-        for part in (self._topics, self.events, self.traffic):
+        for part in (self._topics, self.events, self.traffic, self.faults):
             hub.offer(part.states(), part.rings())
         hub.offer(
             self.sagas.states(),
@@ -210,7 +216,7 @@ class ControlPlane:
         self._operations = operations(
             Handlers(
                 views=views,
-                actions=Actions(supervisor, agents, drain, clock, tasks, self._acted),
+                actions=actions,
                 settings=settings,
                 rollout=Rollout(settings, agents),
                 external=ExternalInstances(registries.instances, registries.instance_checks, clock, tasks),
@@ -226,6 +232,7 @@ class ControlPlane:
                 sagas=SagaHandlers(self.sagas),
                 traffic=TrafficHandlers(self.traffic),
                 timeline=TimelineHandlers(self.timeline.log),
+                faults=FaultHandlers(self.faults),
             )
         )
         registries.instances.subscribe(self._instance_changed)
@@ -246,6 +253,28 @@ class ControlPlane:
         self.settings.subscribe(timeline.settings_changed)
         return timeline
 
+    def _fault_desk(self, path: Path, actions: Actions) -> FaultDesk:
+        scene = SceneOfSystem(
+            self.supervisor,
+            self.registries.instances,
+            lambda: self.settings.current,
+            lambda: self.events.queues.rows(),
+            self.sagas.orchestration.definitions,
+        )
+        return FaultDesk(
+            path,
+            Around(
+                supervisor=self.supervisor,
+                actions=actions,
+                agents=self._agents,
+                clock=self._clock,
+                tasks=self._tasks,
+                scene=scene,
+                changed=lambda: self.hub.changed("faults"),
+                told=self.timeline.fault_told,
+            ),
+        )
+
     # --- the run --------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -253,7 +282,9 @@ class ControlPlane:
         last = self._run_files.begin()
         await asyncio.to_thread(end_leftovers, last)
         self.traffic.recall(last)
+        self.faults.recall()
         async with (
+            self.faults.serving(),
             self.events.serving(),
             self.sagas.serving(),
             self._server.serving(
@@ -381,4 +412,5 @@ class ControlPlane:
             settings_revision=state.revision,
             broker_url=self._broker.told,
             nice=self._options.nice,
+            faults=self.faults.snapshot(),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from embedded_services.contracts.agent import Beat
 from embedded_services.control.events.desk import EventDesk
+from embedded_services.control.faults.desk import FaultDesk
 from embedded_services.control.gateway_book import GatewayBook
 from embedded_services.control.records import Recorder
 from embedded_services.control.sagas.desk import SagaDesk
@@ -25,6 +26,7 @@ class Intake:
     traffic: TrafficDesk
     timeline: TimelineBook
     traces: TraceBook
+    faults: FaultDesk
     changed: Callable[..., None]
 
     def take(self, child: str, service: str, incarnation: int, beat: Beat) -> None:
@@ -35,6 +37,7 @@ class Intake:
         self.events.report(child, service, incarnation, beat)
         self.sagas.report(child, beat)
         self.traffic.report(child, incarnation, beat)
+        self.faults.report(child, incarnation, beat)
         self.timeline.beat(child, service, incarnation, beat)
         if beat.spans or beat.spans_dropped:
             self.traces.report(beat.spans, beat.spans_dropped)

@@ -123,7 +123,11 @@ class Held:
         return drawn * self.strength
 
     def affected(self, at: float, request_id: str, trace_id: str, where: str) -> None:
-        self.counter.last.append(Affected(at=at, request_id=request_id, trace_id=trace_id, where=where))
+        """A request that is affected again is named once."""
+        last = self.counter.last
+        if last and request_id and last[-1].request_id == request_id:
+            last.pop()
+        last.append(Affected(at=at, request_id=request_id, trace_id=trace_id, where=where))
 
     def _strength(self, now: float) -> float:
         self.strength = strength = self.timing.strength(now)

@@ -24,7 +24,9 @@ _NAME = re.compile(r"\{(\w+)\}")
 
 
 def document(operations: Sequence[Operation], url: str) -> dict[str, Any]:
-    types = [kind for op in operations for kind in (op.body, op.response) if kind is not None]
+    types = [
+        kind for op in operations for kind in (op.described_body or op.body, op.response) if kind is not None
+    ]
     schemas, components = msgspec.json.schema_components([*types, ErrorEnvelope], ref_template=_REF)
     schema_of = iter(schemas)
     paths: dict[str, dict[str, Any]] = {}

@@ -27,6 +27,7 @@ from embedded_services.contracts.validation import invalid
 from embedded_services.contracts.wire import Page
 from embedded_services.control.actions import NAMES, Actions
 from embedded_services.control.api.event_operations import EventHandlers, event_operations
+from embedded_services.control.api.fault_operations import FaultHandlers, fault_operations
 from embedded_services.control.api.paging import newest_first, page_of
 from embedded_services.control.api.saga_operations import SagaHandlers, saga_operations
 from embedded_services.control.api.table import ActionOptions, Call, GatewayQuery, Operation, PageQuery
@@ -66,6 +67,7 @@ class Handlers:
     sagas: SagaHandlers
     traffic: TrafficHandlers
     timeline: TimelineHandlers
+    faults: FaultHandlers
 
     async def system(self, _: Call) -> System:
         return self.views.system(await self._processes())
@@ -399,6 +401,7 @@ def operations(do: Handlers) -> list[Operation]:
         *saga_operations(do.sagas),
         *traffic_operations(do.traffic),
         *timeline_operations(do.timeline),
+        *fault_operations(do.faults),
     ]
 
 

@@ -22,7 +22,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """`path` has `{names}`; a `body` of `dict` is any JSON object. `errors` are the codes it may answer with."""
+    """`path` has `{names}`; a `body` of `dict` is any JSON object. `described_body` is what is said of it where that is more. `errors` are the codes it may answer with."""
 
     method: str
     path: str
@@ -31,6 +31,7 @@ class Operation:
     response: Any
     body: Any = None
     body_required: bool = True
+    described_body: Any = None
     query: type[msgspec.Struct] | None = None
     status: int = 200
     if_match: bool = False

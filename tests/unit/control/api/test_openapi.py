@@ -8,6 +8,7 @@ import pytest
 
 from embedded_services.contracts.errors import STATUS_OF
 from embedded_services.control.api.event_operations import EventHandlers
+from embedded_services.control.api.fault_operations import FaultHandlers
 from embedded_services.control.api.openapi import document
 from embedded_services.control.api.operations import Handlers, operations
 from embedded_services.control.api.saga_operations import SagaHandlers
@@ -22,6 +23,7 @@ TABLE = operations(
         requests=NOTHING, logs=NOTHING, usage=NOTHING, limit_clients=NOTHING,
         rollout=NOTHING, gateway=NOTHING, traces=NOTHING, events=EventHandlers(NOTHING, NOTHING, NOTHING),
         sagas=SagaHandlers(NOTHING), traffic=TrafficHandlers(NOTHING), timeline=TimelineHandlers(NOTHING),
+        faults=FaultHandlers(NOTHING),
     )
 )  # fmt: skip
 DOCUMENT: dict[str, Any] = json.loads(msgspec.json.encode(document(TABLE, "http://127.0.0.1:1")))

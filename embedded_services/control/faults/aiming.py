@@ -1,0 +1,121 @@
+"""From a wish to a fault that makes sense: its kind, its target and its parameters, checked against what there is. Pure.
+
+What is refused is refused with the field, and where a name is wrong, with the names that there are.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.faults import FaultFamily, FaultLayer, FaultScope, FaultTarget, NewFault
+from embedded_services.contracts.validation import invalid
+from embedded_services.control.faults.record import Aimed, Present, Record
+from embedded_services.faults.catalogue import Kind, kind_of
+from embedded_services.faults.order import contradiction
+
+MOST = 200
+"""Faults in force at a time."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What there is to aim at: `instances` with their services, `processes` all that this system has started, by name.
+    Of `queues` and `sagas` (their steps, by saga) an empty one says that nobody knows."""
+
+    services: Collection[str]
+    instances: Mapping[str, str]
+    external: Collection[str]
+    processes: Collection[str]
+    queues: Collection[str] = ()
+    sagas: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+
+def aim(wish: NewFault, scene: Scene, present: Iterable[Record]) -> Aimed:
+    """Raises ApiError: VALIDATION_FAILED for what is wrong by itself, CONFLICT for what contradicts a fault in force."""
+    kind = kind_of(wish.kind)
+    if not kind.armable:
+        raise invalid("kind", f"{kind.name} is not armed: the request console sends such a token")
+    _check_fields(kind, wish.target)
+    aimed = Aimed(wish, kind, _resolved(kind, wish.target, scene), kind.read(wish.params), _scope(kind, wish))
+    if not kind.draws and wish.probability < 1:
+        raise invalid("probability", f"means nothing for {kind.name}, which is done once", bound=1)
+    there = list(present)
+    if len(there) >= MOST:
+        raise ApiError("CONFLICT", f"{MOST} faults are in force already; remove one first")
+    for record in there:
+        why = contradiction(aimed, Present(record))
+        if why is not None:
+            raise ApiError("CONFLICT", f"{kind.name} contradicts {record.kind.name} ({record.id}): {why}")
+    return aimed
+
+
+def _scope(kind: Kind, wish: NewFault) -> FaultScope:
+    if wish.scope is None:
+        return kind.scopes[0]
+    if wish.scope not in kind.scopes:
+        raise invalid("scope", f"must be one of {', '.join(kind.scopes)} for {kind.name}")
+    return wish.scope
+
+
+def _check_fields(kind: Kind, target: FaultTarget) -> None:
+    given = [name for name in target.__struct_fields__ if getattr(target, name) is not None]
+    known = (*kind.needs, *kind.allows)
+    for name in given:
+        if name not in known:
+            raise invalid(
+                f"target.{name}", f"is nothing that {kind.name} is aimed by; it takes: {', '.join(known)}"
+            )
+    needed = [name for name in kind.needs if name in given]
+    if kind.needs and not needed:
+        which = kind.needs[0] if len(kind.needs) == 1 else f"one of {', '.join(kind.needs)}"
+        raise invalid("target" if len(kind.needs) > 1 else f"target.{which}", f"needs {which}")
+    if kind.exclusive and len(needed) > 1:
+        raise invalid("target", f"takes only one of {', '.join(kind.needs)}")
+
+
+def _resolved(kind: Kind, target: FaultTarget, scene: Scene) -> FaultTarget:
+    """With the service that the instance belongs to."""
+    if target.service is not None:
+        _must_be("service", target.service, scene.services)
+    if target.process is not None:
+        _must_be("process", target.process, scene.processes)
+    if target.queue is not None and scene.queues:
+        _must_be("queue", target.queue, scene.queues)
+    _check_saga(target, scene)
+    if target.instance is None:
+        return target
+    _must_be("instance", target.instance, scene.instances)
+    service = scene.instances[target.instance]
+    if target.service is not None and target.service != service:
+        mine = ", ".join(name for name, of in scene.instances.items() if of == target.service)
+        raise invalid(
+            "target.instance", f"{target.instance!r} is not one of {target.service}; there are: {mine}"
+        )
+    if target.instance in scene.external and kind.layer is not FaultLayer.EDGE:
+        raise invalid("target.instance", f"{target.instance} was not started by this system: {_reach(kind)}")
+    return msgspec.structs.replace(target, service=service)
+
+
+def _reach(kind: Kind) -> str:
+    if kind.family is FaultFamily.PROCESS:
+        return "its process is not ours to touch"
+    return "only faults of the HTTP edge reach it"
+
+
+def _check_saga(target: FaultTarget, scene: Scene) -> None:
+    if not scene.sagas:
+        return
+    if target.saga is not None:
+        _must_be("saga", target.saga, scene.sagas)
+    if target.step is not None:
+        steps = scene.sagas[target.saga] if target.saga else [s for of in scene.sagas.values() for s in of]
+        _must_be("step", target.step, list(dict.fromkeys(steps)))
+
+
+def _must_be(field_: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise invalid(
+            f"target.{field_}", f"there is no {field_} {name!r}; there are: {', '.join(known) or 'none'}"
+        )

@@ -1,0 +1,116 @@
+"""Faults of processes, done to the real ones through the same actions that people have, and undone when they end."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from embedded_services.common.clock import Clock
+from embedded_services.common.tasks import Tasks
+from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.faults import FaultLayer
+from embedded_services.contracts.instances import Status
+from embedded_services.control.actions import Actions
+from embedded_services.control.faults.record import Record
+from embedded_services.control.supervisor import Supervisor
+from embedded_services.faults.params import CrashLoop, Freeze
+
+LOOK_S: Final = 0.05
+"""How soon it is seen that a process which is to crash again has come up."""
+
+log = logging.getLogger(__name__)
+
+
+class ProcessFaults:
+    """`done` hears each time that something was done for a fault."""
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        actions: Actions,
+        clock: Clock,
+        tasks: Tasks,
+        done: Callable[[Record], None],
+    ) -> None:
+        self._supervisor = supervisor
+        self._actions = actions
+        self._clock = clock
+        self._tasks = tasks
+        self._done = done
+        self._loops: dict[str, Callable[[], None]] = {}
+        self._frozen: dict[str, int] = {}
+        """The incarnation that each fault has frozen."""
+
+    async def begin(self, record: Record) -> None:
+        """Raises CONFLICT where it makes no sense in the process's present state; nothing has been done then."""
+        if record.kind.layer is not FaultLayer.CONTROL or (process := record.process) is None:
+            return
+        slot = self._supervisor.get(process)
+        action = "kill" if record.is_crash_loop else record.kind.name
+        hold_lock = isinstance(record.params, Freeze) and record.params.hold_lock
+        wanted = slot.wanted
+        if record.stays_down:
+            slot.wanted = False
+        try:
+            result = await self._actions.act(process, action, hold_lock=hold_lock, fault=record.id)
+        except ApiError:
+            slot.wanted = wanted
+            raise
+        record.detail = result.detail
+        if record.kind.name == "freeze":
+            self._frozen[record.id] = slot.incarnation
+        if isinstance(record.params, CrashLoop):
+            loop = self._crash_again(record, process, record.params.up_s)
+            self._loops[record.id] = self._tasks.spawn(loop, f"crash loop of {process}")
+        self._done(record)
+
+    async def thaw(self, record: Record) -> str | None:
+        """Let a frozen process go on. What was undone; None if there is nothing to undo."""
+        incarnation = self._frozen.pop(record.id, None)
+        process = record.process
+        if incarnation is None or process is None or process not in self._supervisor:
+            return None
+        slot = self._supervisor.get(process)
+        frozen = slot.incarnation == incarnation and slot.catalog.get(process).status is Status.FROZEN
+        if not frozen or slot.running is None:
+            return None
+        try:
+            await self._actions.act(process, "thaw", fault=record.id)
+        except ApiError as error:
+            log.info("%s was not thawed: %s", process, error.message)
+            return None
+        return f"thawed {process}"
+
+    def bring_back(self, record: Record) -> str | None:
+        """Start what the fault keeps down. What was undone; None if there is nothing to undo."""
+        if (stop := self._loops.pop(record.id, None)) is not None:
+            stop()
+        process = record.process
+        if not record.stays_down or process is None or process not in self._supervisor:
+            return None
+        slot = self._supervisor.get(process)
+        if slot.wanted or slot.leaving:
+            return None
+        slot.wanted = True
+        if slot.running is None:
+            self._supervisor.start(slot)
+        return f"started {process}"
+
+    async def _crash_again(self, record: Record, process: str, up_s: float) -> None:
+        """Kill it each time that it has come up and lived for `up_s`."""
+        killed = self._supervisor.get(process).incarnation
+        while process in self._supervisor:
+            await self._clock.sleep(LOOK_S)
+            slot = self._supervisor.get(process)
+            if slot.incarnation == killed or slot.catalog.get(process).status is not Status.HEALTHY:
+                continue
+            incarnation = slot.incarnation
+            await self._clock.sleep(max(0.0, up_s - (self._clock.monotonic() - slot.started_at)))
+            if slot.incarnation != incarnation or slot.running is None:
+                continue
+            killed = incarnation
+            try:
+                await self._actions.act(process, "kill", fault=record.id)
+            except ApiError as error:
+                log.info("%s could not be crashed again: %s", process, error.message)
+            else:
+                self._done(record)
