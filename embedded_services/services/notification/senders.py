@@ -126,6 +126,14 @@ class WebhookSender:
         raise SendRefusedError(f"the webhook answered {status}")
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates of this machine, read when they are needed: aiohttp may have been imported without them."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 def mail_of(outgoing: Outgoing, sender: str) -> EmailMessage:
     """Raises ValueError for what cannot be a header."""
     mail = EmailMessage()
