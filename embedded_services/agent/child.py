@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from embedded_services.agent.context import ChildContext, ChildModule, StartError
+from embedded_services.agent.cpu_burn import CpuBurn
 from embedded_services.agent.link import AgentLink
 from embedded_services.common import platform
 from embedded_services.common.clock import SystemClock
@@ -61,6 +62,7 @@ async def _live(spec: ChildSpec) -> None:
     platform.on_signals(asyncio.get_running_loop(), platform.stop_signals(), stop.set)
     clock = SystemClock()
     link = AgentLink(spec, clock)
+    CpuBurn(link.faults, clock.monotonic)
     module = cast("ChildModule", importlib.import_module(spec.module))
     gc.freeze()  # what was imported stays
     gc.set_threshold(*_GARBAGE)

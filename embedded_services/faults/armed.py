@@ -269,6 +269,10 @@ class LocalFaults:
         now = self._monotonic()
         return [held for held in candidates if matches(held.target, known) and held.acts(now)]
 
+    def carried_out(self, held: Held) -> None:
+        """It was done, once, as it is done to a process. Counts."""
+        held.decide(self._monotonic())
+
     def note_affected(self, held: Held, request_id: str, trace_id: str) -> None:
         held.affected(self._now(), request_id, trace_id, self._slot)
 
