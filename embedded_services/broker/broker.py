@@ -18,11 +18,12 @@ from typing import Final
 from embedded_services.broker.connection import Connection
 from embedded_services.broker.handshake import Login
 from embedded_services.broker.queue_views import QueueView, QueueViews
-from embedded_services.broker.store import Store, StoreError
+from embedded_services.broker.store import Store
+from embedded_services.broker.store_file import StoreError
 from embedded_services.broker.vhost import VirtualHost
 from embedded_services.common.clock import Clock
 
-RETRY_COMMIT_S: Final = 0.5
+RETRY_S: Final = 0.5
 LOOK_S: Final = 0.25
 MIN_DISK: Final = 50 * 1024 * 1024
 """Free bytes below which publishers are held back."""
@@ -130,12 +131,7 @@ class Broker:
             self.vhost.pump()
             self._settle()
         except StoreError as error:
-            # Nobody is told anything that is not kept: all output waits, and publishers are held back.
-            if not self._broken:
-                log.error("cannot write %s: %s", self._path, error)
-            self._broken = str(error)
-            self._look_for_alarm()
-            self._loop.call_later(RETRY_COMMIT_S, self.turn)
+            self._break(error)
         finally:
             self._in_turn = False
         if self.vhost.has_more:
@@ -151,46 +147,54 @@ class Broker:
             others = connection.flush() or others
         self._with_output.clear()
         if self._waiting and not self._syncing:
-            self._confirm(at_once=not others)
+            # When all who are at work wait for the disk, to wait here is quicker than to ask another thread.
+            if others:
+                self._sync_aside()
+            else:
+                self._sync_here()
         if self._broken:
             log.warning("%s can be written again", self._path)
             self._broken = ""
         self._set_wake()
 
-    def _confirm(self, *, at_once: bool) -> None:
-        """Have the disk keep what is committed, then confirm it. Raises StoreError.
-
-        `at_once` waits for the disk, which is quicker than to ask another thread, and right when all who are at work wait
-        for it. When others were told something, they go on meanwhile.
-        """
+    def _sync_here(self) -> None:
+        """Have the disk keep what is committed, then confirm it. Raises StoreError."""
         for connection in self._waiting:
             connection.outflow.mark()
-        if at_once:
-            self._store.sync()
-            confirming, self._waiting = self._waiting, {}
-            self._confirm_now(confirming)
-            return
-        confirming, self._waiting = self._waiting, {}
+        self._store.sync()
+        waiting, self._waiting = self._waiting, {}
+        self._confirm(waiting)
+
+    def _sync_aside(self) -> None:
+        """The same, while all others go on."""
+        waiting, self._waiting = self._waiting, {}
+        for connection in waiting:
+            connection.outflow.mark()
         self._syncing = True
         synced = self._loop.run_in_executor(self._disk, self._store.sync)
-        synced.add_done_callback(lambda done: self._synced(done, confirming))
+        synced.add_done_callback(lambda done: self._synced(done, waiting))
 
-    def _synced(self, done: asyncio.Future[None], confirming: dict[Connection, None]) -> None:
+    def _synced(self, done: asyncio.Future[None], waiting: dict[Connection, None]) -> None:
         self._syncing = False
         error = done.exception()
         if error is None:
-            self._confirm_now(confirming)
+            self._confirm(waiting)
             self.turn()
             return
-        log.error("cannot keep %s: %s", self._path, error)
+        self._waiting.update(waiting)
+        self._break(error)
+
+    def _confirm(self, waiting: dict[Connection, None]) -> None:
+        for connection in waiting:
+            connection.confirm()
+
+    def _break(self, error: BaseException) -> None:
+        """Nobody is told anything that is not kept: all output waits, and publishers are held back, until it can be."""
+        if not self._broken:
+            log.error("cannot write %s: %s", self._path, error)
         self._broken = str(error)
         self._look_for_alarm()
-        self._loop.call_later(RETRY_COMMIT_S, self.turn)
-        self._waiting.update(confirming)
-
-    def _confirm_now(self, confirming: dict[Connection, None]) -> None:
-        for connection in confirming:
-            connection.confirm()
+        self._loop.call_later(RETRY_S, self.turn)
 
     def _set_wake(self) -> None:
         """One timer for all queues whose messages, or which themselves, grow old."""
@@ -215,17 +219,11 @@ class Broker:
         self._look_for_alarm()
 
     def _look(self) -> None:
-        self._look_for_alarm()
-        self._keep()
-        self._views.look(self._clock.now(), self.vhost.queues.values())
         self._next_look = self._loop.call_later(LOOK_S, self._look)
-
-    def _keep(self) -> None:
-        """What nobody waits for is on disk soon, too."""
-        try:
-            self._store.sync()
-        except StoreError as error:
-            log.error("cannot keep %s: %s", self._path, error)
+        if self._store.is_behind and not self._syncing:
+            self._sync_aside()  # what nobody waits for is on disk soon, too
+        self._views.look(self._clock.now(), self.vhost.queues.values())
+        self._look_for_alarm()
 
     def _look_for_alarm(self) -> None:
         """Hold publishers back while memory or disk is short, and let them go on when it is not."""

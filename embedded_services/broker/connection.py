@@ -1,29 +1,34 @@
 """One client's connection: bytes to frames, frames to channels, and what the turn brought back to bytes.
 
 Nothing is written before the turn's commit: what a client hears is true. A client that breaks the protocol is told so and
-closed; one that does not read is not sent more than its socket takes; one that publishes while the broker is short of
-memory or disk is not read from.
+closed; one that does not read is not sent more than its socket takes, and not heard while its answers pile up; one that
+publishes while the broker is short of memory or disk is not heard either.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final, Protocol, cast
 
 from pamqp import base, commands
 
 from embedded_services.broker import frames, handshake
 from embedded_services.broker.channel import Channel
-from embedded_services.broker.frames import FrameReader, Heartbeat
-from embedded_services.broker.handshake import PROTOCOL, Login
+from embedded_services.broker.frames import BrokenStream, FrameReader, Heartbeat
+from embedded_services.broker.handshake import PROTOCOL, Login, LoginRefusal, Opening
+from embedded_services.broker.outflow import Outflow
 from embedded_services.broker.refusals import ConnectionRefusal, Refusal
+from embedded_services.broker.store_file import StoreError
 from embedded_services.broker.vhost import VirtualHost
 
 HANDSHAKE_S: Final = 10.0
 CLOSE_S: Final = 5.0
 """How long a client may take to say that it knows of the end."""
 HIGH_WATER: Final = 1024 * 1024
-"""Bytes that wait in a client's socket before deliveries to it pause."""
+"""Bytes that wait for a client before deliveries to it pause."""
+MOST_OUTPUT: Final = 16 * HIGH_WATER
+"""Bytes that wait for a client before it is not heard any more: it asks, and does not read the answers."""
 
 ConnectionMethods, ChannelMethods = commands.Connection, commands.Channel
 
@@ -51,139 +56,129 @@ class Host(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop, since: float) -> None:
+    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop) -> None:
         self._host = host
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._reader = FrameReader(frames.MIN_FRAME)
         self._greeting = b""
-        self._stage: Callable[[int, frames.Frame], None] = self._await_start_ok
         self._greeted = False
-        self._terms = handshake.OFFER
+        self._opening = Opening(host.login)
         self._channels: dict[int, Channel] = {}
-        self._output: list[bytes] = []
-        self._output_bytes = 0
-        self._full = False
-        self._confirming: dict[Channel, None] = {}
-        self._has_confirmed = False
-        """Confirms are among the output: all of it waits for the disk then."""
-        self._marked: dict[Channel, None] = {}
-        self._holds_output = False
+        self.outflow = Outflow()
+        self._paused_deliveries = False
         self._writable = True
+        self._stuffed = False
+        self._held: tuple[int, frames.Frame] | None = None
+        self._told_blocked = False
         self._ending = False
+        self._deaf = False
+        self._closes = False
         self._heard = self._sent = loop.time()
         self._timer: asyncio.TimerHandle | None = None
-        self._capabilities: dict[str, object] = {}
-        self._blocked = False
-        self._held: tuple[int, frames.Frame] | None = None
-        self.user = ""
-        self.name = ""
         self.peer = ""
-        self.since = since
 
     # --- Peer: what channels need of us ---
 
     @property
+    def user(self) -> str:
+        return self._opening.user
+
+    @property
     def can_take(self) -> bool:
         """Bounded for a turn too: a client without a prefetch limit must not have a whole queue read into memory."""
-        if self._output_bytes > HIGH_WATER:
-            self._full = True
+        if not self._writable or self.outflow.size > HIGH_WATER:
+            self._paused_deliveries = True
             return False
-        return self._writable and not self._ending
+        return not self._ending
 
     @property
     def wants_cancel_notices(self) -> bool:
-        return bool(self._capabilities.get("consumer_cancel_notify"))
-
-    @property
-    def channels(self) -> int:
-        return len(self._channels)
+        return bool(self._opening.capabilities.get("consumer_cancel_notify"))
 
     def send(self, channel: int, method: base.Frame | bytes) -> None:
-        self._out(frames.method(channel, method))
+        self._say(frames.method(channel, method))
 
     def send_content(self, channel: int, method: bytes, payload: bytes, body: bytes) -> None:
-        self._out(
-            frames.method(channel, method) + frames.content(channel, payload, body, self._terms.frame_max)
-        )
+        room = self._opening.terms.frame_max
+        self._say(frames.method(channel, method) + frames.content(channel, payload, body, room))
 
     def will_confirm(self, channel: Channel) -> None:
-        self._confirming[channel] = None
+        self.outflow.will_confirm(channel)
         self._host.has_output(self)
 
-    def _out(self, data: bytes) -> None:
-        if not self._output:
+    def _say(self, data: bytes) -> None:
+        if self.outflow.is_empty:
             self._host.has_output(self)
-        self._output.append(data)
-        self._output_bytes += len(data)
+        self.outflow.add(data)
 
     # --- the end of a turn ---
 
-    @property
-    def waits_for_disk(self) -> bool:
-        """Something is to be confirmed."""
-        return bool(self._confirming) or self._has_confirmed
-
-    def mark(self) -> None:
-        """What came up to now is committed, and the disk is asked to keep it."""
-        for channel in self._confirming:
-            channel.mark()
-        self._marked.update(self._confirming)
-        self._confirming.clear()
-        self._holds_output |= self._has_confirmed
-        self._has_confirmed = False
-
     def confirm(self) -> None:
-        """What was there at the mark is on disk: say so."""
-        for channel in self._marked:
-            if not channel.closing:
-                channel.confirm()
-        self._marked.clear()
-        self._holds_output = False
+        """What was there at the outflow's mark is on disk: say so."""
+        self.outflow.confirm()
         self.flush()
 
     def flush(self) -> bool:
-        """The turn is committed: hand what it brought to the network, but for confirms that wait for the disk. Whether there
-        was anything."""
-        if self._has_confirmed or self._holds_output:
-            return False
-        output, self._output = self._output, []
-        if output and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(output))
+        """The turn is committed: hand what may be said to the network. Whether there was anything."""
+        data = self.outflow.take()
+        transport = self._transport
+        if data and transport is not None and not transport.is_closing():
+            transport.write(data)
             self._sent = self._loop.time()
-        self._output_bytes = 0
-        if self._full and self._writable:
-            self._more_room()
-        return bool(output)
+            self._stuffed = not self._writable and transport.get_write_buffer_size() > MOST_OUTPUT
+        if self._closes and self.outflow.is_empty and transport is not None:
+            transport.close()
+        if self._writable:
+            self._room_again()
+        return bool(data)
 
-    def _more_room(self) -> None:
-        self._full = False
-        for channel in self._channels.values():
-            channel.more_room()
+    def _room_again(self) -> None:
+        """The client reads: it may get, and be heard, again."""
+        if self._paused_deliveries:
+            self._paused_deliveries = False
+            for channel in self._channels.values():
+                channel.more_room()
+        self._stuffed = False
+        if self._held is not None:
+            self._loop.call_soon(self.release)
 
     # --- being held back ---
 
-    def _hold(self, number: int, frame: frames.Frame) -> None:
-        """It publishes while it should not: this frame and all that follow wait until `release`.
+    def _must_wait(self, frame: frames.Frame) -> bool:
+        if self._stuffed or self.outflow.size > MOST_OUTPUT:
+            return True
+        return bool(self._host.alarm) and isinstance(frame, commands.Basic.Publish)
 
-        That is told at once, not after a commit: it may be the commits that fail.
+    def _hold(self, number: int, frame: frames.Frame) -> None:
+        """This frame and all that follow wait until `release`.
+
+        That publishers are blocked is told at once, not after a commit: it may be the commits that fail.
         """
-        self._blocked, self._held = True, (number, frame)
-        if self._transport is not None:
-            self._transport.pause_reading()
-            if self._capabilities.get("connection.blocked"):
-                self._transport.write(frames.method(0, ConnectionMethods.Blocked(self._host.alarm)))
+        self._held = (number, frame)
+        if self._transport is None:
+            return
+        self._transport.pause_reading()
+        if self._host.alarm and not self._told_blocked and self._understands_blocking:
+            self._told_blocked = True
+            self._transport.write(frames.method(0, ConnectionMethods.Blocked(self._host.alarm)))
 
     def release(self) -> None:
-        """The alarm is over: take up what was held back."""
+        """Take up what was held back, if the reason is gone."""
         if self._held is None or self._transport is None:
             return
-        self._blocked, held, self._held = False, self._held, None
-        self._transport.resume_reading()
-        if self._capabilities.get("connection.blocked"):
+        if self._told_blocked and not self._host.alarm:
+            self._told_blocked = False
             self._transport.write(frames.method(0, ConnectionMethods.Unblocked()))
-        self._take(*held)
-        self.data_received(b"")
+        if not self._must_wait(self._held[1]):
+            held, self._held = self._held, None
+            self._transport.resume_reading()
+            self._host.turn()
+            self._hear(b"", held)
+
+    @property
+    def _understands_blocking(self) -> bool:
+        return bool(self._opening.capabilities.get("connection.blocked"))
 
     # --- called by the event loop ---
 
@@ -196,7 +191,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
-        if self._blocked:
+        if self._deaf:
+            return
+        if self._held is not None:
             self._reader.keep(data)
             return
         self._host.turn()
@@ -205,23 +202,14 @@ class Connection(asyncio.Protocol):
             if rest is None:
                 return
             data = rest
-        try:
-            for channel, frame in self._reader.feed(data):
-                if self._ending and not isinstance(frame, ConnectionMethods.CloseOk):
-                    continue
-                if self._host.alarm and isinstance(frame, commands.Basic.Publish):
-                    self._hold(channel, frame)
-                    break
-                if not isinstance(frame, Heartbeat):
-                    self._take(channel, frame)
-        except Refusal as refusal:
-            self._end(refusal)
+        self._hear(data)
 
     def _greet(self, data: bytes) -> bytes | None:
         self._greeting += data
         if len(self._greeting) < len(PROTOCOL) and PROTOCOL.startswith(self._greeting):
             return None
         if not self._greeting.startswith(PROTOCOL):
+            self._deaf = True
             if self._transport is not None:
                 self._transport.write(PROTOCOL)
                 self._transport.close()
@@ -230,9 +218,32 @@ class Connection(asyncio.Protocol):
         self.send(0, handshake.start())
         return rest
 
+    def _hear(self, data: bytes, *held: tuple[int, frames.Frame]) -> None:
+        """Take the frames that were held back, and those that are complete with `data`."""
+        arrived: Iterable[tuple[int, frames.Frame]] = chain(held, self._reader.feed(data))
+        while not self._deaf:
+            try:
+                self._take_all(arrived)
+                return
+            except Refusal as refusal:
+                self._end(refusal)
+                self._deaf = isinstance(refusal, BrokenStream)  # then nothing is kept of what follows
+                arrived = self._reader.feed(b"")
+
+    def _take_all(self, arrived: Iterable[tuple[int, frames.Frame]]) -> None:
+        for channel, frame in arrived:
+            if self._ending:
+                if isinstance(frame, ConnectionMethods.CloseOk):
+                    self.drop()
+            elif self._must_wait(frame):
+                self._hold(channel, frame)
+                return
+            elif not isinstance(frame, Heartbeat):
+                self._take(channel, frame)
+
     def _take(self, number: int, frame: frames.Frame) -> None:
-        if self._stage != self._running:
-            self._stage(number, frame)
+        if not self._opening.is_done:
+            self._open(number, frame)
             return
         try:
             self._running(number, frame)
@@ -241,6 +252,8 @@ class Connection(asyncio.Protocol):
                 self._end(refusal, frame)
             else:
                 self._close_channel(number, refusal, frame)
+        except StoreError as error:
+            self._end(ConnectionRefusal(541, str(error)), frame)
 
     def eof_received(self) -> bool:
         return False
@@ -259,46 +272,29 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable = True
-        self._more_room()
+        self._room_again()
 
-    # --- stages ---
+    # --- frames ---
 
-    def _await_start_ok(self, number: int, frame: frames.Frame) -> None:
-        if number or not isinstance(frame, ConnectionMethods.StartOk):
-            raise _unexpected("connection.start-ok", frame)
-        self._capabilities = dict(handshake.capabilities(frame))
-        self.name = str((frame.client_properties or {}).get("connection_name", ""))
+    def _open(self, number: int, frame: frames.Frame) -> None:
+        opening = self._opening
         try:
-            self.user = handshake.admit(frame, self._host.login)
-        except ConnectionRefusal as refusal:
+            answer = opening.take(number, frame)
+        except LoginRefusal as refusal:
+            if opening.capabilities.get("authentication_failure_close"):
+                raise
             log.warning("%s: %s", self.peer, refusal)
-            if not self._capabilities.get("authentication_failure_close") and self._transport is not None:
+            self._deaf = True
+            if self._transport is not None:
                 self._transport.close()
-                return
-            raise
-        offer = handshake.OFFER
-        self.send(0, ConnectionMethods.Tune(offer.channel_max, offer.frame_max, offer.heartbeat_s))
-        self._stage = self._await_tune_ok
-
-    def _await_tune_ok(self, number: int, frame: frames.Frame) -> None:
-        if number or not isinstance(frame, ConnectionMethods.TuneOk):
-            raise _unexpected("connection.tune-ok", frame)
-        self._terms = handshake.agree(frame)
-        self._reader.max_frame = self._terms.frame_max
-        self._stage = self._await_open
-
-    def _await_open(self, number: int, frame: frames.Frame) -> None:
-        if number or not isinstance(frame, ConnectionMethods.Open):
-            raise _unexpected("connection.open", frame)
-        if frame.virtual_host != handshake.VHOST:
-            raise ConnectionRefusal(530, f"vhost {frame.virtual_host} not found")
-        self.send(0, ConnectionMethods.OpenOk())
-        self._stage = self._running
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._terms.heartbeat_s:
-            self._set_timer(self._terms.heartbeat_s / 2, self._beat)
+            return
+        if answer is not None:
+            self.send(0, answer)
+        self._reader.max_frame = opening.terms.frame_max
+        if opening.is_done:
+            self._stop_timer()
+            if opening.terms.heartbeat_s:
+                self._set_timer(opening.terms.heartbeat_s / 2, self._beat)
 
     def _running(self, number: int, frame: frames.Frame) -> None:
         if not number:
@@ -328,10 +324,11 @@ class Connection(asyncio.Protocol):
             return
         if not isinstance(frame, ChannelMethods.Open):
             raise ConnectionRefusal(504, "expected 'channel.open'")
-        if number > self._terms.channel_max:
+        most = self._opening.terms.channel_max
+        if number > most:
             raise ConnectionRefusal(
                 530,
-                f"number of channels opened ({len(self._channels)}) has reached the negotiated channel_max ({self._terms.channel_max})",
+                f"number of channels opened ({len(self._channels)}) has reached the negotiated channel_max ({most})",
             )
         self._channels[number] = Channel(number, self, self._host.vhost)
         self.send(number, ChannelMethods.OpenOk())
@@ -341,10 +338,8 @@ class Connection(asyncio.Protocol):
         if isinstance(frame, ConnectionMethods.Close):
             self._leave()
             self.send(0, ConnectionMethods.CloseOk())
+            self._closes = True
             self._set_timer(CLOSE_S, self.drop)
-            self._loop.call_soon(self._close_when_flushed)
-        elif isinstance(frame, ConnectionMethods.CloseOk):
-            self.drop()
         else:
             raise ConnectionRefusal(504, "unexpected method in connection state running")
 
@@ -358,20 +353,18 @@ class Connection(asyncio.Protocol):
         channel.close()
         self.send(number, ChannelMethods.Close(refusal.code, refusal.text, *_ids(frame)))
 
+    def _confirm_early(self, channel: Channel) -> None:
+        self.outflow.confirm_early(channel)
+        self._host.has_output(self)
+
     def _end(self, refusal: Refusal, frame: frames.Frame | None = None) -> None:
-        """Tell the client why, and wait a moment for its answer."""
+        """Tell the client why, once, and wait a moment for its answer."""
+        if self._ending:
+            return
         log.warning("%s: %s", self.peer, refusal)
         self._leave()
         self.send(0, ConnectionMethods.Close(refusal.code, refusal.text, *_ids(frame)))
         self._set_timer(CLOSE_S, self.drop)
-
-    def _confirm_early(self, channel: Channel) -> None:
-        """The channel ends within the turn: what was published before is confirmed first."""
-        if channel in self._confirming or channel in self._marked:
-            self._confirming.pop(channel, None)
-            self._marked.pop(channel, None)
-            channel.confirm_all()
-            self._has_confirmed = True
 
     def _leave(self) -> None:
         """What it held goes back, and what was its own goes with it."""
@@ -379,20 +372,12 @@ class Connection(asyncio.Protocol):
         for channel in list(self._channels.values()):
             channel.close()
         self._channels.clear()
-        self._confirming.clear()
-        self._marked.clear()
+        self.outflow.confirm_nothing_more()
         self._host.vhost.connection_left(self)
 
     def force_close(self, text: str) -> None:
         """The broker is stopping."""
-        if not self._ending:
-            self._end(ConnectionRefusal(320, text))
-
-    def _close_when_flushed(self) -> None:
-        if self._output:
-            self._loop.call_soon(self._close_when_flushed)
-        elif self._transport is not None:
-            self._transport.close()
+        self._end(ConnectionRefusal(320, text))
 
     def drop(self) -> None:
         if self._transport is not None:
@@ -401,9 +386,13 @@ class Connection(asyncio.Protocol):
     # --- time ---
 
     def _set_timer(self, seconds: float, call: Callable[[], None]) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_later(seconds, call)
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, call)
+            self._timer = None
 
     def _too_slow(self) -> None:
         log.warning("%s did not finish its handshake in %g s", self.peer, HANDSHAKE_S)
@@ -411,8 +400,8 @@ class Connection(asyncio.Protocol):
 
     def _beat(self) -> None:
         """Twice in a heartbeat: hear whether the client lives, and show that we do."""
-        now, interval = self._loop.time(), self._terms.heartbeat_s
-        if not self._blocked and now - self._heard > 2 * interval:
+        now, interval = self._loop.time(), self._opening.terms.heartbeat_s
+        if self._held is None and now - self._heard > 2 * interval:
             log.warning("%s: missed heartbeats, timeout: %d s", self.peer, interval)
             self.drop()
             return
@@ -420,11 +409,6 @@ class Connection(asyncio.Protocol):
             self._transport.write(frames.HEARTBEAT_FRAME)
             self._sent = now
         self._set_timer(interval / 2, self._beat)
-
-
-def _unexpected(wanted: str, frame: frames.Frame) -> ConnectionRefusal:
-    name = frame.name if isinstance(frame, base.Frame) else "content"
-    return ConnectionRefusal(503, f"expected {wanted}, got {name}")
 
 
 def _ids(frame: frames.Frame | None) -> tuple[int, int]:

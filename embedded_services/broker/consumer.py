@@ -1,7 +1,8 @@
 """Somebody to whom a queue's messages are pushed."""
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 from embedded_services.broker.message import Entry
 
@@ -31,7 +32,6 @@ class Consumer:
     exclusive: bool
     prefetch: int
     priority: int = 0
-    arguments: dict[str, Any] = field(default_factory=dict)
     unacked: int = 0
 
     def can_take(self) -> bool:
@@ -50,7 +50,7 @@ class Turns:
     def __len__(self) -> int:
         return len(self._consumers)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Consumer]:
         return iter(list(self._consumers))
 
     @property

@@ -159,7 +159,6 @@ class Exchange:
 
     def __post_init__(self) -> None:
         self._matcher: Matcher = KINDS[self.kind]()
-        self.was_bound = False
 
     @property
     def alternate(self) -> str | None:
@@ -171,7 +170,6 @@ class Exchange:
             return False
         self.bindings[binding.key] = binding
         self._matcher.add(binding)
-        self.was_bound = True
         return True
 
     def unbind(self, binding: Binding) -> Binding | None:

@@ -45,6 +45,10 @@ _ACK: Final = commands.Basic.Ack.index
 _TAG: Final = struct.Struct(">QB")
 
 
+class BrokenStream(ConnectionRefusal):
+    """Where the next frame begins is not known any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContentHead:
     """`payload` is the header's flags and properties as they came, without class, weight and size."""
@@ -73,7 +77,8 @@ class FrameReader:
         self._rest += data
 
     def feed(self, data: bytes) -> Iterator[tuple[int, Frame]]:
-        """The frames that are complete now, with their channels. Raises ConnectionRefusal."""
+        """The frames that are complete now, with their channels. Raises ConnectionRefusal, and goes on behind the frame when
+        asked again, unless it is a BrokenStream."""
         if self._rest:
             data = self._rest + data
             self._rest = b""
@@ -82,7 +87,7 @@ class FrameReader:
             while size - at >= 7:
                 kind, channel, length = _HEAD.unpack_from(data, at)
                 if length > self.max_frame - 8:
-                    raise ConnectionRefusal(
+                    raise BrokenStream(
                         501,
                         f"type {kind}, all octets = <<>>: {{frame_too_large,{length},{self.max_frame - 8}}}",
                     )
@@ -90,7 +95,7 @@ class FrameReader:
                 if end >= size:
                     break
                 if data[end] != 0xCE:
-                    raise ConnectionRefusal(501, f"type {kind}: frame does not end with 206")
+                    raise BrokenStream(501, f"type {kind}: frame does not end with 206")
                 payload = data[at + 7 : end]
                 at = end + 1
                 yield channel, decode(kind, channel, payload)

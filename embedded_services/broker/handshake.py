@@ -1,13 +1,13 @@
-"""How a connection begins: what the broker says of itself, who may come in, and what is agreed on. Pure."""
+"""How a connection begins: what the broker says of itself, who may come in, and what is agreed on, step by step. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final
 
-from pamqp import commands, decode
+from pamqp import base, commands, decode
 
-from embedded_services.broker.frames import MIN_FRAME
+from embedded_services.broker.frames import MIN_FRAME, Frame
 from embedded_services.broker.refusals import ConnectionRefusal
 from embedded_services.common.version import __version__
 
@@ -57,6 +57,55 @@ def start() -> commands.Connection.Start:
     return commands.Connection.Start(0, 9, _PROPERTIES, "AMQPLAIN PLAIN", "en_US")
 
 
+class LoginRefusal(ConnectionRefusal):
+    """Clients that say so want to be told of it; others are cut off, as the standard has it."""
+
+
+class Opening:
+    """The methods that a client sends before `is_done`, in their order, and what is known of it by then."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._step: Callable[[Frame], base.Frame | None] = self._start_ok
+        self.is_done = False
+        self.user = ""
+        self.capabilities: Mapping[str, Any] = {}
+        self.terms = OFFER
+
+    def take(self, number: int, frame: Frame) -> base.Frame | None:
+        """The answer, where it has one. Raises ConnectionRefusal for what is not due, or not wanted."""
+        if number:
+            raise _unexpected("a method on channel 0", frame)
+        return self._step(frame)
+
+    def _start_ok(self, frame: Frame) -> base.Frame:
+        if not isinstance(frame, commands.Connection.StartOk):
+            raise _unexpected("connection.start-ok", frame)
+        self.capabilities = capabilities(frame)
+        self.user = admit(frame, self._login)
+        self._step = self._tune_ok
+        return commands.Connection.Tune(OFFER.channel_max, OFFER.frame_max, OFFER.heartbeat_s)
+
+    def _tune_ok(self, frame: Frame) -> None:
+        if not isinstance(frame, commands.Connection.TuneOk):
+            raise _unexpected("connection.tune-ok", frame)
+        self.terms = agree(frame)
+        self._step = self._open
+
+    def _open(self, frame: Frame) -> base.Frame:
+        if not isinstance(frame, commands.Connection.Open):
+            raise _unexpected("connection.open", frame)
+        if frame.virtual_host != VHOST:
+            raise ConnectionRefusal(530, f"vhost {frame.virtual_host} not found")
+        self.is_done = True
+        return commands.Connection.OpenOk()
+
+
+def _unexpected(wanted: str, frame: Frame) -> ConnectionRefusal:
+    name = frame.name if isinstance(frame, base.Frame) else "content"
+    return ConnectionRefusal(503, f"expected {wanted}, got {name}")
+
+
 def capabilities(start_ok: commands.Connection.StartOk) -> Mapping[str, Any]:
     """What the client says it understands."""
     said = (start_ok.client_properties or {}).get("capabilities")
@@ -76,7 +125,7 @@ def admit(start_ok: commands.Connection.StartOk, login: Login) -> str:
         password.encode(), login.password.encode()
     )
     if not right:
-        raise ConnectionRefusal(
+        raise LoginRefusal(
             403,
             f"Login was refused using authentication mechanism {mechanism}. For details see the broker logfile.",
         )

@@ -9,7 +9,7 @@ from embedded_services.broker.address import PASSWORD, USER
 from embedded_services.broker.broker import Broker
 from embedded_services.broker.handshake import Login
 from embedded_services.broker.report import QueueReport
-from embedded_services.broker.store import StoreError
+from embedded_services.broker.store_file import StoreError
 from embedded_services.common.platform import listening_socket, raise_file_limit
 
 FILE: Final = "broker.db"

@@ -83,7 +83,8 @@ class Queue:
         self.unacked = 0
         self.unacked_bytes = 0
         self.recovered_to = 0
-        self.had_consumers = False
+        self.is_gone = False
+        """It was deleted, and all that was in it, also what is still out."""
         self.published = 0
         self.delivered = 0
         self.acknowledged = 0
@@ -237,16 +238,22 @@ class Queue:
     # --- what becomes of those that are out ---
 
     def ack(self, entry: Entry) -> None:
+        if self.is_gone:
+            return
         self._back(entry)
         self.acknowledged += 1
         self.forget(entry)
 
     def reject(self, entry: Entry) -> None:
+        if self.is_gone:
+            return
         self._back(entry)
         self._give_up(entry, dead_letters.REJECTED)
 
     def requeue(self, entry: Entry) -> None:
         """It takes its old place, unless it came back too often."""
+        if self.is_gone:
+            return
         self._back(entry)
         entry.redelivered = True
         entry.deliveries += 1
@@ -280,7 +287,6 @@ class Queue:
 
     def add(self, consumer: Consumer) -> None:
         self.consumers.add(consumer)
-        self.had_consumers = True
         self._host.active(self)
 
     def remove(self, consumer: Consumer) -> None:

@@ -34,7 +34,7 @@ class QueueReport:
 
     def _bound(self) -> dict[str, list[str]]:
         """The patterns by which queues get events."""
-        exchange = self._broker.vhost.exchanges.get(EXCHANGE)
+        exchange = self._broker.vhost.topology.exchanges.get(EXCHANGE)
         found: dict[str, list[str]] = {}
         for binding in exchange.bindings.values() if exchange is not None else ():
             if binding.destination.kind == "queue":

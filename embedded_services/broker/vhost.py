@@ -1,4 +1,4 @@
-"""The virtual host `/`: exchanges, queues and bindings, and the way of a message through them.
+"""The virtual host `/`: its queues, and the way of a message from its exchange through them to those who take it.
 
 Everything that can be refused raises `Refusal` and has changed nothing then. What is to survive goes to the store as it
 happens; the caller commits once a turn, and lets nobody hear of anything before.
@@ -6,25 +6,19 @@ happens; the caller commits once a turn, and lets nobody hear of anything before
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from embedded_services.broker import dead_letters, refusals
 from embedded_services.broker.consumer import Consumer
-from embedded_services.broker.exchanges import KINDS, Binding, Destination, Exchange
+from embedded_services.broker.exchanges import Destination, Exchange
 from embedded_services.broker.message import ENTRY_BYTES, Entry, Message
 from embedded_services.broker.queue import Queue
-from embedded_services.broker.queue_arguments import differing, understand
-from embedded_services.broker.refusals import ConnectionRefusal, Refusal
+from embedded_services.broker.queue_arguments import understand
+from embedded_services.broker.redeclaring import same_queue
+from embedded_services.broker.refusals import Refusal
 from embedded_services.broker.store import Store
-
-DEFAULT: Final = ""
-PREDECLARED: Final = {
-    "amq.direct": "direct",
-    "amq.fanout": "fanout",
-    "amq.topic": "topic",
-    "amq.headers": "headers",
-    "amq.match": "headers",
-}
+from embedded_services.broker.store_file import StoreError
+from embedded_services.broker.topology import Topology
 
 
 class VirtualHost:
@@ -35,19 +29,14 @@ class VirtualHost:
         self._store = store
         self._now = now
         self._changed = changed
-        self.exchanges: dict[str, Exchange] = {DEFAULT: Exchange(DEFAULT, "direct", True)}
-        for name, kind in PREDECLARED.items():
-            self.exchanges[name] = Exchange(name, kind, True)
         self.queues: dict[str, Queue] = {}
-        self._bound: dict[Destination, set[tuple[str, Destination, str, str]]] = {}
-        self._active: dict[str, Queue] = {}
+        self.topology = Topology(store, self.queues, changed)
+        self._active: dict[Queue, None] = {}
         self._wakes: dict[str, float] = {}
         self._last_number = 0
         self._recover()
 
     def _recover(self) -> None:
-        for exchange in self._store.exchanges():
-            self.exchanges[exchange.name] = exchange
         for stored in self._store.queues():
             queue = Queue(
                 self,
@@ -63,135 +52,8 @@ class VirtualHost:
             self._last_number = max(self._last_number, stored.number)
             queue.recover(stored.messages, stored.size, stored.last_seq, stored.delivered_to)
             queue.used(self._now())
-            self._active[queue.name] = queue
-        for binding in self._store.bindings():
-            self._join(binding)
-
-    # --- exchanges ---
-
-    def exchange(self, name: str) -> Exchange:
-        known = self.exchanges.get(name)
-        if known is None:
-            raise refusals.not_found("exchange", name)
-        return known
-
-    def declare_exchange(
-        self,
-        name: str,
-        kind: str,
-        *,
-        durable: bool,
-        auto_delete: bool,
-        internal: bool,
-        arguments: Mapping[str, Any],
-    ) -> None:
-        if name == DEFAULT:
-            raise refusals.default_exchange()
-        if kind not in KINDS:
-            raise ConnectionRefusal(503, f"unknown exchange type '{kind}'")
-        known = self.exchanges.get(name)
-        if known is not None:
-            _same_exchange(known, kind, durable, auto_delete, internal, arguments)
-            return
-        if name.startswith("amq."):
-            raise refusals.reserved("exchange", name)
-        alternate = arguments.get("alternate-exchange")
-        if alternate is not None and not isinstance(alternate, str):
-            raise refusals.invalid_type("alternate-exchange", "exchange", name, alternate)
-        exchange = Exchange(name, kind, durable, auto_delete, internal, dict(arguments))
-        self.exchanges[name] = exchange
-        if durable:
-            self._store.add_exchange(exchange)
-            self._changed()
-
-    def delete_exchange(self, name: str, *, if_unused: bool) -> None:
-        """One that is not there is deleted already."""
-        if name == DEFAULT:
-            raise refusals.default_exchange()
-        if name in PREDECLARED:
-            raise refusals.system_exchange(name)
-        exchange = self.exchanges.get(name)
-        if exchange is None:
-            return
-        if if_unused and exchange.bindings:
-            raise refusals.in_use("exchange", name)
-        self._drop_exchange(exchange)
-
-    def _drop_exchange(self, exchange: Exchange) -> None:
-        del self.exchanges[exchange.name]
-        for binding in list(exchange.bindings.values()):
-            self._part(binding)
-        self._unbind_all(Destination("exchange", exchange.name))
-        if exchange.durable:
-            self._store.drop_exchange(exchange.name)
-            self._changed()
-
-    # --- bindings ---
-
-    def bind(self, binding: Binding) -> None:
-        self._check_ends(binding)
-        if self.exchange(binding.source).kind == "headers":
-            how = binding.arguments.get("x-match", "all")
-            if how not in ("all", "any", "all-with-x", "any-with-x"):
-                raise Refusal(406, f"Invalid x-match field value '{how}'; expected all or any")
-        if self._join(binding) and self._is_durable(binding):
-            self._store.add_binding(binding)
-            self._changed()
-
-    def unbind(self, binding: Binding) -> None:
-        """One that is not there is taken away already, also when an end of it is not there."""
-        if DEFAULT in (binding.source, binding.destination.name):
-            raise refusals.default_exchange()
-        if binding.source in self.exchanges:
-            self._part(binding)
-
-    def _check_ends(self, binding: Binding) -> None:
-        kind, name = binding.destination
-        if kind == "queue":
-            if name not in self.queues:
-                raise refusals.not_found("queue", name)
-        elif name == DEFAULT:
-            raise refusals.default_exchange()
-        else:
-            self.exchange(name)
-        if binding.source == DEFAULT:
-            raise refusals.default_exchange()
-        self.exchange(binding.source)
-
-    def _join(self, binding: Binding) -> bool:
-        if not self.exchanges[binding.source].bind(binding):
-            return False
-        self._bound.setdefault(binding.destination, set()).add(binding.key)
-        return True
-
-    def _part(self, binding: Binding) -> None:
-        source = self.exchanges.get(binding.source)
-        if source is not None:
-            known = source.unbind(binding)
-            if known is None:
-                return
-            binding = known
-        keys = self._bound.get(binding.destination)
-        if keys is not None:
-            keys.discard(binding.key)
-            if not keys:
-                del self._bound[binding.destination]
-        self._store.drop_binding(binding)
-        self._changed()
-        if source is not None and source.auto_delete and not source.bindings:
-            self._drop_exchange(source)
-
-    def _unbind_all(self, destination: Destination) -> None:
-        for key in list(self._bound.get(destination, ())):
-            source = self.exchanges.get(key[0])
-            if source is not None and (binding := source.bindings.get(key)) is not None:
-                self._part(binding)
-        self._bound.pop(destination, None)
-
-    def _is_durable(self, binding: Binding) -> bool:
-        kind, name = binding.destination
-        to = self.queues[name].durable if kind == "queue" else self.exchanges[name].durable
-        return to and self.exchanges[binding.source].durable
+            self._active[queue] = None
+        self.topology.recover()
 
     # --- queues ---
 
@@ -217,7 +79,7 @@ class VirtualHost:
         known = self.queues.get(name) if name else None
         if known is not None:
             self.queue(name, asker)
-            _same_queue(known, durable, exclusive, auto_delete, arguments)
+            same_queue(known, durable, exclusive, auto_delete, arguments)
             known.used(self._now())
             self.active(known)
             return known
@@ -252,10 +114,11 @@ class VirtualHost:
         if self.queues.get(queue.name) is not queue:
             return 0
         count = queue.ready
+        self.topology.unbind_all(Destination("queue", queue.name))
         del self.queues[queue.name]
-        self._active.pop(queue.name, None)
+        queue.is_gone = True
+        self._active.pop(queue, None)
         self._wakes.pop(queue.name, None)
-        self._unbind_all(Destination("queue", queue.name))
         self._store.drop_queue(queue.number)
         for consumer in queue.consumers:
             queue.consumers.remove(consumer)
@@ -285,13 +148,13 @@ class VirtualHost:
 
     def publish(self, message: Message) -> tuple[bool, bool]:
         """Whether any queue was found for it, and whether all that were took it. Raises Refusal."""
-        exchange = self.exchange(message.exchange)
+        exchange = self.topology.exchange(message.exchange)
         if exchange.internal:
             raise refusals.internal_exchange(exchange.name)
         return self._spread(exchange, message)
 
     def _spread(self, exchange: Exchange, message: Message, *, dead: bool = False) -> tuple[bool, bool]:
-        queues = self._route(exchange, message)
+        queues = self.topology.route(exchange, message)
         if not queues:
             return False, True
         now, taken = self._now(), True
@@ -302,36 +165,10 @@ class VirtualHost:
         self._changed()
         return True, taken
 
-    def _route(self, exchange: Exchange, message: Message) -> list[Queue]:
-        if exchange.name == DEFAULT:
-            queue = self.queues.get(message.routing_key)
-            return [queue] if queue is not None else []
-        found: dict[str, Queue] = {}
-        seen = {exchange.name}
-        todo = [exchange]
-        while todo:
-            here = todo.pop()
-            matched = False
-            for kind, name in here.match(message.routing_key, message.headers):
-                matched = True
-                if kind == "queue":
-                    found[name] = self.queues[name]
-                elif name not in seen:
-                    seen.add(name)
-                    todo.append(self.exchanges[name])
-            alternate = here.alternate
-            if not matched and alternate is not None and alternate not in seen:
-                seen.add(alternate)
-                if (following := self.exchanges.get(alternate)) is not None:
-                    if following.name == DEFAULT and (queue := self.queues.get(message.routing_key)):
-                        found[queue.name] = queue
-                    todo.append(following)
-        return list(found.values())
-
     def dead_letter(self, queue: Queue, message: Message, reason: str) -> None:
         """Give a message that `queue` gave up to its dead letter exchange; it is lost when there is none, as told."""
         name = queue.limits.dead_letter_exchange
-        exchange = self.exchanges.get(name) if name is not None else None
+        exchange = self.topology.exchanges.get(name) if name is not None else None
         if exchange is None:
             return
         key = queue.limits.dead_letter_routing_key
@@ -339,14 +176,18 @@ class VirtualHost:
         self._spread(exchange, dead, dead=True)
 
     def pump(self) -> None:
-        """Push to consumers all that they can take."""
+        """Push to consumers all that they can take. Raises StoreError; what was not pushed can be pumped again."""
+        now = self._now()
         while self._active:
             queues, self._active = self._active, {}
-            now = self._now()
-            for queue in queues.values():
-                if self.queues.get(queue.name) is queue:
-                    queue.pump(now)
-                    self._note_wake(queue)
+            try:
+                for queue in queues:
+                    if not queue.is_gone:
+                        queue.pump(now)
+                        self._note_wake(queue)
+            except StoreError:
+                self._active |= queues
+                raise
 
     @property
     def has_more(self) -> bool:
@@ -402,53 +243,5 @@ class VirtualHost:
         return self._store.load(queue.number, after, limit, most_bytes)
 
     def active(self, queue: Queue) -> None:
-        self._active[queue.name] = queue
+        self._active[queue] = None
         self._changed()
-
-
-def _same_exchange(
-    known: Exchange, kind: str, durable: bool, auto_delete: bool, internal: bool, arguments: Mapping[str, Any]
-) -> None:
-    for arg, received, current in (
-        ("type", kind, known.kind),
-        ("durable", durable, known.durable),
-        ("auto_delete", auto_delete, known.auto_delete),
-        ("internal", internal, known.internal),
-    ):
-        if received != current:
-            raise refusals.inequivalent("exchange", known.name, arg, _quoted(received), _quoted(current))
-    wanted, declared = arguments.get("alternate-exchange"), known.alternate
-    if wanted != declared:
-        raise refusals.inequivalent(
-            "exchange",
-            known.name,
-            "alternate-exchange",
-            refusals.told(wanted, declared),
-            refusals.told(declared, wanted),
-        )
-
-
-def _same_queue(
-    known: Queue, durable: bool, exclusive: bool, auto_delete: bool, arguments: Mapping[str, Any]
-) -> None:
-    for arg, received, current in (
-        ("durable", durable, known.declared_durable),
-        ("exclusive", exclusive, known.owner is not None),
-        ("auto_delete", auto_delete, known.auto_delete),
-    ):
-        if received != current:
-            if arg == "exclusive":
-                raise refusals.locked(known.name)
-            raise refusals.inequivalent("queue", known.name, arg, _quoted(received), _quoted(current))
-    if (name := differing(known.arguments, arguments)) is not None:
-        raise refusals.inequivalent(
-            "queue",
-            known.name,
-            name,
-            refusals.told(arguments.get(name), known.arguments.get(name)),
-            refusals.told(known.arguments.get(name), arguments.get(name)),
-        )
-
-
-def _quoted(value: object) -> str:
-    return f"'{str(value).lower() if isinstance(value, bool) else value}'"

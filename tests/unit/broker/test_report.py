@@ -24,7 +24,7 @@ async def test_all_queues_are_told_when_one_has_changed_and_again_to_a_new_link(
             assert first is not None
             assert first.queues == []
             assert report() is None
-            broker.vhost.declare_exchange(
+            broker.vhost.topology.declare(
                 "events", "topic", durable=True, auto_delete=False, internal=False, arguments={}
             )
             broker.vhost.declare_queue(
@@ -35,7 +35,7 @@ async def test_all_queues_are_told_when_one_has_changed_and_again_to_a_new_link(
                 auto_delete=False,
                 arguments={"x-max-length": 5},
             )
-            broker.vhost.bind(Binding("events", Destination("queue", "order.events"), "order.*", {}))
+            broker.vhost.topology.bind(Binding("events", Destination("queue", "order.events"), "order.*", {}))
             told = report()
             assert told is not None
             assert told.queues is not None

@@ -9,7 +9,8 @@ import pytest
 
 from embedded_services.broker.exchanges import Binding, Destination, Exchange
 from embedded_services.broker.message import Entry
-from embedded_services.broker.store import Store, StoreError
+from embedded_services.broker.store import Store
+from embedded_services.broker.store_file import StoreError
 from tests.unit.broker.builders import message
 
 
@@ -112,15 +113,15 @@ def test_a_failed_commit_keeps_its_changes(path: Path) -> None:
     store = Store(path)
     store.add_queue(1, "q", False, {})
     store.commit()
-    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
-    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = store._file.db.execute("PRAGMA page_count").fetchone()[0]
+    store._file.db.execute(f"PRAGMA max_page_count = {pages}")
     for seq in range(1, 30):
         store.insert(1, entry(seq, bytes(1000)), kept=True)
     for _ in range(2):
         with pytest.raises(StoreError, match="full"):
             store.commit()
         assert store.has_news
-    store._db.execute("PRAGMA max_page_count = 10000")
+    store._file.db.execute("PRAGMA max_page_count = 10000")
     store.commit()
     assert not store.has_news
     store.close()
