@@ -78,9 +78,15 @@ class ElidedLabel(Label):
     """One line that is cut with an ellipsis where there is no room; the whole text is then the tooltip."""
 
     def __init__(
-        self, text: str = "", face: Face = "body", tone: Tone = "text", parent: QWidget | None = None
+        self,
+        text: str = "",
+        face: Face = "body",
+        tone: Tone = "text",
+        parent: QWidget | None = None,
+        *,
+        strong: bool = False,
     ) -> None:
-        super().__init__(text, face, tone, parent=parent)
+        super().__init__(text, face, tone, strong=strong, parent=parent)
         self._cut = Qt.TextElideMode.ElideRight
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 

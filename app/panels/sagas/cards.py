@@ -202,14 +202,12 @@ def undo_card(of: Subject) -> Card:
 
 def _undo_look(of: Subject) -> tuple[str, str, Tone, Ground]:
     match of.step.state:
-        case StepState.COMPENSATING if of.step.next_try_at is not None and of.step.error:
-            return tr("undoing again"), "undoing", "warn", "warn"
         case StepState.COMPENSATING:
             return tr("undoing"), "undoing", "warn", "warn"
         case StepState.COMPENSATED if of.undoable:
             return tr("undone"), "undoing", "text", "plain"
         case StepState.COMPENSATION_FAILED:
-            return tr("could not be undone"), "unhealthy", "bad", "bad"
+            return tr("undo failed"), "unhealthy", "bad", "bad"
         case StepState.SKIPPED if of.turned:
             return tr("skipped by you"), "stopped", "text_secondary", "plain"
         case _:

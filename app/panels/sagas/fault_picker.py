@@ -17,7 +17,7 @@ from app.widgets.switch import Switch
 from embedded_services.contracts.sagas import ArmedFault, DefinedStep, FaultKind
 
 MAX_DELAY_S: Final = 120.0
-_HEIGHT: Final = 30
+_HEIGHT: Final = 28
 
 
 class FaultPicker(QWidget):
@@ -40,7 +40,7 @@ class FaultPicker(QWidget):
         for row in self._rows:
             row.hide()
             row.deleteLater()
-        self._rows = [FaultRow(step, number) for number, step in enumerate(steps, 1)]
+        self._rows = [FaultRow(step) for step in steps]
         for at, row in enumerate(self._rows):
             row.changed.connect(self.changed)
             self._column.insertWidget(at, row)
@@ -75,7 +75,7 @@ class FaultRow(QFrame):
 
     changed = Signal()
 
-    def __init__(self, step: DefinedStep, number: int, parent: QWidget | None = None) -> None:
+    def __init__(self, step: DefinedStep, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.step = step
         self.fault: ArmedFault | None = None
@@ -88,13 +88,12 @@ class FaultRow(QFrame):
         self.setToolTip(tr("Click to make this step fail in the next run"))
         self._switch = Switch(tr("Make {step} fail", step=step.name), on="fault_fill")
         self._switch.setObjectName(f"switch-{step.name}")
-        self._number = Label(str(number), "small", "text_muted")
         self._name = ElidedLabel(step.name, "body")
-        self._word = ElidedLabel("", "small", "fault")
+        self._word = Label("", "small", "fault")
         self._delay = QLineEdit()
         self._delay.setObjectName(f"delay-{step.name}")
         self._delay.setAccessibleName(tr("Delay in seconds"))
-        self._delay.setFixedWidth(48)
+        self._delay.setFixedSize(52, 22)
         self._delay.setFont(theme().font("mono"))
         self._delay.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._unit = Label(tr("s"), "small", "text_muted")
@@ -109,17 +108,23 @@ class FaultRow(QFrame):
         self._show()
 
     def _build_ui(self) -> None:
-        line = QHBoxLayout()
+        line, self._second = QHBoxLayout(), QWidget()
         line.setSpacing(8)
         line.addWidget(self._switch)
-        line.addWidget(self._number)
         line.addWidget(self._name, 1)
-        for widget in (self._word, self._delay, self._unit, self._open):
-            line.addWidget(widget)
+        line.addWidget(self._open)
+        below = QHBoxLayout(self._second)
+        below.setContentsMargins(42, 0, 0, 4)
+        below.setSpacing(4)
+        below.addWidget(self._word)
+        below.addWidget(self._delay)
+        below.addWidget(self._unit)
+        below.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 0, 6, 0)
+        column.setContentsMargins(6, 2, 4, 2)
         column.setSpacing(0)
         column.addLayout(line)
+        column.addWidget(self._second)
         column.addWidget(self._error)
 
     def arm(self, fault: ArmedFault | None) -> None:
@@ -188,6 +193,7 @@ class FaultRow(QFrame):
         self._word.setText("" if fault is None else tr("slow by") if is_slow else fault_word(fault))
         for widget in (self._delay, self._unit):
             widget.setVisible(is_slow)
+        self._second.setVisible(fault is not None)
         self.show_error("")
         said = fault_word(fault) if fault is not None else tr("nothing armed")
         self.setAccessibleName(f"{self.step.name}: {said}")

@@ -17,17 +17,17 @@ from app.qt.theme import theme
 from app.qt.tokens import Tone
 from embedded_services.common.clock import Clock
 
-_SIDE: Final = 20
-_GAP: Final = 22
+_SIDE: Final = 16
+_GAP: Final = 20
 _GAP_BESIDE: Final = 12
-_LEAST: Final = 128
+_LEAST: Final = 132
 _MOST: Final = 208
-_LABEL: Final = 18
-_TOP: Final = 12
+_LABEL: Final = 16
+_TOP: Final = 10
 _FORWARD: Final = _TOP + _LABEL + TAG_RISE
-_BETWEEN: Final = 58
+_BETWEEN: Final = 52
 _UNDO: Final = _FORWARD + FORWARD_HEIGHT + _BETWEEN
-HEIGHT: Final = _UNDO + UNDO_HEIGHT + 18
+HEIGHT: Final = _UNDO + UNDO_HEIGHT + 10
 TICK_MS: Final = 100
 _LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
@@ -209,7 +209,7 @@ class _Ground(QWidget):
             painter, QRectF(_SIDE, _TOP - 4, 300, _LABEL), tr("Forward"), "arrow-right", after=True
         )
         self._draw_label(
-            painter, QRectF(_SIDE, _UNDO - TAG_RISE - _LABEL - 6, 300, _LABEL), tr("Undo"), "arrow-left", after=False
+            painter, QRectF(_SIDE, _UNDO - TAG_RISE - _LABEL - 2, 300, _LABEL), tr("Undo"), "arrow-left", after=False
         )  # fmt: skip
         for at in range(1, len(self._cards)):
             self._draw_forward(painter, at)

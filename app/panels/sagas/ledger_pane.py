@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.language import tr
-from app.panels.sagas.ledger_words import Named, Rule
+from app.panels.sagas.ledger_words import Named, Rule, explained
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
 from app.widgets.button import Button
@@ -34,7 +34,7 @@ class LedgerPane(QFrame):
         self._column.setSpacing(0)
         self._column.addStretch(1)
         head = QHBoxLayout()
-        head.setContentsMargins(20, 12, 12, 4)
+        head.setContentsMargins(20, 12, 12, 6)
         head.setSpacing(10)
         head.addWidget(Label(tr("Ledger"), "section"))
         head.addWidget(self._aside, 1)
@@ -82,7 +82,7 @@ class _RuleView(QFrame):
         self.setProperty("region", "section")
         self.rule: Rule | None = None
         self._mark = _Mark()
-        self._title = ElidedLabel("", "strong")
+        self._title = ElidedLabel("", "small", strong=True)
         self._figures = ElidedLabel("", "small", "text_muted")
         self._more = Label("", "small", "text_muted")
         self._links: list[_Link] = []
@@ -93,7 +93,7 @@ class _RuleView(QFrame):
         self._texts.addWidget(self._more)
         self._more.setVisible(False)
         line = QHBoxLayout(self)
-        line.setContentsMargins(20, 5, 12, 6)
+        line.setContentsMargins(20, 4, 12, 4)
         line.setSpacing(10)
         line.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
         line.addLayout(self._texts, 1)
@@ -107,6 +107,7 @@ class _RuleView(QFrame):
         self._title.set_tone("bad" if rule.state is LineState.BROKEN else "text")
         self._figures.setText(rule.figures)
         self._figures.set_tone(rule.tone)
+        self.setToolTip(explained(rule.key))
         self.setAccessibleName(f"{rule.title}: {rule.state.value}, {rule.figures}")
         while len(self._links) < len(rule.named):
             link = _Link()

@@ -11,6 +11,7 @@ from app.qt.tokens import Tone
 from embedded_services.contracts.ledger import LedgerItem, LedgerLine, LineName, LineState
 from embedded_services.contracts.sagas import SagaCounts, SagaState
 
+STUCK: Final = "stuck"
 NAMED: Final = 3
 """Things that a line names at once."""
 MARKS: Final[Mapping[LineState, str]] = {
@@ -66,11 +67,24 @@ def _rule(name: LineName, line: LedgerLine | None) -> Rule:
 
 def _titles() -> Mapping[LineName, str]:
     return {
-        LineName.PAYMENTS: tr("Money: each charge has its order, or is refunded"),
-        LineName.STOCK: tr("Stock: free + reserved + sold = received"),
-        LineName.RESERVATIONS: tr("Reservations: none outlives its saga"),
-        LineName.CONFIRMATIONS: tr("Confirmations: one for each confirmed order"),
+        LineName.PAYMENTS: tr("Charged = ordered, or refunded"),
+        LineName.STOCK: tr("Free + reserved + sold = received"),
+        LineName.RESERVATIONS: tr("No reservation outlives its saga"),
+        LineName.CONFIRMATIONS: tr("One confirmation per order"),
     }
+
+
+def explained(key: str) -> str:
+    """The rule in a whole sentence."""
+    return {
+        LineName.PAYMENTS.value: tr("Every captured payment belongs to a confirmed order, or is refunded."),
+        LineName.STOCK.value: tr(
+            "What is free, reserved and sold of each product is what was received of it."
+        ),
+        LineName.RESERVATIONS.value: tr("Nothing stays reserved for an order whose saga has ended."),
+        LineName.CONFIRMATIONS.value: tr("Every confirmed order has exactly one confirmation."),
+        STUCK: tr("No saga waits for a person because an undoing failed for good."),
+    }.get(key, "")
 
 
 def _figures(line: LedgerLine) -> str:
@@ -101,11 +115,11 @@ def _named(item: LedgerItem) -> Named:
 def _none_stuck(counts: SagaCounts | None, stuck: Sequence[str]) -> Rule:
     title = tr("No saga is stuck")
     if counts is None:
-        return Rule("stuck", "unknown", LineState.UNKNOWN, title, tr("not looked at yet"), "text_muted")
+        return Rule(STUCK, "unknown", LineState.UNKNOWN, title, tr("not looked at yet"), "text_muted")
     count = max(counts.by_state.get(SagaState.COMPENSATION_FAILED.value, 0), len(stuck))
     if not count:
         said = tr("{n} runs", n=figures.count(counts.total))
-        return Rule("stuck", "check", LineState.OK, title, said, "text_muted")
+        return Rule(STUCK, "check", LineState.OK, title, said, "text_muted")
     named = tuple(Named(tr("{id} waits for you", id=short_id(saga)), saga) for saga in stuck[:NAMED])
     said = tr("1 waits for you") if count == 1 else tr("{n} wait for you", n=figures.count(count))
-    return Rule("stuck", "unhealthy", LineState.BROKEN, title, said, "bad", named, max(0, count - len(named)))
+    return Rule(STUCK, "unhealthy", LineState.BROKEN, title, said, "bad", named, max(0, count - len(named)))

@@ -128,9 +128,9 @@ class _ItemRow(QWidget):
 
     def __init__(self, item: ItemText, at: int) -> None:
         super().__init__()
-        self._product = _field(f"product-{at}", tr("Product"), 72)
+        self._product = _field(f"product-{at}", tr("Product"), 66)
         self._quantity = _Amount(f"quantity-{at}", tr("Quantity"), self._step)
-        self._price = _field(f"price-{at}", tr("Price"), 62)
+        self._price = _field(f"price-{at}", tr("Price"), 60)
         self._sum = Label("", "strong")
         self._remove = IconButton("close", tr("Take it away"))
         self._less, self._more = IconButton("minus", tr("One less")), IconButton("plus", tr("One more"))
@@ -158,10 +158,10 @@ class _ItemRow(QWidget):
         self._remove.setProperty("measure", "step")
         for field in (self._quantity, self._price):
             field.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._sum.setMinimumWidth(52)
+        self._sum.setMinimumWidth(46)
         self._sum.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         line = QHBoxLayout()
-        line.setSpacing(4)
+        line.setSpacing(2)
         line.addWidget(self._product, 1)
         rest: tuple[QWidget, ...] = (
             self._less, self._quantity, self._more, Label("×", "small", "text_muted"), self._price, self._sum, self._remove,
@@ -209,7 +209,7 @@ class _Amount(QLineEdit):
     def __init__(self, name: str, says: str, step: Callable[[int], None]) -> None:
         super().__init__()
         self._by = step
-        _prepare(self, name, says, 40)
+        _prepare(self, name, says, 36)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         by = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}.get(Qt.Key(event.key()))

@@ -30,7 +30,7 @@ class ReasonStrip(QFrame):
         self._keep = Button(tr("Keep it as it is"))
         self._keep.setObjectName("keepIt")
         line = QHBoxLayout(self)
-        line.setContentsMargins(20, 8, 16, 8)
+        line.setContentsMargins(16, 8, 16, 8)
         line.setSpacing(8)
         line.addWidget(self._question)
         line.addWidget(self._reason, 1)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -32,7 +32,7 @@ from app.panels.sagas.order_data import (
 from app.panels.sagas.order_editor import OrderEditor
 from app.qt.theme import theme
 from app.widgets.button import Button
-from app.widgets.label import Label
+from app.widgets.label import ElidedLabel, Label
 from app.widgets.notice import Notice
 from app.widgets.switch import Switch
 from embedded_services.contracts.sagas import DefinedStep, NewSaga, SagaDefinition
@@ -65,7 +65,7 @@ class RunForm(QFrame):
         self._run = Button(tr("Run"), kind="primary", large=True)
         self._many = Button(tr("Run many…"), large=True)
         self._steps = Switch(tr("Step by step"))
-        self._hint = Label("", "small", "text_muted", wrap=True)
+        self._hint = ElidedLabel("", "small", "text_muted")
         self.notice = Notice("bad")
         self._editors = QStackedWidget()
         self._check = QTimer(self)
@@ -100,6 +100,7 @@ class RunForm(QFrame):
         column.addLayout(self._fields())
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
         whole.addWidget(scroll, 1)
         whole.addLayout(self._foot())
@@ -129,9 +130,9 @@ class RunForm(QFrame):
         right.addWidget(Label(tr("Make a step fail"), "small", "text_secondary"))
         right.addWidget(self.faults, 1)
         line = QHBoxLayout()
-        line.setSpacing(20)
-        line.addWidget(self._editors, 11)
-        line.addLayout(right, 10)
+        line.setSpacing(16)
+        line.addWidget(self._editors, 6)
+        line.addLayout(right, 5)
         return line
 
     def _foot(self) -> QVBoxLayout:
@@ -139,16 +140,17 @@ class RunForm(QFrame):
         buttons.setSpacing(8)
         buttons.addWidget(self._run)
         buttons.addWidget(self._many)
-        buttons.addWidget(self._hint, 1)
+        buttons.addStretch(1)
         buttons.addWidget(self._steps)
         label = Label(tr("Step by step"), "body", "text_secondary")
         label.setBuddy(self._steps)
         buttons.addWidget(label)
         column = QVBoxLayout()
-        column.setContentsMargins(20, 6, 16, 10)
+        column.setContentsMargins(20, 6, 16, 8)
         column.setSpacing(4)
         column.addWidget(self.notice)
         column.addLayout(buttons)
+        column.addWidget(self._hint)
         column.addWidget(self.batch)
         return column
 
@@ -313,6 +315,7 @@ class RunForm(QFrame):
         count = len(faults)
         words = {0: tr("Run"), 1: tr("Run with 1 fault armed")}
         self._run.setText(words.get(count) or tr("Run with {n} faults armed", n=count))
+        self._run.setMinimumWidth(self._run.sizeHint().width())
         said = prediction(faults, self.steps)
         if self._steps.isChecked():
             said = tr("{what} It waits before each step for Next.", what=said)

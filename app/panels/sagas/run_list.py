@@ -42,6 +42,8 @@ class RunList(QWidget):
         self._model = model
         self._is_loading = False
         self._known = 0
+        self._marked = 0
+        self._is_telling = True
         self.bar = RunsBar(clock.now)
         self.view = LongRowView(model.columns, name=tr("Runs"), head=True, tint=tint)
         self.view.setObjectName("runs")
@@ -111,12 +113,20 @@ class RunList(QWidget):
     def clear_filter(self) -> None:
         self.bar.set_filter(RunFilter())
 
-    def select(self, seq: int) -> bool:
-        """Select the run with that number, if it is held."""
+    def mark(self, seq: int) -> None:
+        """The run with that number is the one that is looked at: it is selected, if it is held, and brought into sight once."""
+        if seq == self._marked and self.view.selected_row() is not None:
+            return
         index = self._model.index_of(seq)
-        if index.isValid() and self.view.currentIndex() != index:
-            self.view.select_index(index)
-        return index.isValid()
+        self._marked = seq if index.isValid() else 0
+        self._is_telling = False
+        try:
+            if index.isValid():
+                self.view.setCurrentIndex(index)
+            else:
+                self.view.selectionModel().clear()
+        finally:
+            self._is_telling = True
 
     @property
     def sees_end(self) -> bool:
@@ -134,7 +144,8 @@ class RunList(QWidget):
             self.end_in_sight.emit()
 
     def _on_selected(self, row: RunRow | None) -> None:
-        if row is not None:
+        if row is not None and self._is_telling:
+            self._marked = row.seq
             self.run_selected.emit(row)
 
     def _grow_older(self) -> None:

@@ -28,7 +28,7 @@ class RunsBar(QFrame):
         self._now = now
         self._state: SagaState | None = None
         self._told = RunFilter()
-        self.field = FilterField(tr("id, data or failure"), 130)
+        self.field = FilterField(tr("Filter"), 110)
         self._spans = QComboBox()
         self._since, self._until = QLineEdit(), QLineEdit()
         self._says = Label("", "small", "bad", wrap=True)
@@ -47,8 +47,9 @@ class RunsBar(QFrame):
         for key, word in span_words().items():
             self._spans.addItem(word, key)
         self._spans.setAccessibleName(tr("When they were started"))
-        self._spans.setMinimumWidth(96)
-        self.field.setMinimumWidth(96)
+        self._spans.setFixedWidth(112)
+        self.field.setToolTip(tr("In the id, the data, or what made it fail"))
+        self.field.setMinimumWidth(84)
         self.field.setMaximumWidth(400)
         first, second = QHBoxLayout(), QHBoxLayout(self._between)
         first.setSpacing(8)

@@ -15,7 +15,7 @@ from app.qt.theme import theme
 from app.widgets.button import Button
 from app.widgets.label import ElidedLabel, Label
 from app.widgets.status_pill import StatusPill
-from embedded_services.contracts.sagas import ENDED, HoldReason, Saga
+from embedded_services.contracts.sagas import HoldReason, Saga, SagaState
 
 _HEIGHT: Final = 46
 
@@ -42,7 +42,7 @@ class SagaHead(QFrame):
         self._buttons = {key: Button(words[key]) for key in ACTIONS}
         self._buttons["next"].set_kind("primary")
         line = QHBoxLayout(self)
-        line.setContentsMargins(20, 0, 16, 0)
+        line.setContentsMargins(16, 0, 16, 0)
         line.setSpacing(10)
         for widget in (self._id, self._pill):
             line.addWidget(widget)
@@ -63,12 +63,11 @@ class SagaHead(QFrame):
         self._trace.setText(tr("trace {id}", id=saga.trace_id[:8]))
         self._trace.setAccessibleName(tr("Trace {id}", id=saga.trace_id))
         self._trace.setToolTip(saga.trace_id)
-        steps = saga.hold is not None and saga.hold.reason is HoldReason.NEXT
         for key, button in self._buttons.items():
             why = refusals[key]
             button.setEnabled(not why)
             button.setToolTip(why)
-            button.setVisible(_is_shown(saga, key, stepped=steps))
+            button.setVisible(_is_shown(saga, key))
         self.pass_time(now)
 
     def pass_time(self, now: float) -> None:
@@ -103,11 +102,16 @@ def fill_trace_menu(menu: QMenu, asked: Callable[[str], object]) -> None:
         action.triggered.connect(lambda _=False, key=key: asked(key))
 
 
-def _is_shown(saga: Saga, key: ActionKey, *, stepped: bool) -> bool:
-    """What can never be taken for a saga as it is takes no room; the others keep their place."""
-    if saga.state in ENDED:
-        return False
-    return stepped if key == "next" else True
+def _is_shown(saga: Saga, key: ActionKey) -> bool:
+    """What cannot be taken for a saga as it stands takes no room."""
+    waits = saga.hold.reason if saga.hold is not None else None
+    match key:
+        case "next":
+            return waits is HoldReason.NEXT
+        case "retry" | "skip":
+            return waits is HoldReason.PERSON
+        case "cancel":
+            return saga.state is SagaState.RUNNING
 
 
 def about(saga: Saga, now: float) -> str:

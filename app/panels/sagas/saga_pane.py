@@ -15,7 +15,7 @@ from app.panels.sagas.reason_strip import ReasonStrip
 from app.panels.sagas.run_rows import step_in_focus
 from app.panels.sagas.saga_head import SagaHead
 from app.qt.tokens import Tone
-from app.widgets.label import Label
+from app.widgets.label import ElidedLabel, Label
 from app.widgets.notice import Notice
 from app.widgets.state_view import StateView
 from app.widgets.status_lamp import StatusLamp
@@ -118,8 +118,8 @@ class SagaPane(QWidget):
         self._state.show_empty(
             tr("No saga has run yet"),
             tr(
-                "A saga takes an order through five services' steps, and undoes them in reverse when one fails. "
-                "Run the test order and watch each step."
+                "A saga takes an order through its steps, one service after another, and undoes them in reverse "
+                "when one fails. Run the test order and watch each step."
             ),
             tr("Run the test order"),
             "sagas",
@@ -179,10 +179,10 @@ class _HoldStrip(QFrame):
         self.setProperty("region", "bar")
         self._since = 0.0
         self._lamp = StatusLamp("waiting")
-        self._text = Label("", "body", wrap=True, selectable=True)
+        self._text = ElidedLabel("", "body")
         self._age = Label("", "small", "text_muted")
         line = QHBoxLayout(self)
-        line.setContentsMargins(20, 6, 16, 6)
+        line.setContentsMargins(16, 5, 16, 5)
         line.setSpacing(10)
         line.addWidget(self._lamp)
         line.addWidget(self._text, 1)

@@ -87,13 +87,13 @@ class SagasPanel(Panel):
         banner.addWidget(self._absence, 1)
         banner.addWidget(self._mend)
         self._banner.setVisible(False)
-        lower = _split(Qt.Orientation.Horizontal, (self.ledger, self.form), (300, 492), (3, 5))
-        right = _split(Qt.Orientation.Vertical, (self.pane, lower), (366, 254), (5, 4))
-        whole = _split(Qt.Orientation.Horizontal, (self.list, right), (256, 800), (0, 1))
+        lower = _split(Qt.Orientation.Horizontal, (self.ledger, self.form), (254, 562), (1, 2))
+        right = _split(Qt.Orientation.Vertical, (self.pane, lower), (372, 248), (5, 4))
+        whole = _split(Qt.Orientation.Horizontal, (self.list, right), (240, 816), (0, 1))
         self.list.setMinimumWidth(208)
         self.pane.setMinimumHeight(180)
         self.ledger.setMinimumWidth(200)
-        self.form.setMinimumWidth(380)
+        self.form.setMinimumWidth(500)
         lower.setMinimumHeight(150)
         self.content.addWidget(self._banner)
         self.content.addWidget(whole, 1)
@@ -151,6 +151,7 @@ class SagasPanel(Panel):
         self.saga_page.show_saga(saga, definition, self._clock.now())
         if self.step_page.step:
             self.step_page.show_saga(saga, lanes, definition)
+        self.list.mark(saga.seq)
 
     def show_absence(self, message: UserMessage | None, mend: str = "", words: str = "") -> None:
         """Why no saga moves; None while there is an orchestrator. `mend` is what would bring it back."""

@@ -25,9 +25,9 @@ from app.qt.theme import theme
 from app.qt.tokens import Face, Tone
 from app.widgets.shapes import draw_status
 
-FORWARD_HEIGHT: Final = 118
-UNDO_HEIGHT: Final = 96
-TAG_RISE: Final = 10
+FORWARD_HEIGHT: Final = 106
+UNDO_HEIGHT: Final = 100
+TAG_RISE: Final = 12
 """So far the tag of a fault stands out above the card."""
 _PAD: Final = 10
 _LINE: Final = 18
@@ -132,7 +132,7 @@ class StepCard(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         frame = QRectF(self.rect()).adjusted(1, TAG_RISE + 0.5, -1, -1)
         self._draw_ground(painter, frame)
-        area = frame.adjusted(_PAD, 8, -_PAD, -8)
+        area = frame.adjusted(_PAD, 8, -_PAD, -6)
         self._draw_head(painter, area)
         self._draw_state(painter, area.adjusted(0, _LINE + 2, 0, 0))
         top = area.top() + 2 * _LINE + 3
@@ -172,7 +172,7 @@ class StepCard(QWidget):
             draw_icon(
                 painter, QRectF(line.right() - 14, line.top() + 2, 14, 14), "pivot", theme().color("accent")
             )
-        face: Face = "small" if card.ground == "idle" else "strong"
+        face: Face = "small"
         self._text(
             painter,
             QRectF(left, line.top(), room, _LINE),
@@ -234,7 +234,7 @@ class StepCard(QWidget):
     def _draw_countdown(self, painter: QPainter, area: QRectF, at: float) -> None:
         since = min(self._card.waits_since or at, at)
         share = (self._now - since) / max(0.001, at - since)
-        track = QRectF(area.left(), area.top() + 6, area.width(), 4)
+        track = QRectF(area.left(), area.top() + 2, area.width(), 4)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme().color("border"))
         painter.drawRoundedRect(track, 2, 2)
@@ -244,7 +244,7 @@ class StepCard(QWidget):
         text = tr("next try in {s} s", s=figures.decimal(max(0.0, at - self._now)))
         self._text(
             painter,
-            QRectF(area.left(), area.top() + 12, area.width(), _LINE),
+            QRectF(area.left(), area.top() + 8, area.width(), _LINE),
             text,
             "small",
             "text_secondary",
@@ -256,13 +256,13 @@ class StepCard(QWidget):
         font.setWeight(QFont.Weight.DemiBold)
         metrics = QFontMetricsF(font)
         width = min(frame.width() - 16, metrics.horizontalAdvance(self._card.tag) + 26)
-        place = QRectF(frame.left() + 8, frame.top() - TAG_RISE + 0.5, width, 20)
+        place = QRectF(frame.left() + 8, frame.top() - TAG_RISE + 0.5, width, 18)
         pen = QPen(theme().color("fault"), 1)
         pen.setStyle(Qt.PenStyle.SolidLine if self._card.is_hit else Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.setBrush(theme().color("fault_tint"))
         painter.drawRoundedRect(place, 4, 4)
-        draw_icon(painter, QRectF(place.left() + 5, place.top() + 4, 12, 12), "bolt", theme().color("fault"))
+        draw_icon(painter, QRectF(place.left() + 5, place.top() + 3, 12, 12), "bolt", theme().color("fault"))
         painter.setFont(font)
         painter.setPen(theme().color("fault"))
         text = metrics.elidedText(self._card.tag, Qt.TextElideMode.ElideRight, width - 25)

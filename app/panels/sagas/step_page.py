@@ -9,6 +9,7 @@ from app.core import figures
 from app.core.language import tr
 from app.panels.sagas.armed_words import explained
 from app.panels.sagas.cards import Card, Way
+from app.panels.sagas.fault_box import FaultBox
 from app.panels.sagas.hold_words import ActionKey, refusals
 from app.panels.sagas.journal_view import JournalView
 from app.panels.sagas.json_section import JsonSection
@@ -19,7 +20,6 @@ from app.widgets.button import Button
 from app.widgets.fact_list import Fact, FactList
 from app.widgets.inspector_page import InspectorPage
 from app.widgets.label import Label
-from app.widgets.notice import Notice
 from embedded_services.contracts.sagas import DefinedStep, Saga, SagaDefinition, SagaStep
 
 _KEYS: Final = ("retry", "skip", "cancel", "next", "copy", "logs")
@@ -35,9 +35,9 @@ class StepPage(InspectorPage):
         self.saga: Saga | None = None
         self.step = ""
         self.way: Way = "forward"
-        self._fault = Notice("fault", closable=False)
+        self.fault = FaultBox()
+        self.add_section("", self.fault)
         self._facts = self.add_section(tr("Facts"), FactList())
-        self.add_section("", self._fault)
         self._error = self.add_section(tr("Error"), Label("", "mono", "bad", wrap=True, selectable=True))
         copy_in, copy_out = Button(tr("Copy"), kind="link"), Button(tr("Copy"), kind="link")
         self.input = self.add_section(tr("Data in"), JsonSection(tr("Data in")), aside=copy_in)
@@ -94,10 +94,8 @@ class StepPage(InspectorPage):
         fault = saga.faults.get(card.step)
         shown = fault is not None and bool(card.tag)
         if fault is not None and shown:
-            self._fault.show_message(explained(fault, is_hit=card.is_hit))
-        else:
-            self._fault.setVisible(False)
-        _set_shown(self._fault, shown=shown)
+            self.fault.say(explained(fault, is_hit=card.is_hit))
+        _set_shown(self.fault, shown=shown)
 
     def _show_data(self, saga: Saga, step: SagaStep) -> None:
         if self.way == "undo":

@@ -109,7 +109,7 @@ def _step_line(entry: Entry) -> Line | None:
         "tried again by a person": (tr("{step} tried again by you", step=step), "starting", "text"),
         "skipped by a person": (tr("{step} skipped by you", step=step), "stopped", "text"),
         "recovered": (tr("{step} asked again after a crash", step=step), "starting", "text"),
-        "fault": (tr("your fault hit {step}: {kind}", step=step, kind=detail), "injected", "fault"),
+        "fault": (tr("{kind} hit {step}", step=step, kind=detail), "injected", "fault"),
     }  # fmt: skip
     if entry.what not in plain:
         return None
