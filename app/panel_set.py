@@ -10,6 +10,8 @@ from app.main_window import MainWindow
 from app.panels.events.events_model import EventsModel
 from app.panels.events.events_panel import EventsPanel
 from app.panels.events.events_presenter import EventsPresenter
+from app.panels.faults.faults_panel import FaultsPanel
+from app.panels.faults.faults_presenter import FaultsPresenter
 from app.panels.gateway.gateway_models import GatewayModels
 from app.panels.gateway.gateway_panel import GatewayPanel
 from app.panels.gateway.gateway_presenter import GatewayPresenter
@@ -37,6 +39,7 @@ def add_panels(window: MainWindow, port: Port, settings: WindowSettings) -> None
     window.add_panel(_limits(port), "limits", "Ctrl+4")
     window.add_panel(_events(port), "events", "Ctrl+5")
     window.add_panel(_sagas(port), "sagas", "Ctrl+6")
+    window.add_panel(_faults(port, settings), "faults", "Ctrl+7")
     window.add_panel(_requests(port, settings), "requests", "Ctrl+9")
     window.add_panel(_logs(port), "logs", "Ctrl+0")
 
@@ -79,6 +82,12 @@ def _sagas(port: Port) -> SagasPanel:
     panel = SagasPanel(model)
     model.setParent(panel)
     SagasPresenter(panel, model, port)
+    return panel
+
+
+def _faults(port: Port, settings: WindowSettings) -> FaultsPanel:
+    panel = FaultsPanel()
+    FaultsPresenter(panel, port, settings)
     return panel
 
 

@@ -19,6 +19,7 @@ AS_SYSTEM: Final = "system"
 LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "zh_CN": "简体中文"}
 
 _catalogue: dict[str, str] = {}  # as with a process's locale, there is one
+_in_use = [ENGLISH]
 
 
 class CatalogueError(Exception):
@@ -41,6 +42,12 @@ def use(language: str) -> None:
     found = {} if language == ENGLISH else load(language)
     _catalogue.clear()
     _catalogue.update(found)
+    _in_use[0] = language
+
+
+def current() -> str:
+    """The language in use, for texts that are data and come in several languages."""
+    return _in_use[0]
 
 
 def load(language: str) -> dict[str, str]:

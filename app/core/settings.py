@@ -17,9 +17,11 @@ from msgspec import Meta
 from app.core.language import tr
 from app.core.messages import UserMessage
 from embedded_services.common import platform
+from embedded_services.contracts.faults import NewFault
 
 MAX_BYTES: Final = 1 << 20
 MAX_FILTERS: Final = 200
+MAX_PRESETS: Final = 50
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,13 @@ class SavedRequest(msgspec.Struct, kw_only=True, rename="camel"):
     request_id: str = ""
 
 
+class SavedPreset(msgspec.Struct, kw_only=True, rename="camel"):
+    """Faults that the user keeps under a name."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=80)]
+    faults: Annotated[list[NewFault], Meta(min_length=1, max_length=20)]
+
+
 class WindowSettings(msgspec.Struct, kw_only=True, rename="camel"):
     """`geometry` and `split` are Qt's own state, base64; `place` is where the window was (left, top, width, height), which
     Qt makes smaller where no window manager frames it. `inspector_open` is what the user chose while there was room for
@@ -62,6 +71,7 @@ class WindowSettings(msgspec.Struct, kw_only=True, rename="camel"):
     inspector_open: bool = True
     filters: Annotated[dict[str, str], Meta(max_length=MAX_FILTERS)] = msgspec.field(default_factory=dict)
     requests: list[SavedRequest] = msgspec.field(default_factory=list)
+    presets: Annotated[list[SavedPreset], Meta(max_length=MAX_PRESETS)] = msgspec.field(default_factory=list)
 
 
 @dataclass

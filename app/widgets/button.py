@@ -19,7 +19,7 @@ _ICON_AIR = 6
 _ICON_TONES: dict[Kind, Tone] = {
     "primary": "text_on_accent",
     "danger": "bad",
-    "fault": "fault",
+    "fault": "text_on_accent",
     "link": "accent",
 }
 

@@ -130,6 +130,17 @@ class InspectorPage(QWidget):
                 button.setProperty("measure", "action")
                 button.style().polish(button)
                 self._actions.addWidget(button, at // 3, at % 3)
+        self._show_actions(any(button is not None for button in buttons))
+
+    def set_wide_action(self, button: QPushButton, beside: QPushButton) -> None:
+        """One that matters most, twice as wide as the other one."""
+        for place, (one, span) in enumerate(((button, 2), (beside, 1))):
+            one.setProperty("measure", "large")
+            one.style().polish(one)
+            self._actions.addWidget(one, 0, 2 * place, 1, span)
+        self._show_actions(shown=True)
+
+    def _show_actions(self, shown: bool) -> None:
         for column in range(3):
             self._actions.setColumnStretch(column, 1)
-        self._footer.setVisible(any(button is not None for button in buttons))
+        self._footer.setVisible(shown)
