@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -15,10 +15,7 @@ from embedded_services.common.clock import Clock
 from embedded_services.common.ring import Ring
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import EventPage, EventQuery, Seen
-from embedded_services.control.events.history_error import HistoryError
-
-if TYPE_CHECKING:
-    from embedded_services.control.events.store import EventStore
+from embedded_services.control.events.store import EventStore, HistoryError
 
 SHOWN: Final = 5_000
 """In memory, for who follows the stream."""
@@ -53,7 +50,7 @@ class History:
     async def open(self) -> None:
         """Before anything is taken in. A folder that cannot be used is told in the log, and events are shown only."""
         try:
-            self._store = await asyncio.to_thread(_opened, self._folder)
+            self._store = await asyncio.to_thread(EventStore, self._folder)
         except HistoryError as error:
             self._problem = str(error)
             log.error("the history of events in %s cannot be used: %s", self._folder, error)
@@ -122,7 +119,7 @@ class History:
         self._size = 0
         return events
 
-    def _append(self, store: "EventStore", events: list[Seen]) -> None:
+    def _append(self, store: EventStore, events: list[Seen]) -> None:
         try:
             store.append(events)
             if self._problem:
@@ -133,13 +130,6 @@ class History:
             if str(error) != self._problem:
                 self._problem = str(error)
                 log.error("the history of events cannot be written: %s", error)
-
-
-def _opened(folder: Path) -> "EventStore":
-    # Loading what the store needs takes longer than all else that this process loads, and nobody waits for it here.
-    from embedded_services.control.events.store import EventStore
-
-    return EventStore(folder)
 
 
 def _bounded(page: EventPage) -> EventPage:

@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 
 from embedded_services.broker.topics import TopicTrie
 from embedded_services.contracts.events import EventPage, EventQuery, Seen
-from embedded_services.control.events.history_error import HistoryError
 from embedded_services.control.events.matching import storable
 from embedded_services.control.events.segment import Segment, Wanted
 
@@ -34,9 +32,13 @@ THREADS: Final = 2
 REMEMBERED: Final = 64
 """Answers of full segments, which do not change: asked again, only the newest segment is searched."""
 
-StoreError: Final = (sqlite3.Error, SQLAlchemyError, OSError)
+StoreError: Final = (sqlite3.Error, OSError)
 
 log = logging.getLogger(__name__)
+
+
+class HistoryError(Exception):
+    """The files of the history cannot be read or written; the text says why."""
 
 
 class EventStore:
@@ -204,7 +206,7 @@ def _told() -> Iterator[None]:
 
 def _is_damage(error: Exception) -> bool:
     """Rather than a full disk, or something else that passes."""
-    return type(getattr(error, "orig", error)) is sqlite3.DatabaseError
+    return type(error) is sqlite3.DatabaseError
 
 
 def _wanted(query: EventQuery, types: set[str]) -> Wanted:
