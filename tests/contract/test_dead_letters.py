@@ -228,3 +228,14 @@ def test_many_rejected_at_once_keep_their_order(channel: WireChannel, name: str,
     channel.take(20)
     channel.nack(0, multiple=True, requeue=False)
     assert [channel.must_get(dead).body for _ in range(20)] == bodies
+
+
+def test_what_is_still_out_when_its_queue_goes_is_gone(channel: WireChannel, name: str, dead: str) -> None:
+    channel.declare(name, arguments=to(dead))
+    channel.put(name, b"1", b"2", b"3")
+    tags = [channel.must_get(name, no_ack=False).tag for _ in range(3)]
+    channel.call(commands.Queue.Delete(queue=name), commands.Queue.DeleteOk)
+    channel.reject(tags[0], requeue=False)
+    channel.reject(tags[1], requeue=True)
+    channel.wire.quiet()
+    assert channel.get(dead) is None

@@ -137,3 +137,35 @@ def test_one_that_does_not_read_costs_no_memory(node: EmbeddedNode) -> None:
         ready, _ = channel.counts("much")
         assert ready > 1500
         assert sum(len(silent.next().body) for _ in range(2000)) == 2000 * len(body)
+
+
+def test_what_follows_a_frame_that_is_too_large_costs_nothing(node: EmbeddedNode) -> None:
+    with Wire(node.port) as wire:
+        before = psutil.Process(node.pid).memory_info().rss
+        wire.raw(b"\x03\x00\x01\x7f\xff\xff\xff")
+        for _ in range(40):
+            wire.raw(bytes(1024 * 1024))
+        closed = wire.refused()
+        assert closed.code == 501
+        assert psutil.Process(node.pid).memory_info().rss - before < 10 * 1024 * 1024
+    assert node.log().count("frame_too_large") == 1
+    works(node)
+
+
+def test_one_that_asks_and_does_not_read_is_not_heard_until_it_does(node: EmbeddedNode) -> None:
+    body, count = bytes(1024 * 1024), 150
+    with Wire(node.port) as deaf:
+        channel = deaf.channel()
+        channel.confirm_select()
+        channel.declare("large", auto_delete=True)
+        channel.put("large", body)
+        before = psutil.Process(node.pid).memory_info().rss
+        again = [Basic.Get(queue="large"), Basic.Nack(delivery_tag=0, multiple=True, requeue=True)]
+        deaf.raw(b"".join(frame.marshal(one, 1) for one in again) * count)
+        works(node)
+        works(node)
+        grown = psutil.Process(node.pid).memory_info().rss - before
+        assert grown < 80 * 1024 * 1024, grown
+        while count:
+            count -= isinstance(deaf.read()[1], Basic.GetOk)
+    works(node)
