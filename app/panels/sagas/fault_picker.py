@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.language import tr
 from app.panels.sagas.armed_words import MS, choices_for, fault_word
@@ -17,7 +17,6 @@ from app.widgets.switch import Switch
 from embedded_services.contracts.sagas import ArmedFault, DefinedStep, FaultKind
 
 MAX_DELAY_S: Final = 120.0
-_HEIGHT: Final = 28
 
 
 class FaultPicker(QWidget):
@@ -30,7 +29,7 @@ class FaultPicker(QWidget):
         self._rows: list[FaultRow] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(4)
+        self._column.setSpacing(3)
         self._column.addStretch(1)
 
     def show_steps(self, steps: Sequence[DefinedStep]) -> None:
@@ -82,7 +81,7 @@ class FaultRow(QFrame):
         self._last = ArmedFault(FaultKind.FAIL_STEP)
         self.setObjectName(f"arm-{step.name}")
         self.setProperty("region", "card")
-        self.setMinimumHeight(_HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip(tr("Click to make this step fail in the next run"))
@@ -114,14 +113,14 @@ class FaultRow(QFrame):
         line.addWidget(self._name, 1)
         line.addWidget(self._open)
         below = QHBoxLayout(self._second)
-        below.setContentsMargins(42, 0, 0, 4)
+        below.setContentsMargins(42, 0, 0, 3)
         below.setSpacing(4)
         below.addWidget(self._word)
         below.addWidget(self._delay)
         below.addWidget(self._unit)
         below.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(6, 2, 4, 2)
+        column.setContentsMargins(6, 0, 4, 0)
         column.setSpacing(0)
         column.addLayout(line)
         column.addWidget(self._second)

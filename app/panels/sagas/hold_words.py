@@ -24,11 +24,9 @@ def hold_words(hold: Hold) -> tuple[str, Tone]:
     why = hold.why.rstrip(".")
     match hold.reason:
         case HoldReason.SERVICE:
-            return tr(
-                "Waits for a service: {why}. It goes on by itself when there is somebody to ask.", why=why
-            ), "warn"
+            return tr("Waits for a service, and goes on by itself: {why}.", why=why), "warn"
         case HoldReason.PERSON:
-            return tr("Waits for you: {why}. Retry it, or skip it with a reason.", why=why), "bad"
+            return tr("Waits for you: {why}.", why=why), "bad"
         case HoldReason.NEXT:
             step = why.removeprefix("before ")
             return tr("Step by step: Next lets {step} begin.", step=step), "accent"

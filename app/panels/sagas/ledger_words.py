@@ -68,7 +68,7 @@ def _rule(name: LineName, line: LedgerLine | None) -> Rule:
 def _titles() -> Mapping[LineName, str]:
     return {
         LineName.PAYMENTS: tr("Charged = ordered, or refunded"),
-        LineName.STOCK: tr("Free + reserved + sold = received"),
+        LineName.STOCK: tr("Free + held + sold = received"),
         LineName.RESERVATIONS: tr("No reservation outlives its saga"),
         LineName.CONFIRMATIONS: tr("One confirmation per order"),
     }

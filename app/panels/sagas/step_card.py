@@ -25,11 +25,11 @@ from app.qt.theme import theme
 from app.qt.tokens import Face, Tone
 from app.widgets.shapes import draw_status
 
-FORWARD_HEIGHT: Final = 106
-UNDO_HEIGHT: Final = 100
+FORWARD_HEIGHT: Final = 112
+UNDO_HEIGHT: Final = 106
 TAG_RISE: Final = 12
 """So far the tag of a fault stands out above the card."""
-_PAD: Final = 10
+_PAD: Final = 9
 _LINE: Final = 18
 _LAMP: Final = 11
 _LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -165,7 +165,7 @@ class StepCard(QWidget):
         if card.way == "forward":
             number = str(card.number)
             self._text(painter, line, number, "small", "text_muted")
-            left += QFontMetricsF(theme().font("small")).horizontalAdvance(number) + 7
+            left += QFontMetricsF(theme().font("small")).horizontalAdvance(number) + 5
         room = line.right() - left
         if card.is_pivot:
             room -= 18
