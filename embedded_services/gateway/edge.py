@@ -116,7 +116,7 @@ class EdgeConnection(asyncio.Protocol):
         self._call = None
         try:
             self._answer(self._gateway.answer(cast("Exchange", self._exchange), outcome))
-            if not self._busy:
+            if not self._busy and (self._reader.buffered or self._reading_paused):
                 self._serve()
         except Exception:
             # Whoever tells is the connection to an instance, which is not to blame.
