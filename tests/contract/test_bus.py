@@ -60,7 +60,7 @@ async def test_what_a_transaction_told_reaches_every_subscriber(
         assert event.message_id == message.message_id
         assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
         await one.until(lambda: one.relay.relayed == 2)
-        assert await one.waiting() == 0
+        await one.until_waiting(0)
 
 
 async def test_what_was_rolled_back_is_told_to_nobody(broker: BrokerNode, tmp_path: Path, name: str) -> None:
@@ -103,7 +103,7 @@ async def test_a_delayed_event_waits_its_time_and_holds_up_no_other(
             await end.publish(f"{name}.soon", 2)
             assert (await heard.get()).routing_key == f"{name}.soon"
             await end.until(lambda: end.relay.relayed == 1)
-            assert await end.waiting() == 1
+            await end.until_waiting(1)
         # Its time passes, or does not, while nobody is there.
         async with joined(broker.url, tmp_path, name):
             assert (await heard.get()).routing_key == f"{name}.late"

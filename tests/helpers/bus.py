@@ -76,6 +76,15 @@ class End:
                 self.changed.clear()
                 await self.changed.wait()
 
+    async def until_waiting(self, count: int, within_s: float = 20.0) -> None:
+        """Until so many are left to relay: what was confirmed is removed a little later."""
+        async with asyncio.timeout(within_s):
+            while True:
+                self.changed.clear()
+                if await self.waiting() == count:
+                    return
+                await self.changed.wait()
+
     def told(self, handled: Handled) -> None:
         self.handled.append(handled)
         self.changed.set()
