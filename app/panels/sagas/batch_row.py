@@ -64,6 +64,7 @@ class BatchRow(QWidget):
         self._cancel = Button(tr("Cancel"))
         self._cancel.setObjectName("cancelBatch")
         self._close = IconButton("close", tr("Close"))
+        self._gap = QWidget()
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._words = ElidedLabel("", "small", "text_secondary")
@@ -91,6 +92,7 @@ class BatchRow(QWidget):
         line.addWidget(self._start)
         line.addWidget(self._cancel)
         line.addWidget(self._bar, 1)
+        line.addWidget(self._gap, 1)
         line.addWidget(self._close)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
@@ -130,6 +132,7 @@ class BatchRow(QWidget):
         for field_ in (self._count, self._rate):
             field_.setEnabled(not running)
         self._bar.setVisible(running)
+        self._gap.setVisible(not running)
 
     def _on_start(self) -> None:
         count, rate = _parsed(self._count.text()), _parsed(self._rate.text())

@@ -27,7 +27,7 @@ class LedgerPane(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("ledger")
-        self._aside = ElidedLabel("", "small", "text_muted")
+        self._aside = ElidedLabel(tr("what must hold"), "small", "text_muted")
         self._lines: dict[str, _RuleView] = {}
         self._column = QVBoxLayout()
         self._column.setContentsMargins(0, 0, 0, 8)
@@ -50,11 +50,7 @@ class LedgerPane(QFrame):
         whole.addLayout(head)
         whole.addWidget(scroll, 1)
 
-    def show_rules(self, rules: Sequence[Rule], runs: int | None) -> None:
-        said = (
-            tr("what must hold") if runs is None else tr("what must hold, over all {n} runs", n=f"{runs:,}")
-        )
-        self._aside.setText(said)
+    def show_rules(self, rules: Sequence[Rule]) -> None:
         for at, rule in enumerate(rules):
             if rule.key not in self._lines:
                 made = _RuleView()

@@ -95,7 +95,7 @@ class RunForm(QFrame):
         whole.addLayout(self._head())
         inner = QWidget()
         column = QVBoxLayout(inner)
-        column.setContentsMargins(20, 4, 16, 10)
+        column.setContentsMargins(20, 2, 16, 6)
         column.setSpacing(8)
         column.addLayout(self._fields())
         scroll = QScrollArea()
@@ -107,7 +107,7 @@ class RunForm(QFrame):
 
     def _head(self) -> QHBoxLayout:
         line = QHBoxLayout()
-        line.setContentsMargins(20, 10, 16, 4)
+        line.setContentsMargins(20, 8, 16, 2)
         line.setSpacing(10)
         line.addWidget(Label(tr("Run"), "section"))
         line.addWidget(self._kinds)
@@ -160,6 +160,7 @@ class RunForm(QFrame):
         self._check.timeout.connect(self._check_json)
         self._json.textChanged.connect(self._check.start)
         self.faults.changed.connect(self._show_armed)
+        self.order.changed.connect(self._show_armed)
         self._run.clicked.connect(self.run)
         self._many.clicked.connect(self.batch.open)
         self._steps.toggled.connect(lambda _: self._show_armed())
@@ -222,18 +223,23 @@ class RunForm(QFrame):
         for path in [path for path in rest if path.startswith("faults.")]:
             if self.faults.show_error(path.removeprefix("faults."), rest[path]):
                 del rest[path]
-        if self.shows_json:
-            if rest:
-                self._say_json("; ".join(f"{path} {text}" for path, text in rest.items()))
+        if self.shows_json and rest:
+            self._say_json("; ".join(f"{path} {text}" for path, text in rest.items()))
+            rest = {}
+        elif not self.shows_json:
+            rest = dict(self.order.show_errors(rest))
+        if fields and not rest:
+            self._hint.setText(tr("Not started: {why}", why=message.text))
+            self._hint.set_tone("bad")
         else:
-            self.order.show_errors(rest)
-        self.notice.show_message(message)
+            self.notice.show_message(message)
 
     def started(self) -> None:
         """What was armed belonged to this run alone."""
         self.notice.clear()
         self.order.clear_errors()
         self.faults.clear()
+        self._show_armed()
 
     def choose(self, name: str) -> None:
         """Another saga: what was written for the one before is kept."""
@@ -315,6 +321,7 @@ class RunForm(QFrame):
         count = len(faults)
         words = {0: tr("Run"), 1: tr("Run with 1 fault armed")}
         self._run.setText(words.get(count) or tr("Run with {n} faults armed", n=count))
+        self._hint.set_tone("text_muted")
         self._run.setMinimumWidth(self._run.sizeHint().width())
         said = prediction(faults, self.steps)
         if self._steps.isChecked():

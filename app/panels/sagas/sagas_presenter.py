@@ -68,8 +68,7 @@ class SagasPresenter(QObject):
         panel.show_counts(counts)
         sagas = feed.rows(SAGAS)
         stuck = [saga.id for saga in sagas.values() if saga.state is SagaState.COMPENSATION_FAILED]
-        rules = rules_of(feed.rows(LEDGER), counts, stuck)
-        panel.ledger.show_rules(rules, counts.total if counts is not None else None)
+        panel.ledger.show_rules(rules_of(feed.rows(LEDGER), counts, stuck))
         self._show_absence()
         self._offer_order(list(sagas.values()))
         if not self.look.id:
