@@ -1,6 +1,6 @@
-"""The top bar: which workspace, how the system is, start and stop, and the way to every action.
+"""The top bar: which workspace, how the system is, start and stop, faults, and the way to every action.
 
-Traffic and faults get their places here when they exist.
+Faults, and the button that ends them all, are always in the same place.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.language import tr
+from app.frame.fault_chip import FaultChip
 from app.frame.status_words import Pill
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
@@ -50,6 +51,7 @@ class TopBar(QFrame):
         self._switched = (True, False, "")
         self._message = ElidedLabel("", "body", "warn")
         self._message.setObjectName("contact")
+        self.faults = FaultChip()
         self._palette = PaletteButton()
         self._build_ui()
         self._connect()
@@ -77,6 +79,9 @@ class TopBar(QFrame):
         layout.addWidget(self.pill)
         layout.addWidget(self._switch)
         layout.addWidget(self._message, 1)
+        layout.addWidget(_rule())
+        layout.addSpacing(4)
+        layout.addWidget(self.faults)
         layout.addWidget(_rule())
         layout.addSpacing(4)
         layout.addWidget(self._palette)

@@ -9,8 +9,8 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, QTimer
 
 from app.core import language
-from app.core.fault_targets import Scene
-from app.core.feed import EVENTS_SEEN, FAULTS, INSTANCES, PROCESSES, QUEUES, SERVICES, SETTINGS
+from app.core.fault_world import FaultWorld
+from app.core.feed import FAULTS, INSTANCES, PROCESSES, QUEUES, SERVICES, SETTINGS
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.session import Port
@@ -25,11 +25,9 @@ from app.qt.throttle import Throttle
 from embedded_services.client.errors import ControlError
 from embedded_services.common.clock import Clock, SystemClock
 from embedded_services.contracts.faults import NewFault
-from embedded_services.contracts.sagas import SagaDefinition
 
 TICK_MS: Final = 250
 SCENE_MS: Final = 500
-RECENT_EVENTS: Final = 500
 
 
 class FaultsPresenter(QObject):
@@ -41,12 +39,11 @@ class FaultsPresenter(QObject):
         super().__init__(panel)
         self._panel, self._port, self._settings = panel, port, settings
         self._clock = clock or SystemClock()
-        self._sagas: tuple[SagaDefinition, ...] = ()
-        self._has_catalogue = False
+        self._world = FaultWorld(port)
         self._loading = Latest(self)
         self._rows = Throttle(panel, self._show, TICK_MS)
-        self._world = Throttle(panel, self._show_scene, SCENE_MS)
-        for throttle in (self._rows, self._world):
+        self._scene = Throttle(panel, self._show_scene, SCENE_MS)
+        for throttle in (self._rows, self._scene):
             throttle.setParent(self)
         self._ticking = QTimer(self)
         self._ticking.setInterval(TICK_MS)
@@ -57,7 +54,7 @@ class FaultsPresenter(QObject):
         feed, panel = self._port.feed, self._panel
         leave = [
             feed.listen(self._rows.poke, FAULTS),
-            feed.listen(self._world.poke, SERVICES, INSTANCES, PROCESSES, SETTINGS, QUEUES),
+            feed.listen(self._scene.poke, SERVICES, INSTANCES, PROCESSES, SETTINGS, QUEUES),
             feed.listen_link(self._on_link),
         ]
         self.destroyed.connect(lambda: [end() for end in leave])
@@ -76,15 +73,12 @@ class FaultsPresenter(QObject):
     def _on_link(self) -> None:
         live = self._port.feed.link.is_live
         self._panel.set_stale(not live)
-        if live and not self._has_catalogue:
+        if live and not self._world.kinds:
             self._loading.spawn(self._load(), "catalogue of faults", on_error=self._panel.show_failure)
 
     async def _load(self) -> None:
-        control = self._port.control()
-        kinds = await control.fault_catalogue()
-        self._sagas = tuple((await control.saga_definitions()).items)
-        self._has_catalogue = True
-        self._panel.show_kinds(kinds.items)
+        await self._world.learn()
+        self._panel.show_kinds(list(self._world.kinds.values()))
         self._show_scene()
 
     def _show(self) -> None:
@@ -100,25 +94,10 @@ class FaultsPresenter(QObject):
             self._panel.show_time(self._clock.now())
 
     def _show_scene(self) -> None:
-        feed = self._port.feed
-        state = next(iter(feed.rows(SETTINGS).values()), None)
-        scene = Scene(
-            services=feed.rows(SERVICES),
-            instances=feed.rows(INSTANCES),
-            processes=feed.rows(PROCESSES),
-            settings=state.settings if state is not None else None,
-            queues=tuple(feed.rows(QUEUES)),
-            events=self._event_types(),
-            sagas=self._sagas,
-        )
+        scene = self._world.scene()
         self._panel.composer.show_scene(scene)
         presets = [*classics(language.current()), *own(self._settings.presets)]
         self._panel.show_presets(judged(presets, scene))
-
-    def _event_types(self) -> tuple[str, ...]:
-        """Those that passed of late."""
-        tail = self._port.feed.tail(EVENTS_SEEN)
-        return tuple(sorted({seen.type for _, seen in tail.after(tail.total - RECENT_EVENTS)}))
 
     # --- what the user wants --------------------------------------------------------------------------------------
 
