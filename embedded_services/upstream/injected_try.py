@@ -265,11 +265,13 @@ class InjectedBody:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = self._rest or await anext(self._stream)
+        if self._left == 0 and not self._rest:
+            raise self._stream.break_off()
+        piece, fresh = self._rest or await anext(self._stream), not self._rest
         self._rest = b""
         if self._spoilt is not None:
             piece, self._spoilt = spoil(piece), None
-        if self._cut:
+        if self._cut and fresh:
             if self._left is None:  # nobody knows how long it is: it breaks off in its first piece
                 self._left = int(len(piece) * self._fraction)
             piece = piece[: self._left]
