@@ -18,16 +18,16 @@ from app.qt.tokens import Tone
 from embedded_services.common.clock import Clock
 
 _SIDE: Final = 16
-_GAP: Final = 20
+_GAP: Final = 18
 _GAP_BESIDE: Final = 12
 _LEAST: Final = 132
 _MOST: Final = 208
 _LABEL: Final = 16
-_TOP: Final = 10
+_TOP: Final = 8
 _FORWARD: Final = _TOP + _LABEL + TAG_RISE
-_BETWEEN: Final = 52
+_BETWEEN: Final = 48
 _UNDO: Final = _FORWARD + FORWARD_HEIGHT + _BETWEEN
-HEIGHT: Final = _UNDO + UNDO_HEIGHT + 10
+HEIGHT: Final = _UNDO + UNDO_HEIGHT + 6
 TICK_MS: Final = 100
 _LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 

@@ -52,7 +52,6 @@ class SagasPanel(Panel):
     saga_wanted = Signal(str)
     saga_asked = Signal(str, str, str)
     orchestrator_asked = Signal(str)
-    break_menu_requested = Signal(object, QMenu)
     step_copy_requested = Signal(object)
 
     def __init__(self, model: RunsModel, clock: Clock | None = None, parent: QWidget | None = None) -> None:
@@ -88,8 +87,8 @@ class SagasPanel(Panel):
         banner.addWidget(self._mend)
         self._banner.setVisible(False)
         lower = _split(Qt.Orientation.Horizontal, (self.ledger, self.form), (244, 560), (1, 2))
-        right = _split(Qt.Orientation.Vertical, (self.pane, lower), (384, 294), (5, 4))
-        whole = _split(Qt.Orientation.Horizontal, (self.list, right), (252, 804), (0, 1))
+        right = _split(Qt.Orientation.Vertical, (self.pane, lower), (392, 286), (5, 4))
+        whole = _split(Qt.Orientation.Horizontal, (self.list, right), (246, 810), (0, 1))
         self.list.setMinimumWidth(208)
         self.pane.setMinimumHeight(180)
         self.ledger.setMinimumWidth(200)
@@ -290,7 +289,9 @@ class SagasPanel(Panel):
             return
         menu = QMenu(self)
         menu.setObjectName("stepMenu")
-        self.break_menu_requested.emit(target, menu)
+        subject = BreakSubject("step", step, target.saga.name)
+        action = menu.addAction(theme().icon("bolt", "fault"), tr("Break {name}…", name=step))
+        action.triggered.connect(lambda: self.break_requested.emit(subject, QRect(place, QSize(1, 1))))
         fill_step_menu(menu, target, self._definition, lambda key: self._act_on_step(target, key))
         self._open(menu, place)
 
