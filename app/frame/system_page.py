@@ -3,11 +3,13 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
+from app.core.breaking import BreakSubject
 from app.core.language import tr
 from app.frame.top_bar import draw_keys
 from app.qt.theme import theme
@@ -17,8 +19,15 @@ from app.widgets.inspector_page import InspectorPage
 from app.widgets.shapes import draw_status
 from embedded_services.contracts.system import Process, System
 
+CONTROL: Final = "control"
+"""The control plane's own process, which cannot break itself."""
+
 
 class SystemPage(InspectorPage):
+    """`break_requested(BreakSubject, QRect)` for one of the system's own processes."""
+
+    break_requested = Signal(object, object)
+
     def __init__(
         self, workspace: Path, keys: Sequence[tuple[str, str]], parent: QWidget | None = None
     ) -> None:
@@ -30,6 +39,7 @@ class SystemPage(InspectorPage):
         )  # fmt: skip
         self._facts = self.add_section(tr("The system"), FactList())
         self._processes = self.add_section(tr("Processes"), _ProcessList())
+        self._processes.break_requested.connect(self.break_requested)
         self.add_section(tr("Good to know"), _KeyList(keys))
         self.show_system(None, (), is_live=False)
 
@@ -68,11 +78,14 @@ def _address(url: str | None) -> str:
 class _ProcessList(QWidget):
     """A line a process: lamp, name, process id. Painted, since it changes with every frame of a start."""
 
+    break_requested = Signal(object, object)
     _LINE = 20
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: tuple[tuple[str, str, str], ...] = ()
+        self._instances: frozenset[str] = frozenset()
+        self.setToolTip(tr("Right click to break one"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_processes(self, processes: Sequence[Process], *, is_live: bool) -> None:
@@ -84,6 +97,9 @@ class _ProcessList(QWidget):
             )
             for process in processes
         )
+        self._instances = frozenset(
+            process.name for process in processes if process.name.startswith(f"{process.role}-")
+        )
         if rows != self._rows:
             resized = len(rows) != len(self._rows)
             self._rows = rows
@@ -94,6 +110,19 @@ class _ProcessList(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(200, max(1, len(self._rows)) * self._LINE)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        at = event.pos().y() // self._LINE
+        if not 0 <= at < len(self._rows) or self._rows[at][1] == CONTROL:
+            return
+        name = self._rows[at][1]
+        subject = BreakSubject("instance" if name in self._instances else "process", name)
+        line = QRect(self.mapToGlobal(QPoint(0, at * self._LINE)), QSize(self.width(), self._LINE))
+        menu = QMenu(self)
+        action = menu.addAction(theme().icon("bolt", "fault"), tr("Break {name}…", name=name))
+        action.triggered.connect(lambda: self.break_requested.emit(subject, line))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(event.globalPos())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 
-Kind = Literal["normal", "primary", "danger", "fault", "link", "quiet"]
+Kind = Literal["normal", "primary", "danger", "fault", "break", "link", "quiet"]
 
 BUSY_AFTER_MS = 100
 _TURN_MS = 50
@@ -20,6 +20,7 @@ _ICON_TONES: dict[Kind, Tone] = {
     "primary": "text_on_accent",
     "danger": "bad",
     "fault": "text_on_accent",
+    "break": "fault",
     "link": "accent",
 }
 

@@ -104,6 +104,15 @@ class RowView(QTreeView):
         indexes = self.selectionModel().selectedRows()
         return indexes[0].data(Role.ROW) if indexes else None
 
+    def selected_place(self) -> QRect:
+        """Where the selected row is on the screen; empty if none is."""
+        indexes = self.selectionModel().selectedRows()
+        if not indexes:
+            return QRect()
+        place = self.visualRect(indexes[0])
+        place.setWidth(min(place.width(), self.viewport().width()))
+        return QRect(self.viewport().mapToGlobal(place.topLeft()), place.size())
+
     def select_index(self, index: QModelIndex) -> None:
         """Select and show a row, given by an index of this view's own model."""
         self.setCurrentIndex(index)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
+from app.core.breaking import BreakSubject
 from app.core.language import tr
 from app.panels.events import outbox_rows, queue_rows
 from app.panels.events.outbox_rows import OutboxRow
@@ -19,9 +20,10 @@ from app.widgets.segmented_toggle import SegmentedToggle
 
 
 class QueuesPane(QWidget):
-    """`instance_requested(id)` when an outbox's instance is to be seen."""
+    """`instance_requested(id)` when an outbox's instance is to be seen; `break_requested(BreakSubject, QRect)` for a queue."""
 
     instance_requested = Signal(str)
+    break_requested = Signal(object, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +48,8 @@ class QueuesPane(QWidget):
         self._build_ui()
         self.pages.choice_requested.connect(self.show_page)
         self._outbox_view.activated.connect(self._on_activated)
+        self._queue_view.row_menu_requested.connect(self._on_queue_menu)
+        self._outbox_view.row_menu_requested.connect(self._on_outbox_menu)
         self.show_page("queues")
 
     def _view(
@@ -74,6 +78,19 @@ class QueuesPane(QWidget):
         column.setSpacing(0)
         column.addWidget(bar)
         column.addWidget(self._body, 1)
+
+    def _on_queue_menu(self, row: QueueRow, place: QPoint) -> None:
+        self._show_menu(BreakSubject("queue", row.name), place)
+
+    def _on_outbox_menu(self, row: OutboxRow, place: QPoint) -> None:
+        self._show_menu(BreakSubject("instance", row.instance), place)
+
+    def _show_menu(self, subject: BreakSubject, place: QPoint) -> None:
+        menu = QMenu(self)
+        action = menu.addAction(theme().icon("bolt", "fault"), tr("Break it…"))
+        action.triggered.connect(lambda: self.break_requested.emit(subject, QRect(place, QSize(1, 1))))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(place)
 
     def show_page(self, key: str) -> None:
         self.pages.set_choice(key)

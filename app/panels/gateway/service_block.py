@@ -1,8 +1,10 @@
 """One service on the page: how its instances are chosen, who gets how much, how even that is, and what went wrong."""
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QRect, QSize, Signal
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from app.core.breaking import BreakSubject
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.gateway.hash_key_row import HashKeyRow
@@ -10,17 +12,19 @@ from app.panels.gateway.share_bars import NAME, ShareBars
 from app.panels.gateway.shares import ServiceShares
 from app.panels.gateway.strategy_row import StrategyRow
 from app.panels.gateway.words import strategies
+from app.qt.theme import theme
 from app.widgets.label import ElidedLabel
 from app.widgets.notice import Notice
 from embedded_services.contracts.settings import Strategy
 
 
 class ServiceBlock(QFrame):
-    """What it asks for names its service first."""
+    """What it asks for names its service first. A right click breaks an instance by its bar, else the service."""
 
     strategy_requested = Signal(str, str)
     weight_requested = Signal(str, str, int)
     hash_key_requested = Signal(str, str)
+    break_requested = Signal(object, object)
 
     def __init__(self, service: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +66,18 @@ class ServiceBlock(QFrame):
             self.caption.setText(shares.caption)
             self.caption.setToolTip(shares.caption_tip)
         self.caption.set_tone(shares.caption_tone if asked is None else "accent")
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        row = self.bars.row_at(self.bars.mapFromGlobal(event.globalPos()))
+        subject = (
+            BreakSubject("instance", row.id) if row is not None else BreakSubject("service", self.service)
+        )
+        menu = QMenu(self)
+        action = menu.addAction(theme().icon("bolt", "fault"), tr("Break {name}…", name=subject.name))
+        place = QRect(event.globalPos(), QSize(1, 1))
+        action.triggered.connect(lambda: self.break_requested.emit(subject, place))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(event.globalPos())
 
     def show_error(self, message: UserMessage) -> None:
         self.notice.show_message(message)

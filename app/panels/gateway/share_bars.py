@@ -5,7 +5,7 @@ mark of what it would get with all in rotation. One widget for all instances: it
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -106,6 +106,11 @@ class ShareBars(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(240, self.sizeHint().height())
+
+    def row_at(self, place: QPoint) -> ShareRow | None:
+        """The row below a place of this widget."""
+        at = int(place.y() // self._line)
+        return self._rows[at] if place.y() >= 0 and at < len(self._rows) else None
 
     def bar(self, at: int) -> QRectF:
         """Where the bar of row `at` is painted."""

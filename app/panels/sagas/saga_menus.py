@@ -30,7 +30,7 @@ def fill_run_menu(menu: QMenu, row: RunRow, asked: Asked) -> None:
 
 
 def fill_step_menu(menu: QMenu, target: StepTarget, definition: SagaDefinition | None, asked: Asked) -> None:
-    """Below what others have put there already."""
+    """Below what is there already."""
     if menu.actions():
         menu.addSeparator()
     _add(menu, "show", tr("Show in the inspector"), asked)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QWidget
 
+from app.core.breaking import BreakSubject
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.sagas.cards import Way
@@ -23,6 +24,7 @@ from app.panels.sagas.saga_pane import SagaPane
 from app.panels.sagas.step_page import StepPage
 from app.panels.sagas.step_target import StepTarget
 from app.panels.sagas.words import state_words
+from app.qt.theme import theme
 from app.widgets.button import Button
 from app.widgets.notice import Notice
 from app.widgets.panel import Panel
@@ -43,9 +45,7 @@ class _Kept:
 class SagasPanel(Panel):
     """`filter_changed(RunFilter)`; `saga_wanted(id)` is to be looked at; `saga_asked(id, key, reason)`, keys next, retry,
     skip, cancel, copy, trace, traceEvents, traceRequest; `orchestrator_asked("thaw" | "restart")`; and those of the form.
-
-    `break_menu_requested(StepTarget, QMenu)` comes before the menu of a step opens: whoever knows what can be broken there
-    adds it. `open_at` takes the id of a saga.
+    `open_at` takes the id of a saga.
     """
 
     filter_changed = Signal(object)

@@ -33,10 +33,11 @@ _PLACES: Final[tuple[tuple[ActionKey, ActionKey], ...]] = (
 
 
 class InstancePage(InspectorPage):
-    """The sixth place is kept for faults."""
+    """The sixth place is that of *Break it…*."""
 
     action_requested = Signal(str)
     copy_requested = Signal()
+    break_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,7 +51,10 @@ class InstancePage(InspectorPage):
         self._words = words()
         self._keys: list[ActionKey] = [usual for usual, _ in _PLACES]
         self._buttons = [self._make_button(at) for at in range(len(_PLACES))]
-        self.set_actions([*self._buttons, None])
+        self.break_it = Button(tr("Break it…"), "bolt", "break", tooltip=tr("Inject a fault (B)"))
+        self.break_it.setObjectName("breakIt")
+        self.break_it.clicked.connect(self.break_requested)
+        self.set_actions([*self._buttons, self.break_it])
 
     def _make_button(self, at: int) -> Button:
         button = Button("")
@@ -70,6 +74,7 @@ class InstancePage(InspectorPage):
         if (section := self._line.parentWidget()) is not None:
             section.setVisible(any(value is not None for value in row.latency))
         able = frozenset() if is_stale else possible(row)
+        self.break_it.setEnabled(not is_stale)
         for at, button in enumerate(self._buttons):
             self._show_button(at, button, row, able)
 

@@ -21,6 +21,7 @@ class RowActions(QObject):
     logs_requested = Signal()
     replicas_requested = Signal(int)
     register_requested = Signal()
+    break_requested = Signal()
 
     def __init__(self, panel: QWidget) -> None:
         super().__init__(panel)
@@ -30,12 +31,19 @@ class RowActions(QObject):
         self._on_instance = {key: self._make_instance_action(key) for key in KEYS}
         self._copy = self._make("copy", "Ctrl+C", self.copy_requested.emit)
         self._logs = self._make("logs", "L", self.logs_requested.emit)
+        self._break = self._make("bolt", "B", self.break_requested.emit)
+        self._break.setIcon(theme().icon("bolt", "fault"))
+        self._break.setObjectName("action:break")
         self._more = self._make("plus", "+", lambda: self._scale(1))
         self._less = self._make("minus", "-", lambda: self._scale(-1))
         self._register = self._make("register", "Ctrl+N", self.register_requested.emit)
         self._register.setText(tr("Register an instance…"))
-        self._instance_menu = self._make_menu([*self._on_instance.values(), None, self._copy, self._logs])
-        self._service_menu = self._make_menu([self._more, self._less, None, self._register])
+        self._instance_menu = self._make_menu(
+            [*self._on_instance.values(), None, self._break, None, self._copy, self._logs]
+        )
+        self._service_menu = self._make_menu(
+            [self._more, self._less, None, self._break, None, self._register]
+        )
         self.show_row(None, is_stale=False)
 
     def _make(self, icon: str, keys: str, call: Callable[[], object]) -> QAction:
@@ -74,6 +82,8 @@ class RowActions(QObject):
         able = possible(instance) if instance and not is_stale else frozenset()
         for key, action in self._on_instance.items():
             self._show_action(key, action, instance, able)
+        self._break.setText(tr("Break {name}…", name=_name(row)) if row else tr("Break the selected row…"))
+        self._break.setEnabled(row is not None and not is_stale)
         self._copy.setText(_of(tr("Copy the address"), instance.id if instance else ""))
         self._logs.setText(_of(tr("Open the logs"), instance.id if instance else ""))
         self._more.setText(_of(tr("One more instance"), service.name if service else ""))
@@ -105,6 +115,10 @@ class RowActions(QObject):
     def _scale(self, step: int) -> None:
         if isinstance(self._row, ServiceRow):
             self.replicas_requested.emit(self._row.replicas + step)
+
+
+def _name(row: TreeRow) -> str:
+    return row.id if isinstance(row, InstanceRow) else row.name
 
 
 def _of(action: str, name: str) -> str:

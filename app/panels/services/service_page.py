@@ -21,6 +21,7 @@ class ServicePage(InspectorPage):
 
     replicas_requested = Signal(int)
     register_requested = Signal()
+    break_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +40,10 @@ class ServicePage(InspectorPage):
         self._less.clicked.connect(lambda: self.replicas_requested.emit(self._replicas - 1))
         self._more.clicked.connect(lambda: self.replicas_requested.emit(self._replicas + 1))
         self._register.clicked.connect(self.register_requested)
-        self.set_actions([self._less, self._more, self._register])
+        self.break_it = Button(tr("Break it…"), "bolt", "break", tooltip=tr("Inject a fault (B)"))
+        self.break_it.setObjectName("breakIt")
+        self.break_it.clicked.connect(self.break_requested)
+        self.set_actions([self._less, self._more, self._register, None, None, self.break_it])
 
     def show_service(self, row: ServiceRow, changes: Sequence[JournalRow], *, is_stale: bool) -> None:
         self._replicas = row.replicas
@@ -50,6 +54,7 @@ class ServicePage(InspectorPage):
         self._less.setEnabled(not is_stale and not row.external and row.replicas > 0)
         self._more.setEnabled(not is_stale and not row.external and row.replicas < MAX_REPLICAS)
         self._register.setEnabled(not is_stale)
+        self.break_it.setEnabled(not is_stale)
 
 
 def _facts(row: ServiceRow, tone: Tone) -> list[Fact]:

@@ -160,7 +160,7 @@ class TestControls:
         menu.close()
         assert shown == {
             "Kill payment-2": True, "Terminate payment-2": False, "Thaw payment-2": True, "Restart payment-2": True,
-            "Drain payment-2": False, "Copy the address: payment-2": True, "Open the logs: payment-2": True,
+            "Drain payment-2": False, "Break payment-2…": True, "Copy the address: payment-2": True, "Open the logs: payment-2": True,
         }  # fmt: skip
 
     def test_the_menu_comes_by_key_too(self, panel: ServicesPanel, qtbot: QtBot) -> None:
