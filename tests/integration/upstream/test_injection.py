@@ -49,9 +49,9 @@ def post(touches: Touches | None = None) -> UpstreamRequest:
     return UpstreamRequest("POST", b"/users", [], b"{}", 2, touches=touches)
 
 
-async def take(body: BodyStream, sizes: list[int]) -> None:
+async def take(body: BodyStream, taken: bytearray) -> None:
     async for piece in body:
-        sizes.append(len(piece))
+        taken += piece
 
 
 def armed(client: UpstreamClient) -> Arming:
@@ -161,10 +161,10 @@ async def test_a_large_body_breaks_off_after_its_fraction(connect: Connect) -> N
     answer = await client.call("user", get())
     assert answer.length == LARGE
     assert not isinstance(answer.body, bytes)
-    came: list[int] = []
+    came = bytearray()
     with pytest.raises(BrokenBodyError):
         await take(answer.body, came)
-    assert sum(came) == LARGE // 4
+    assert len(came) == LARGE // 4
     assert in_flight(client) == 0
     assert client.book.deltas(0.0)["user-1"].failures == 1
 
