@@ -13,6 +13,7 @@ from PySide6.QtCore import QByteArray, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.frame.command_palette import CommandPalette
@@ -52,6 +53,7 @@ class MainWindow(QMainWindow):
         self.wants_inspector = True
         self._build()
 
+        self.focus_entry = ""
     def _build(self) -> None:
         """Everything in it, with no panel yet."""
         self._panels: dict[str, Panel] = {}
@@ -60,6 +62,8 @@ class MainWindow(QMainWindow):
         self._width_class = ""
         self.top_bar = TopBar(self._workspace)
         self.rail = Rail()
+        self._focus: Focus | None = None
+        self._focus_page: InspectorPage | None = None
         self.system_page = SystemPage(self._workspace, self._keys())
         self.inspector = Inspector(self.system_page)
         self.timeline = Timeline()
@@ -138,6 +142,10 @@ class MainWindow(QMainWindow):
         self.add_action(tr("Stop the system"), self.stop_requested.emit, icon="stop")
         self.add_action(tr("Quit Faultdeck"), self.close, "Ctrl+Q", "close")
 
+        self._clear_focus = self.add_action(
+            tr("Show all again, not only what followed"), self.focus_cleared.emit, "Esc", "filter"
+        )
+        self._clear_focus.setEnabled(False)
     def add_action(self, text: str, call: Callable[[], object], keys: str = "", icon: str = "") -> QAction:
         """An action of the whole window: by name in the palette, and by its keys anywhere."""
         action = QAction(text, self)
@@ -164,7 +172,8 @@ class MainWindow(QMainWindow):
             tr("Go to {panel}", panel=panel.title), lambda: self.show_panel(panel.key), keys, icon
         )
         panel.inspector_requested.connect(lambda page: self._on_inspector_requested(panel, page))
-        panel.navigation_requested.connect(self._on_navigation_requested)
+        panel.navigation_requested.connect(self.open_panel_at)
+        panel.focus_cleared.connect(self.focus_cleared)
         panel.toast_requested.connect(self.toast.say)
         if not self._current:
             self._show(panel.key)
@@ -186,7 +195,7 @@ class MainWindow(QMainWindow):
         self._current = key
         self.rail.choose(key)
         self._stack.setCurrentWidget(self._panels[key])
-        self.inspector.show_page(self._pages.get(key))
+        self.inspector.show_page(self._pages.get(key) or self._focus_page)
         self.panel_shown.emit(key)
 
     def _on_inspector_requested(self, panel: Panel, page: InspectorPage | None) -> None:
@@ -195,9 +204,10 @@ class MainWindow(QMainWindow):
         else:
             self._pages[panel.key] = page
         if panel.key == self._current and not self.shows_state:
-            self.inspector.show_page(page)
+            self.inspector.show_page(page or self._focus_page)
 
-    def _on_navigation_requested(self, key: str, argument: object) -> None:
+    def open_panel_at(self, key: str, argument: object) -> None:
+        """Show a panel, and in it what `argument` means to it."""
         if key in self._panels:
             self.show_panel(key)
             self._panels[key].open_at(argument)
@@ -211,7 +221,26 @@ class MainWindow(QMainWindow):
             self.inspector.show_page(None)
         elif self._current and self.shows_state:
             self._stack.setCurrentWidget(self._panels[self._current])
-            self.inspector.show_page(self._pages.get(self._current))
+            self.inspector.show_page(self._pages.get(self._current) or self._focus_page)
+
+    # --- what all panels are narrowed to --------------------------------------------------------------------------
+
+    def focus_on(self, focus: Focus | None, entry: str = "", page: InspectorPage | None = None) -> None:
+        """Narrow all panels to an entry of the timeline and what came of it, with its page of the inspector; None shows all."""
+        is_other = page is not self._focus_page or entry != self.focus_entry
+        self.focus_entry, self._focus_page = entry, page
+        self.timeline.show_focus(focus, entry)
+        self._clear_focus.setEnabled(focus is not None)
+        if focus != self._focus:
+            self._focus = focus
+            for panel in self._panels.values():
+                panel.focus_on(focus)
+        if is_other and not self.shows_state:
+            self.inspector.show_page(page or self._pages.get(self._current))
+
+    @property
+    def focus_of_panels(self) -> Focus | None:
+        return self._focus
 
     @property
     def shows_state(self) -> bool:

@@ -1,22 +1,21 @@
-"""Keeps the frame true to the session: pill, buttons, contact, inspector, timeline; carries out start and stop."""
+"""Keeps the frame true to the session: pill, buttons, contact, inspector; carries out start and stop."""
 
 from PySide6.QtCore import QObject, QTimer
 
 from app.core import figures
 from app.core.backend import Phase
-from app.core.feed import BUS, JOURNAL, PROCESSES, SYSTEM
+from app.core.feed import BUS, PROCESSES, SYSTEM
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.core.session import Session
 from app.frame.chains import chains
 from app.frame.status_words import ago, pill_of
-from app.frame.timeline import LINES
 from app.main_window import MainWindow
 from app.qt.throttle import Throttle
-from embedded_services.contracts.instances import Change
+from app.timeline_presenter import TimelinePresenter
+from app.traffic_presenter import TrafficItemPresenter
 
 _AGE_MS = 1000
-_CHAINED = 400
 
 
 class WindowPresenter(QObject):
@@ -26,7 +25,6 @@ class WindowPresenter(QObject):
         super().__init__(window)
         self._window, self._session = window, session
         self._frame = Throttle(window, self._show)
-        self._journal = Throttle(window, self._show_journal)
         self._aging = QTimer(self)
         self._aging.setInterval(_AGE_MS)
         self._aging.timeout.connect(session.feed.grow_older)
@@ -35,18 +33,13 @@ class WindowPresenter(QObject):
             backend.listen(self._on_backend),
             feed.listen_link(self._frame.poke),
             feed.listen(self._frame.poke, SYSTEM, PROCESSES, BUS),
-            feed.listen(self._journal.poke, JOURNAL),
         ]
-        leave += [
-            self._frame.deleteLater,
-            self._journal.deleteLater,
-        ]  # the window, whose they are, outlives this
+        leave.append(self._frame.deleteLater)  # the window, whose it is, outlives this
         self.destroyed.connect(lambda: [end() for end in leave])
         window.start_requested.connect(self._on_start_requested)
         window.stop_requested.connect(self._on_stop_requested)
         window.timeline.instance_requested.connect(self._on_instance_requested)
         self._show()
-        self._show_journal()
 
     # --- what is shown --------------------------------------------------------------------------------------------
 
@@ -131,11 +124,6 @@ class WindowPresenter(QObject):
             window.state.show_loading(tr("Connecting"), self._session.feed.link.reason)
         window.show_state(shown=not knows or state.phase in (Phase.FAILED, Phase.STOPPED))
 
-    def _show_journal(self) -> None:
-        tail = self._session.feed.tail(JOURNAL)
-        recent = [change for _, change in tail.after(tail.total - _CHAINED) if not _is_routine(change)]
-        self._window.timeline.show_chains(chains(recent, LINES), tail.total)
-
     # --- what the user wants --------------------------------------------------------------------------------------
 
     def _on_start_requested(self) -> None:
@@ -143,12 +131,3 @@ class WindowPresenter(QObject):
 
     def _on_stop_requested(self) -> None:
         self._session.backend.stop()
-
-    def _on_instance_requested(self, instance: str) -> None:
-        self._window.panels["services"].open_at(instance)
-        self._window.show_panel("services")
-
-
-def _is_routine(change: Change) -> bool:
-    """Registration itself is no news: starting is."""
-    return change.before is None and change.after is None

@@ -1,120 +1,89 @@
-"""Groups status changes into chains: what happened to one instance until it was well again. Pure.
+"""The timeline as the window has it: the last version of each entry, and the chains that they form. Pure but for memory.
 
-`payment-2: frozen by you → out of rotation: no reply to 3 checks → healthy` is one story; the same changes listed one by
-one, mixed with those of seven other instances, are none. A start of everything at once is one story too, and so are the
-ends that make a crash loop.
+A chain is a cause with all that came of it, in an order in which no effect stands before its cause.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Final
 
-from embedded_services.contracts.instances import Change, Status
-from embedded_services.contracts.wire import Timestamp
+from embedded_services.contracts.timeline import TimelineEntry
 
-START_WITHIN_S: Final = 2.0
-LOOP_WITHIN_S: Final = 30.0
-"""The ends of a crash loop come within so many seconds, as the control plane counts them."""
-LONGEST: Final = 6
+KEPT: Final = 5_000
+SHOWN: Final = 100
+"""Chains."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """`times` it happened, the first time as `change` says. `is_more` when the status is that of the step before: then
-    it tells what came of that.
-    """
-
-    change: Change
-    times: int = 1
-    is_more: bool = False
-
-
-@dataclass
 class Chain:
-    """`steps` of one instance, oldest first; where there are too many the first one stays, as it is the cause. A chain
-    of a start of many has several `instances`, and of the steps only what they have in common.
-    """
+    """`entries` by order; the first one is its cause, or what is still known of it."""
 
-    instances: list[str]
-    steps: list[Step]
-    at: Timestamp
-    until: Timestamp
-    is_start: bool = False
-    ended: set[str] = field(default_factory=set)
+    id: str
+    entries: tuple[TimelineEntry, ...]
+
+    @property
+    def root(self) -> TimelineEntry:
+        return self.entries[0]
 
 
-def chains(changes: Iterable[Change], newest: int) -> list[Chain]:
-    """The `newest` chains in which something happened last, in the order in which they began; `changes` come oldest
-    first.
-    """
-    found: list[Chain] = []
-    open_chains: dict[str, Chain] = {}
-    for change in changes:
-        chain = open_chains.get(change.instance)
-        if chain is None:
-            chain = _start_under_way(found, change) or _begin(found, change)
-            open_chains[change.instance] = chain
-        if change.after is Status.CRASH_LOOPING:
-            _take_in_ends(found, chain, change)
-        _add(chain, change)
-        if change.after in (Status.HEALTHY, None):
-            chain.ended.add(change.instance)
-            del open_chains[change.instance]
-    latest = sorted(found, key=lambda chain: chain.until)[-newest:]
-    return sorted(latest, key=lambda chain: chain.at)
+class TimelineEntries:
+    """`total` counts entries that there were."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, TimelineEntry] = OrderedDict()
+        """By id, the one that was told last at the end."""
+        self.total = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def take(self, entries: Iterable[TimelineEntry]) -> None:
+        """New ones, and later versions of those that are known."""
+        for entry in entries:
+            before = self._entries.pop(entry.id, None)
+            if before is not None and before.seq > entry.seq:
+                entry = before
+            self._entries[entry.id] = entry
+            self.total += before is None
+            if len(self._entries) > KEPT:
+                self._entries.popitem(last=False)
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self.total = 0
+
+    def get(self, id_: str) -> TimelineEntry | None:
+        return self._entries.get(id_)
+
+    def causes(self, entry: TimelineEntry) -> list[TimelineEntry]:
+        """Those that are still known, by order."""
+        found = [cause for id_ in entry.causes if (cause := self._entries.get(id_)) is not None]
+        return sorted(found, key=_order)
+
+    def direct_effects(self, entry: TimelineEntry) -> list[TimelineEntry]:
+        return sorted((one for one in self._entries.values() if entry.id in one.causes), key=_order)
+
+    def effects(self, entry: TimelineEntry) -> list[TimelineEntry]:
+        """All that came of it, also by way of others, by order."""
+        came = {entry.id}
+        found = []
+        later = (one for one in self._entries.values() if one.order > entry.order)
+        for one in sorted(later, key=_order):
+            if not came.isdisjoint(one.causes):
+                came.add(one.id)
+                found.append(one)
+        return found
+
+    def chains(self, most: int = SHOWN) -> list[Chain]:
+        """The newest first: the one whose cause stands last in the timeline."""
+        by_chain: dict[str, list[TimelineEntry]] = {}
+        for entry in self._entries.values():
+            by_chain.setdefault(entry.chain, []).append(entry)
+        chains = [Chain(id_, tuple(sorted(entries, key=_order))) for id_, entries in by_chain.items()]
+        chains.sort(key=lambda chain: chain.root.order, reverse=True)
+        return chains[:most]
 
 
-def _start_under_way(found: list[Chain], change: Change) -> Chain | None:
-    if change.before is not None or change.after is not Status.STARTING:
-        return None
-    for chain in reversed(found):
-        if chain.is_start and change.at - chain.at < START_WITHIN_S:
-            chain.instances.append(change.instance)
-            return chain
-    return None
-
-
-def _begin(found: list[Chain], change: Change) -> Chain:
-    is_start = change.before is None and change.after is Status.STARTING
-    chain = Chain([change.instance], [], change.at, change.at, is_start)
-    found.append(chain)
-    return chain
-
-
-def _take_in_ends(found: list[Chain], chain: Chain, loop: Change) -> None:
-    """The ends before, of which each began a chain and was over with the next start, are what this crash loop is."""
-    ends = [
-        other
-        for other in found
-        if other is not chain
-        and not other.is_start
-        and other.instances == [loop.instance]
-        and other.steps[0].change.after is Status.STOPPED
-        and other.steps[0].change.cause != "action"
-        and loop.at - other.at <= LOOP_WITHIN_S
-    ]
-    stops = [step for one in (*ends, chain) for step in one.steps if step.change.after is Status.STOPPED]
-    if not stops or chain.is_start:
-        return
-    chain.at = min(chain.at, stops[0].change.at)
-    chain.steps = [replace(stops[0], times=sum(step.times for step in stops))]
-    for one in ends:
-        found.remove(one)
-
-
-def _add(chain: Chain, change: Change) -> None:
-    """A change that keeps the status says more of it: beside what somebody did, in place of what was only observed. In
-    a start of many each status is told once.
-    """
-    chain.until = change.at
-    same = [at for at, step in enumerate(chain.steps) if step.change.after is change.after]
-    last = chain.steps[-1] if chain.steps else None
-    if chain.is_start and same:
-        chain.steps[same[-1]] = Step(change)
-    elif last is None or last.change.after is not change.after:
-        chain.steps.append(Step(change))
-    elif last.change.cause == "action":
-        chain.steps.append(Step(change, is_more=True))
-    else:
-        chain.steps[-1] = replace(last, change=change)
-    del chain.steps[1 : 1 + max(0, len(chain.steps) - LONGEST)]
+def _order(entry: TimelineEntry) -> int:
+    return entry.order

@@ -9,8 +9,11 @@ from typing import Literal
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.focus import Focus
+from app.core.language import tr
 from app.core.messages import UserMessage, to_message
 from app.qt.theme import theme
+from app.widgets.chip import Chip
 from app.widgets.label import ElidedLabel, Label
 from app.widgets.notice import Notice
 from app.widgets.state_view import StateView
@@ -21,7 +24,7 @@ class Panel(QWidget):
 
     `inspector_requested(page)` puts an `InspectorPage` into the inspector (None empties it). `navigation_requested(
     panel, argument)` opens another panel, say the logs of one process. `toast_requested(text)` says that something
-    went well. Actions of a panel that belong in the command palette are ordinary `addAction(QAction)`s with a text.
+    went well. `focus_cleared`: the user wants to see all again. Actions of a panel that belong in the command palette are ordinary `addAction(QAction)`s with a text.
     """
 
     inspector_requested = Signal(object)
@@ -39,6 +42,7 @@ class Panel(QWidget):
         self._subtitle = ElidedLabel("", "body", "text_muted")
         self._header = QHBoxLayout()
         self.notice = Notice("bad")
+        self._focus_chip = Chip("", "accent", "filter", closable=True)
         self.state = StateView()
         self.content = QVBoxLayout()
         self._stack = QStackedWidget()
@@ -55,6 +59,10 @@ class Panel(QWidget):
         self._header.addWidget(self._subtitle, 1)
         messages = QVBoxLayout()
         messages.setContentsMargins(16, 8, 16, 8)
+        self._header.addWidget(self._focus_chip)
+        self._focus_chip.setObjectName("focusChip")
+        self._focus_chip.setVisible(False)
+        self._focus_chip.closed.connect(self.focus_cleared)
         messages.addWidget(self.notice)
         self._messages = QWidget()
         self._messages.setLayout(messages)
@@ -115,6 +123,17 @@ class Panel(QWidget):
 
     def memory(self) -> object:
         """What the user would miss if the panel were built anew, as it is when the language changes; None for nothing.
+    def focus_on(self, focus: Focus | None) -> None:
+        """Show only what belongs to it, all again with None. Override where it means something, and say so by `show_focus`;
+        it may come again with more in it.
+        """
+
+    def show_focus(self, focus: Focus | None) -> None:
+        """The chip in the header that says what the panel is narrowed to, and takes it away."""
+        self._focus_chip.setVisible(focus is not None)
+        if focus is not None:
+            self._focus_chip.set_text(tr("filtered by “{what}”", what=focus.label))
+
         The texts of named filter fields are kept anyway.
         """
         return None

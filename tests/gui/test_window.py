@@ -243,7 +243,7 @@ async def test_the_language_is_switched_in_the_open_window_and_nothing_is_lost(
         await eventually(lambda: window.state.title == "系统已停止")
         choose(application, "English")
         await eventually(lambda: window.state.title == "The system is stopped")
-        await eventually(lambda: kept(window) == (1, 2, 1))
+        await eventually(lambda: kept(window) == (1, 3, 1))
 
 
 def kept(window: MainWindow) -> tuple[int, int, int]:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.focus import Focus
+
 _TRACE: Final = re.compile(r"[0-9a-fA-F]{32}")
 _PATTERN: Final = re.compile(r"(?:[a-z0-9*#-]+\.)*[a-z0-9*#-]+")
 
@@ -32,3 +34,12 @@ class EventFilter:
 def is_pattern(text: str) -> bool:
     """Whether it can be a binding pattern of event types."""
     return not text or _PATTERN.fullmatch(text) is not None
+
+
+def filter_of(focus: Focus) -> EventFilter | None:
+    """What shows the events that belong to it; None if it says nothing of events."""
+    if len(focus.events) == 1:
+        return EventFilter(type=next(iter(focus.events)))
+    if focus.sagas:
+        return EventFilter(text=min(focus.sagas))
+    return EventFilter(text=min(focus.traces)) if focus.traces and focus.queues else None

@@ -7,10 +7,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.events.dead_pane import DeadPane
-from app.panels.events.event_filter import EventFilter
+from app.panels.events.event_filter import EventFilter, filter_of
 from app.panels.events.event_list import EventList
 from app.panels.events.event_page import EventPage
 from app.panels.events.event_rows import EventRow
@@ -51,6 +52,8 @@ class EventsPanel(Panel):
         self.event_page = EventPage(self)
         self.letter_page = LetterPage(self)
         self._letter = ""
+        self._unfocused: EventFilter | None = None
+        """What the filter was before the window was narrowed to something."""
         self._absence = Notice("warn", closable=False)
         self._broker = Button(tr("Broker…"))
         self._build_ui()
@@ -152,6 +155,18 @@ class EventsPanel(Panel):
         self.queues.set_stale(stale)
 
     def memory(self) -> object:
+    def focus_on(self, focus: Focus | None) -> None:
+        """Through the filter, which is put back afterwards: events are searched for where they are kept."""
+        wanted = filter_of(focus) if focus is not None else None
+        self.show_focus(focus if wanted is not None else None)
+        if wanted is not None:
+            if self._unfocused is None:
+                self._unfocused = self.list.bar.filter
+            self.filter_to(wanted)
+        elif self._unfocused is not None:
+            before, self._unfocused = self._unfocused, None
+            self.filter_to(before)
+
         return (self.list.bar.filter, self.queues.pages.choice)
 
     def recall(self, memory: object) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
+from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.gateway.breakers_list import BreakersList
@@ -35,6 +36,8 @@ class BalancingPage(QSplitter):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._blocks: dict[str, ServiceBlock] = {}
         self._column = QVBoxLayout()
+        self._services: frozenset[str] = frozenset()
+        """Those that are shown; empty for all."""
         self.picks = PicksList(picks)
         self.breakers = BreakersList(breakers)
         self.budgets = BudgetBars()
@@ -76,6 +79,17 @@ class BalancingPage(QSplitter):
         return _scrolling(holder, "reasons", 280)
 
     # --- what it is told ------------------------------------------------------------------------------------------
+    def focus_on(self, focus: Focus | None) -> None:
+        """The services that belong, and what was picked and broken among their instances."""
+        self._services = focus.services if focus is not None else frozenset()
+        for name, block in self._blocks.items():
+            block.setVisible(self._shows(name))
+        self.picks.focus_on(focus if self._services else None)
+        self.breakers.focus_on(focus if self._services else None)
+
+    def _shows(self, service: str) -> bool:
+        return not self._services or service in self._services
+
 
     def show_services(self, services: Sequence[ServiceShares], asked: dict[str, str], *, stale: bool) -> None:
         """`asked` names the strategies that are on their way."""
@@ -91,6 +105,7 @@ class BalancingPage(QSplitter):
     def _make_block(self, service: str) -> ServiceBlock:
         self._blocks[service] = block = ServiceBlock(service)
         block.strategy_requested.connect(self.strategy_requested)
+        block.setVisible(self._shows(service))
         block.weight_requested.connect(self.weight_requested)
         block.hash_key_requested.connect(self.hash_key_requested)
         return block

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.breakers_model import BreakerRow, BreakersModel, icon_of, summary
 from app.panels.gateway.section_bar import SectionBar
@@ -27,6 +28,7 @@ class BreakersList(QWidget):
 
     def __init__(self, model: BreakersModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._model = model
         self._bar = SectionBar(tr("Breakers"))
         self.view = RowView(model.columns, name=tr("Breakers"), dense=True)
         self.view.setObjectName("breakers")
@@ -41,6 +43,9 @@ class BreakersList(QWidget):
         column.setSpacing(0)
         column.addWidget(self._bar)
         column.addWidget(self.view, 1)
+
+    def focus_on(self, focus: Focus | None) -> None:
+        self._model.focus_on(focus)
 
     def show_summary(self, rows: list[BreakerRow]) -> None:
         self._bar.set_aside(summary(rows))

@@ -1,12 +1,13 @@
 """The breakers of all instances, those that are not closed first: what they are, why, and until when."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PySide6.QtCore import QObject
 
 from app.core import figures
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.words import EJECTED, breaker_tone, breaker_word
 from app.qt.columns import Column
@@ -25,6 +26,7 @@ class BreakerRow:
     state: str
     detail: str
     tooltip: str
+    service: str = ""
 
 
 def breaker_rows(
@@ -35,7 +37,7 @@ def breaker_rows(
     for upstream in upstreams.values():
         wanted = settings.get(upstream.service)
         policy = wanted.policy.breaker if wanted is not None else BreakerPolicy()
-        rows += [_row(target, policy, now) for target in upstream.targets]
+        rows += [replace(_row(target, policy, now), service=upstream.service) for target in upstream.targets]
     return sorted(rows, key=lambda row: [str(state) for state in _ORDER].index(row.state))
 
 
@@ -112,3 +114,15 @@ def _columns() -> tuple[Column[BreakerRow], ...]:
 class BreakersModel(RowTableModel[BreakerRow]):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(_columns(), key=lambda row: row.instance, parent=parent)
+        self._all: Sequence[BreakerRow] = ()
+        self._focus: Focus | None = None
+
+    def show_rows(self, rows: Sequence[BreakerRow]) -> None:
+        self._all = rows
+        focus = self._focus
+        self.apply([row for row in rows if focus is None or row.service in focus.services])
+
+    def focus_on(self, focus: Focus | None) -> None:
+        """Only those of its services, all again with None."""
+        self._focus = focus
+        self.show_rows(self._all)

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.balancing_page import BalancingPage
 from app.panels.gateway.gateway_models import GatewayModels
@@ -123,6 +124,12 @@ class GatewayPanel(Panel):
             part.set_stale(stale)
 
     def memory(self) -> object:
+    def focus_on(self, focus: Focus | None) -> None:
+        focus = focus if focus is not None and (focus.services or focus.traces or focus.limited) else None
+        self.show_focus(focus)
+        self.log.focus_on(focus)
+        self.balancing.focus_on(focus)
+
         return _Kept(self.page, self.log.kinds.choice, self.policies.memory())
 
     def recall(self, memory: object) -> None:

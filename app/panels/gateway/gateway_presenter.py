@@ -92,7 +92,7 @@ class GatewayPresenter(QObject):
         services = settings.services if settings is not None else {}
         stale = self._is_stale
         rows = breaker_rows(upstreams, services, self._now)
-        self._models.breakers.apply(rows)
+        self._models.breakers.show_rows(rows)
         self._panel.balancing.breakers.show_summary(rows)
         self._panel.balancing.show_budgets(budget_rows(upstreams, services), stale=stale)
         routes = route_rows(settings, totals)

@@ -5,6 +5,7 @@ from PySide6.QtGui import QEnterEvent, QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core import figures
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.picks_model import PickRow, PicksModel
 from app.panels.gateway.section_bar import SectionBar
@@ -61,6 +62,10 @@ class PicksList(QWidget):
 
     def set_stale(self, stale: bool) -> None:
         self.view.set_stale(stale)
+
+    def focus_on(self, focus: Focus | None) -> None:
+        self._model.focus_on(focus)
+        self.show_count()
 
     def let_go(self) -> None:
         """Nothing is selected any more."""

@@ -8,6 +8,7 @@ from typing import Final
 from PySide6.QtCore import QObject
 
 from app.core import figures
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.pick_words import why_this_one
 from app.panels.gateway.tally import Tally
@@ -27,6 +28,7 @@ class PickRow:
 
     seq: int
     at: float
+    service: str
     instance: str
     why: str
     outcome: str
@@ -40,6 +42,7 @@ def pick_row(seq: int, pick: Pick) -> PickRow:
     return PickRow(
         seq=seq,
         at=pick.at,
+        service=pick.service,
         instance=chosen.instance,
         why=why_this_one(chosen),
         outcome=outcome_word(chosen.outcome) if has_failed(chosen.outcome) else "",
@@ -54,6 +57,10 @@ def _why(row: PickRow) -> Sequence[Span]:
     if row.outcome:
         spans.append(Span(f" · {row.outcome}", "bad"))
     return spans
+
+
+def _belongs(row: PickRow, focus: Focus) -> bool:
+    return focus.has_time(row.at) and row.service in focus.services
 
 
 def _columns() -> tuple[Column[PickRow], ...]:
@@ -77,6 +84,7 @@ class PicksModel(RowTableModel[PickRow]):
         super().__init__(_columns(), key=lambda row: row.seq, parent=parent)
         self._kept: deque[PickRow] = deque(maxlen=CAPACITY)
         self.tally = Tally()
+        self._focus: Focus | None = None
 
     @property
     def newest(self) -> int:
@@ -86,7 +94,17 @@ class PicksModel(RowTableModel[PickRow]):
         """Newer ones, oldest first; `total` counts all there ever were."""
         self.tally.see(len(picks), total)
         self._kept.extend(pick_row(seq, pick) for seq, pick in picks[-CAPACITY:])
-        self.apply(list(reversed(self._kept)))
+        self._show()
+
+    def focus_on(self, focus: Focus | None) -> None:
+        """Only picks of its services since it began, all again with None."""
+        self._focus = focus
+        self._show()
+
+    def _show(self) -> None:
+        focus = self._focus
+        kept = reversed(self._kept)
+        self.apply([row for row in kept if focus is None or _belongs(row, focus)])
 
     def restart(self) -> None:
         self.tally = Tally()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from app.core.focus import Focus
 from app.panels.gateway.tally import Tally
 from embedded_services.contracts.system import RequestRecord
 
@@ -39,10 +40,12 @@ class LoggedRequest:
 
 @dataclass(frozen=True)
 class RequestFilter:
-    """`text` is looked for in path, status, trace, method, instance, user and note, each word in any case."""
+    """`text` is looked for in path, status, trace, method, instance, user and note, each word in any case; with a `focus`
+    only what belongs to it passes."""
 
     kind: Kind = "all"
     text: str = ""
+    focus: Focus | None = None
 
     @property
     def is_active(self) -> bool:
@@ -50,10 +53,26 @@ class RequestFilter:
 
     def passing(self, rows: Sequence[LoggedRequest]) -> list[LoggedRequest]:
         words = self.text.casefold().split()
-        return [row for row in rows if self._is_kind(row) and (not words or row.contains(words))]
+        found = [row for row in rows if self._is_kind(row) and (not words or row.contains(words))]
+        focus = self.focus
+        return found if focus is None else [row for row in found if belongs(row.record, focus)]
 
     def _is_kind(self, row: LoggedRequest) -> bool:
         return self.kind == "all" or (row.is_failed if self.kind == "failed" else row.is_retried)
+
+
+def belongs(record: RequestRecord, focus: Focus) -> bool:
+    """One of its requests, or one that met its instances since."""
+    if record.trace in focus.traces:
+        return True
+    if not focus.has_time(record.at):
+        return False
+    if focus.limited and record.status == 429:
+        return True
+    if record.service not in focus.services:
+        return False
+    met = [record.instance, *(attempt.instance for attempt in record.attempts)]
+    return any(focus.has_instance(instance, record.service) for instance in met)
 
 
 class RequestBook:

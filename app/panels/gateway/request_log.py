@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.request_book import Kind, LoggedRequest, RequestFilter
 from app.panels.gateway.requests_model import RequestsModel, tint
@@ -35,6 +36,7 @@ class RequestLog(QWidget):
         super().__init__(parent)
         self._model = model
         self._total, self._since, self._total_at_pause = 0, "", 0
+        self._focus: Focus | None = None
         self.view = LongRowView(model.columns, name=tr("Requests through the gateway"), head=True, tint=tint)
         self.view.setObjectName("requestLog")
         self._count = ElidedLabel("", "body", "text_muted")
@@ -98,6 +100,10 @@ class RequestLog(QWidget):
     def set_stale(self, stale: bool) -> None:
         self.view.set_stale(stale)
 
+    def focus_on(self, focus: Focus | None) -> None:
+        self._focus = focus
+        self._apply()
+
     def clear_filter(self) -> None:
         self.field.clear()
         self.kinds.set_choice("all")
@@ -125,7 +131,7 @@ class RequestLog(QWidget):
 
     def _apply(self) -> None:
         selected = self.view.selected_row()
-        self._model.set_filter(RequestFilter(cast("Kind", self.kinds.choice), self.field.text()))
+        self._model.set_filter(RequestFilter(cast("Kind", self.kinds.choice), self.field.text(), self._focus))
         if selected is not None:
             self.select(selected.seq)
 

@@ -129,8 +129,10 @@ class RequestsModel(RowTableModel[LoggedRequest]):
         self.counted.emit()
 
     def find(self, identity: str) -> LoggedRequest | None:
-        """The request with that id, if it is held."""
-        return next((row for row in reversed(self.book.rows) if row.record.id == identity), None)
+        """The request with that id or that trace, if it is held."""
+        return next(
+            (row for row in reversed(self.book.rows) if identity in (row.record.id, row.record.trace)), None
+        )
 
     def index_of(self, key: Hashable) -> QModelIndex:
         """By number. Invalid for one that is not shown."""

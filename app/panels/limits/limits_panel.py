@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.limits.burst_bar import BurstBar
 from app.panels.limits.client_history import ClientHistory
@@ -52,6 +53,7 @@ class LimitsPanel(Panel):
         self._to_select: str | None = None
         self._history = ClientHistory()
         self._filtered = RowFilter(model, self)
+        self._focus: Focus | None = None
         self.rule = RuleBar()
         self.burst = BurstBar()
         self.chart = LimitChart()
@@ -221,9 +223,25 @@ class LimitsPanel(Panel):
         self._filtered.set_text(text)
         self._show_found()
 
-    def _on_which_changed(self, which: str) -> None:
-        self._filtered.set_accepts(_is_full if which == "limited" else None)
+    def _on_which_changed(self, _: str) -> None:
+        self._narrow()
+
+    def _narrow(self) -> None:
+        which, focus = self._which.choice, self._focus
+        self._filtered.set_accepts(
+            _is_full
+            if which == "limited" and focus is None
+            else None
+            if focus is None
+            else _limited_in(focus)
+        )
         self._show_found()
+
+    def focus_on(self, focus: Focus | None) -> None:
+        """The clients that were over their limit since."""
+        self._focus = focus if focus is not None and focus.limited else None
+        self.show_focus(self._focus)
+        self._narrow()
 
     def _on_row_selected(self, row: LimitClient | None) -> None:
         if row is not None:
@@ -277,6 +295,10 @@ class LimitsPanel(Panel):
         copy = menu.addAction(tr("Copy its key"), lambda: self._copy(row.key))
         copy.setIcon(theme().icon("copy", "text_muted"))
         menu.popup(place)
+
+
+def _limited_in(focus: Focus) -> Callable[[LimitClient], bool]:
+    return lambda row: row.last429_at is not None and focus.has_time(row.last429_at)
 
 
 def _is_full(row: LimitClient) -> bool:

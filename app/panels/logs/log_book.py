@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.focus import Focus
 from embedded_services.contracts.logs import LEVELS, LogEntry
 
 CAPACITY: Final = 20_000
@@ -57,11 +58,13 @@ def _cut(text: str, most: int) -> str:
 
 @dataclass(frozen=True)
 class LogFilter:
-    """Entries of at least `level`, of one process (empty: of all), that contain each word of `text` in any case."""
+    """Entries of at least `level`, of one process (empty: of all), that contain each word of `text` in any case; with a
+    `focus` only those of its processes, from when it began."""
 
     level: str = LEVELS[0]
     process: str = ""
     text: str = ""
+    focus: Focus | None = None
 
     @property
     def is_active(self) -> bool:
@@ -71,6 +74,8 @@ class LogFilter:
         """Some milliseconds for the whole book."""
         rank, words = LEVELS.index(self.level), self.text.casefold().split()
         found = [row for row in rows if row.rank >= rank and self.process in ("", row.process)]
+        if (focus := self.focus) is not None:
+            found = [row for row in found if focus.has_time(row.at) and focus.has_process(row.process)]
         for word in words:
             found = [row for row in found if word in row.haystack]
         return found

@@ -1,10 +1,13 @@
 """The Logs panel: what all processes write, narrowed by level, process and text, following its end until told not to."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from app.core import figures
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.logs.filter_bar import FilterBar
 from app.panels.logs.log_book import LogFilter, LogRow
@@ -23,6 +26,7 @@ class LogsPanel(Panel):
         super().__init__("logs", tr("Logs"), parent)
         self._model = model
         self._sought: float | None = None
+        self._focus: Focus | None = None
         self._total_at_pause = 0
         self.view = LongRowView(model.columns, name=tr("Log entries"), tail=True, tint=tint)
         self._bar = FilterBar()
@@ -103,6 +107,11 @@ class LogsPanel(Panel):
     def set_stale(self, stale: bool) -> None:
         self.view.set_stale(stale)
 
+    def focus_on(self, focus: Focus | None) -> None:
+        self._focus = focus if focus is not None and focus.has_places else None
+        self.show_focus(self._focus)
+        self._apply(self._bar.filter)
+
     def memory(self) -> object:
         return self._bar.filter
 
@@ -120,7 +129,7 @@ class LogsPanel(Panel):
         """What is selected stays so while it is shown."""
         self._sought = None
         selected = self.view.selected_row()
-        self._model.set_filter(wanted)
+        self._model.set_filter(replace(wanted, focus=self._focus))
         if selected is not None:
             self._select(selected.seq)
 

@@ -2,7 +2,7 @@
 is selected. It shows what it is told and says what the user wants; the presenter does it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
@@ -170,6 +170,14 @@ class ServicesPanel(Panel):
         return row.key[-1] if row is not None else self._to_select
 
     def recall(self, memory: object) -> None:
+    def focus_on(self, focus: Focus | None) -> None:
+        """Its services in the tree, whole, so that who took over is seen too; and of the changes those that belong."""
+        focus = focus if focus is not None and focus.has_places else None
+        self.show_focus(focus)
+        self._filtered.set_accepts(None if focus is None or not focus.services else _of_services(focus))
+        self._filtered_journal.set_accepts(None if focus is None else _of_changes(focus))
+        self._show_found()
+
         if memory is not None:
             self.open_at(memory)
 
@@ -254,3 +262,14 @@ class ServicesPanel(Panel):
         else:
             text = tr("shown {n} of {total} status changes", n=f"{shown:,}", total=f"{total:,}")
         self._journal_count.setText(text)
+
+
+def _of_services(focus: Focus) -> Callable[[TreeRow], bool]:
+    return lambda row: (row.service if isinstance(row, InstanceRow) else row.name) in focus.services
+
+
+def _of_changes(focus: Focus) -> Callable[[JournalRow], bool]:
+    return lambda row: (
+        focus.has_time(row.at)
+        and (row.instance in focus.processes or focus.has_instance(row.instance, row.service))
+    )

@@ -3,21 +3,18 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.frame.chains import Chain, Step
 from app.frame.command_palette import CommandPalette, matching
 from app.frame.inspector import Inspector
 from app.frame.rail import Rail, RailButton
 from app.frame.status_words import Pill
-from app.frame.timeline import Timeline
 from app.frame.top_bar import TopBar
 from app.widgets.button import Button, IconButton
 from app.widgets.inspector_page import InspectorPage
-from embedded_services.contracts.instances import Change, Status
 from tests.helpers.qt import eventually, texts
 
 LEFT = Qt.MouseButton.LeftButton
@@ -129,24 +126,6 @@ def test_a_page_keeps_each_action_in_its_place(qtbot: QtBot) -> None:
     assert kill.isVisible()
     assert drain.y() > kill.y()
     assert drain.x() > kill.x()
-
-
-def test_a_click_in_the_timeline_asks_for_its_instance(qtbot: QtBot) -> None:
-    timeline = Timeline()
-    shown(qtbot, timeline)
-    timeline.resize(900, 112)
-    change = Change(
-        seq=1, at=0.0, instance="payment-2", service="payment", incarnation=1, before=Status.HEALTHY,
-        after=Status.FROZEN, in_rotation=False, cause="action", reason="frozen by you",
-    )  # fmt: skip
-    timeline.show_chains([Chain(["payment-2"], [Step(change)], 0.0, 0.0)], 1)
-    asked: list[str] = []
-    timeline.instance_requested.connect(asked.append)
-    lines = timeline.findChildren(QWidget)[-1]
-    qtbot.mouseClick(lines, LEFT, pos=QPoint(50, 10))
-    qtbot.mouseClick(lines, LEFT, pos=QPoint(50, 40))
-    assert asked == ["payment-2"]
-    assert lines.accessibleName() == "payment-2: frozen: by you"
 
 
 def test_the_top_bar_starts_stops_and_says_why_it_cannot(qtbot: QtBot) -> None:
