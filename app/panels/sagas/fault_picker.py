@@ -37,7 +37,7 @@ class FaultPicker(QWidget):
         if [row.step for row in self._rows] == list(steps):
             return
         for row in self._rows:
-            row.hide()
+            row.setParent(None)  # gone at once, and with it its name
             row.deleteLater()
         self._rows = [FaultRow(step) for step in steps]
         for at, row in enumerate(self._rows):

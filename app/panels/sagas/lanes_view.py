@@ -113,7 +113,7 @@ class _Ground(QWidget):
     def _make_cards(self) -> None:
         for pair in self._cards:
             for card in pair:
-                card.hide()
+                card.setParent(None)  # gone at once, and with it its name
                 card.deleteLater()
         self._cards = []
         for at, column in enumerate(self.lanes.columns):

@@ -108,7 +108,7 @@ class OrderEditor(QWidget):
 
     def _remove_row(self, row: "_ItemRow") -> None:
         self._rows.remove(row)
-        row.hide()
+        row.setParent(None)  # gone at once, and with it its name
         row.deleteLater()
         for at, left in enumerate(self._rows):
             left.name(at)
