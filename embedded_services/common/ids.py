@@ -2,18 +2,14 @@
 
 import secrets
 
-_ALPHABET = "0123456789abcdefghijkmnpqrstuvwxyz"  # no l and o: people read these aloud
+_ALPHABET = b"0123456789abcdefghijkmnpqrstuvwxyz"  # no l and o: people read these aloud
+_OF_BYTE = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 _LENGTH = 12
 
 
 def new_id(prefix: str) -> str:
-    """`<prefix>_` and 12 characters, 61 random bits: unique for the life of a workspace."""
-    number = secrets.randbelow(len(_ALPHABET) ** _LENGTH)
-    characters = []
-    for _ in range(_LENGTH):
-        number, digit = divmod(number, len(_ALPHABET))
-        characters.append(_ALPHABET[digit])
-    return f"{prefix}_{''.join(characters)}"
+    """`<prefix>_` and 12 characters, 60 random bits and more: unique for the life of a workspace."""
+    return f"{prefix}_{secrets.token_bytes(_LENGTH).translate(_OF_BYTE).decode()}"
 
 
 def new_request_id() -> str:

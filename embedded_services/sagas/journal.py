@@ -28,7 +28,7 @@ _SCHEMA: Final = (
     "CREATE TABLE journal (saga INTEGER NOT NULL, line INTEGER NOT NULL, at REAL NOT NULL, what TEXT NOT NULL, step TEXT, "
     "detail TEXT NOT NULL, PRIMARY KEY (saga, line)) WITHOUT ROWID",
     "CREATE TABLE requests (key TEXT PRIMARY KEY, digest BLOB NOT NULL, saga TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL, type TEXT NOT NULL, body BLOB NOT NULL, "
+    "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, message TEXT NOT NULL, type TEXT NOT NULL, body BLOB NOT NULL, "
     "trace TEXT NOT NULL, at REAL NOT NULL)",
 )
 _UPSERT: Final = (
@@ -115,6 +115,7 @@ class Journal:
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"{path} has version {version}, and this program knows {VERSION}")
         self._last = int(db.execute("SELECT COALESCE(MAX(seq), 0) FROM sagas").fetchone()[0])
+        self._last_told = int(db.execute("SELECT COALESCE(MAX(seq), 0) FROM outbox").fetchone()[0])
         self._reader = sqlite3.connect(path, isolation_level=None)
         self._reader.execute("PRAGMA query_only = ON")
         self._gathered = Batch()
@@ -153,7 +154,8 @@ class Journal:
 
     def tell(self, message: str, type_: str, body: bytes, trace: str, at: float) -> None:
         """An event that is to be published once the transition is on disk; `message` is its id."""
-        self._gathered.told.append((message, type_, body, trace, at))
+        self._last_told += 1  # never again in this process: the relay remembers numbers
+        self._gathered.told.append((self._last_told, message, type_, body, trace, at))
 
     def take(self) -> Batch:
         """What has gathered, to be written; what comes now gathers anew."""
@@ -313,7 +315,7 @@ def _statements(batch: Batch) -> Iterator[tuple[str, Sequence[tuple[Any, ...]]]]
         "INSERT INTO requests VALUES (?, ?, ?)",
         [(key, digest, saga) for key, (digest, saga) in batch.requests.items()],
     )
-    yield "INSERT INTO outbox (message, type, body, trace, at) VALUES (?, ?, ?, ?, ?)", batch.told
+    yield "INSERT INTO outbox (seq, message, type, body, trace, at) VALUES (?, ?, ?, ?, ?, ?)", batch.told
     yield "DELETE FROM outbox WHERE seq = ?", batch.published
 
 

@@ -12,7 +12,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -121,7 +121,7 @@ class Orchestrator:
         self.crash: Callable[[], None] = die
         self.spans: SpanBook | None = None
         self._open: dict[str, Stored] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, tuple[float, asyncio.TimerHandle]] = {}
         self._commands: list[tuple[str, Command]] = []
         self._moved: dict[str, Stored] = {}
         self._waiting: list[asyncio.Future[None]] = []
@@ -280,13 +280,12 @@ class Orchestrator:
         definition = self._definitions[stored.run.name]
         now = self._clock.now()
         outcome = advance(definition, stored.run, event, now)
-        if outcome.run == stored.run and not outcome.entries and not outcome.commands:
+        if not outcome.entries and not outcome.commands and outcome.run == stored.run:
             self._set_timer(stored.run.id, outcome.wake_at, now)
             return
         turned = stored.lines == 0 or outcome.run.state is not stored.run.state
-        moved = self._journal.put(
-            replace(stored, run=outcome.run, updated_at=now), outcome.entries, turned=turned
-        )
+        after = Stored(stored.seq, outcome.run, stored.lines, now)
+        moved = self._journal.put(after, outcome.entries, turned=turned)
         id_ = outcome.run.id
         self._open[id_] = self._moved[id_] = moved
         for command in outcome.commands:
@@ -305,12 +304,15 @@ class Orchestrator:
         self._journal.tell(message, told.type, _encode(envelope), _traceparent(run), now)
 
     def _set_timer(self, id_: str, at: float | None, now: float) -> None:
-        timer = self._timers.pop(id_, None)
-        if timer is not None:
-            timer.cancel()
+        known = self._timers.get(id_)
+        if known is not None:
+            if known[0] == at:
+                return  # mostly it is the deadline, which stays
+            known[1].cancel()
+            del self._timers[id_]
         if at is not None:
             loop = asyncio.get_running_loop()
-            self._timers[id_] = loop.call_later(max(0.0, at - now), self._tick, id_)
+            self._timers[id_] = at, loop.call_later(max(0.0, at - now), self._tick, id_)
 
     def _tick(self, id_: str) -> None:
         self._timers.pop(id_, None)
