@@ -13,8 +13,10 @@ from typing import Final
 HEADER: Final = "X-Faultdeck-Faults"
 FIELD: Final = HEADER.encode()
 FIELD_LOWER: Final = FIELD.lower()
+_LENGTH: Final = len(FIELD)
 MOST: Final = 16
 """Faults that one request tells of."""
+_NONE: Final[frozenset[str]] = frozenset()
 _ENTRY: Final = re.compile(r"([A-Za-z0-9_]{1,40})=([0-9]{1,7}(?:\.[0-9]{1,3})?)(!?)")
 
 
@@ -27,7 +29,7 @@ class Touches:
         self.request_id = request_id
         self.trace_id = traceparent[3:35]
         self.faults: dict[str, float] = {}
-        self.ruined: set[str] = set()
+        self.ruined: frozenset[str] = _NONE
 
     def add(self, fault: str, added_s: float = 0.0, *, ruined: bool = False) -> None:
         known = self.faults.get(fault)
@@ -38,7 +40,7 @@ class Touches:
         else:
             return
         if ruined:
-            self.ruined.add(fault)
+            self.ruined |= {fault}
 
     def tell(self) -> str:
         """The header's value; empty if there is nothing to tell."""
@@ -50,7 +52,7 @@ class Touches:
     def hear(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Take in what the process whose answer has these header fields tells. What cannot be read is passed over."""
         for name, value in fields:
-            if name.lower() == FIELD_LOWER:
+            if len(name) == _LENGTH and name.lower() == FIELD_LOWER:
                 self._read(value.decode("latin-1"))
 
     def waited(self, seconds: float) -> None:
