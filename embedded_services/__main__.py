@@ -25,7 +25,7 @@ def main() -> int:
 
     options = parse(sys.argv[1:])
 
-    from embedded_services.control.launcher import prepare
+    from embedded_services.control.forkserver import prepare
 
     context = prepare()
 

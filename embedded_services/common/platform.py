@@ -1,16 +1,16 @@
-"""Everything that differs between Linux, macOS and Windows, in one place. Standard library only, uvloop apart.
+"""Everything that differs between Linux, macOS and Windows, in one place. Standard library only, uvloop apart; and of that
+little is loaded with it, because each start begins here.
 
 Nothing outlives its owner. On Linux the kernel sees to it: a process asks for SIGKILL at the death of its parent
 *thread* (`die_with_parent`), which holds for frozen processes too. Elsewhere a thread waits on a pipe that only the
 owner holds open (`watch_owner`).
 """
 
-import asyncio
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import importlib
-import multiprocessing
-import multiprocessing.connection
 import os
 import select
 import signal
@@ -19,9 +19,12 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 LINUX = sys.platform.startswith("linux")
 MACOS = sys.platform == "darwin"
@@ -43,12 +46,16 @@ def die_with_parent() -> None:
 
 def watch_owner() -> None:
     """Where the kernel does not do it: end this process when the owner's end of the multiprocessing pipe closes."""
-    parent = multiprocessing.parent_process()
-    if LINUX or parent is None:
+    if LINUX:
+        return
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    if parent is None:
         return
 
     def wait() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
+        connection.wait([parent.sentinel])
         os._exit(1)
 
     threading.Thread(target=wait, name="owner-watch", daemon=True).start()
@@ -131,10 +138,12 @@ def watch_exit(
 
         return unwatch
 
+    from multiprocessing import connection
+
     cancelled = threading.Event()
 
     def wait() -> None:
-        multiprocessing.connection.wait([sentinel])
+        connection.wait([sentinel])
         if not cancelled.is_set():
             loop.call_soon_threadsafe(call)
 
@@ -144,6 +153,8 @@ def watch_exit(
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """uvloop where it exists, else asyncio's own."""
+    import asyncio
+
     if WINDOWS:
         return asyncio.new_event_loop
     factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
@@ -152,6 +163,8 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def run(main: Any) -> Any:
     """Run a coroutine on the platform's best loop."""
+    import asyncio
+
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main)
 

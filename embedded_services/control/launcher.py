@@ -1,44 +1,11 @@
-"""Starts child processes, through a forkserver with the imports loaded where there is fork.
-
-`prepare()` must run in the main thread, first of all: the forkserver dies with the thread that started it, and it
-loads the children's imports while this process loads its own.
-"""
+"""Starts child processes, through a forkserver with the imports loaded where there is fork."""
 
 import asyncio
-import multiprocessing
-import multiprocessing.forkserver
-import multiprocessing.resource_tracker
-import os
 from collections.abc import Callable
 from multiprocessing.context import BaseContext
-from pathlib import Path
 from typing import Any
 
 from embedded_services.common import platform
-from embedded_services.setup import signals
-
-PRELOAD = "embedded_services.control.preload"
-
-
-def prepare() -> BaseContext:
-    """Start the forkserver and return the context that starts processes through it."""
-    context = multiprocessing.get_context(platform.start_method())
-    if platform.start_method() == "forkserver":
-        _make_importable()
-        multiprocessing.set_forkserver_preload([PRELOAD])
-        multiprocessing.resource_tracker.ensure_running()  # by itself: it lets signals through
-        signals.hold()  # a Ctrl-C at the terminal reaches the forkserver too, until it has left the group
-        multiprocessing.forkserver.ensure_running()
-        signals.let_through()
-    return context
-
-
-def _make_importable() -> None:
-    """The forkserver is a Python of its own: it must find this package wherever the current folder is."""
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    if root not in paths:
-        os.environ["PYTHONPATH"] = os.pathsep.join([root, *paths])
 
 
 class Child:

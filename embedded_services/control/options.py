@@ -1,13 +1,13 @@
-"""The command line of `python3 -m embedded_services`."""
+"""The command line of `python3 -m embedded_services`. Read before anything heavy is loaded."""
 
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import platformdirs
+
 from embedded_services.common.version import __version__
-from embedded_services.contracts.secret_fields import broker_url_problem
-from embedded_services.control.workspace import default_path
 
 MAX_DIGITS = 9
 """Longer numbers are too large for anything here, and Python refuses to read the longest."""
@@ -26,6 +26,11 @@ class Options:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"faultdeck: {message}; --help lists what there is\n")
+
+
+def default_path() -> Path:
+    """The workspace of whoever names none."""
+    return Path(platformdirs.user_data_dir("faultdeck", appauthor=False)) / "demo-shop"
 
 
 def parse(argv: list[str]) -> Options:
@@ -93,6 +98,8 @@ def _nice(text: str) -> int:
 
 
 def _amqp(text: str) -> str:
+    from embedded_services.contracts.secret_fields import broker_url_problem
+
     if broker_url_problem(text) is not None:  # what was given may hold a password, and is not repeated
         raise argparse.ArgumentTypeError("is not an AMQP address such as amqp://guest:guest@127.0.0.1:5672/")
     return text

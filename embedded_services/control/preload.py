@@ -53,6 +53,7 @@ def _serve_as_forkserver() -> None:
     with importing():
         for name in process_modules():
             importlib.import_module(name)
+        platform.loop_factory()  # loads the loop's library
 
 
 _serve_as_forkserver()

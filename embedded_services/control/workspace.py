@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import platformdirs
 
 from embedded_services.common import platform
 from embedded_services.common.resources import resource
@@ -35,10 +34,6 @@ class _Revision(Message, frozen=True):
 
 class WorkspaceError(Exception):
     """The workspace cannot be used. The message is for the user: one line, what is wrong and what to do."""
-
-
-def default_path() -> Path:
-    return Path(platformdirs.user_data_dir("faultdeck", appauthor=False)) / "demo-shop"
 
 
 class Workspace:

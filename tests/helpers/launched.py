@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from embedded_services.common import platform
-from embedded_services.control.launcher import Child, Launcher, end_within, prepare
+from embedded_services.control.forkserver import prepare
+from embedded_services.control.launcher import Child, Launcher, end_within
 
 PRELOAD = "embedded_services.control.preload"
 PR_GET_PDEATHSIG = 2

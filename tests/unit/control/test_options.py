@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_services.common.version import __version__
-from embedded_services.control.options import Options, parse
-from embedded_services.control.workspace import default_path
+from embedded_services.control.options import Options, default_path, parse
 
 
 def complaint(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
