@@ -41,6 +41,8 @@ class MainWindow(QMainWindow):
     stop_requested = Signal()
     close_requested = Signal()
     panel_shown = Signal(str)
+    break_requested = Signal(object, object)
+    focus_cleared = Signal()
 
     def __init__(self, workspace: Path) -> None:
         super().__init__()
@@ -51,19 +53,19 @@ class MainWindow(QMainWindow):
         self.resize(1440, 900)
         self._workspace = workspace
         self.wants_inspector = True
+        self.focus_entry = ""
         self._build()
 
-        self.focus_entry = ""
     def _build(self) -> None:
         """Everything in it, with no panel yet."""
         self._panels: dict[str, Panel] = {}
         self._pages: dict[str, InspectorPage] = {}  # what each panel last put into the inspector
         self._current = ""
         self._width_class = ""
-        self.top_bar = TopBar(self._workspace)
-        self.rail = Rail()
         self._focus: Focus | None = None
         self._focus_page: InspectorPage | None = None
+        self.top_bar = TopBar(self._workspace)
+        self.rail = Rail()
         self.system_page = SystemPage(self._workspace, self._keys())
         self.inspector = Inspector(self.system_page)
         self.timeline = Timeline()
@@ -132,20 +134,22 @@ class MainWindow(QMainWindow):
         self.top_bar.palette_requested.connect(self.palette_view.open)
         self.state.action_requested.connect(self.start_requested)
         self.rail.panel_requested.connect(self.show_panel)
+        self.system_page.break_requested.connect(self.break_requested)
+        self.timeline.cleared.connect(self.focus_cleared)
         self.inspector.folded.connect(self._on_inspector_folded)
 
     def _build_actions(self) -> None:
         self.add_action(tr("Search all actions"), self.palette_view.open, PALETTE_KEYS)
         self.add_action(tr("Fold or open the inspector"), self._toggle_inspector, "Ctrl+I", "inspector")
         self.add_action(tr("Show or hide the timeline"), self._toggle_timeline, "Ctrl+T", "history")
-        self.add_action(tr("Start the system"), self.start_requested.emit, icon="start")
-        self.add_action(tr("Stop the system"), self.stop_requested.emit, icon="stop")
-        self.add_action(tr("Quit Faultdeck"), self.close, "Ctrl+Q", "close")
-
         self._clear_focus = self.add_action(
             tr("Show all again, not only what followed"), self.focus_cleared.emit, "Esc", "filter"
         )
         self._clear_focus.setEnabled(False)
+        self.add_action(tr("Start the system"), self.start_requested.emit, icon="start")
+        self.add_action(tr("Stop the system"), self.stop_requested.emit, icon="stop")
+        self.add_action(tr("Quit Faultdeck"), self.close, "Ctrl+Q", "close")
+
     def add_action(self, text: str, call: Callable[[], object], keys: str = "", icon: str = "") -> QAction:
         """An action of the whole window: by name in the palette, and by its keys anywhere."""
         action = QAction(text, self)
@@ -175,6 +179,7 @@ class MainWindow(QMainWindow):
         panel.navigation_requested.connect(self.open_panel_at)
         panel.focus_cleared.connect(self.focus_cleared)
         panel.toast_requested.connect(self.toast.say)
+        panel.break_requested.connect(self.break_requested)
         if not self._current:
             self._show(panel.key)
 

@@ -30,6 +30,8 @@ class Panel(QWidget):
     inspector_requested = Signal(object)
     navigation_requested = Signal(str, object)
     toast_requested = Signal(str)
+    break_requested = Signal(object, object)
+    focus_cleared = Signal()
 
     def __init__(self, key: str, title: str, parent: QWidget | None = None) -> None:
         """`key` names it for navigation, settings and tests (its objectName)."""
@@ -40,9 +42,9 @@ class Panel(QWidget):
         self.title = title
         self.setAccessibleName(title)
         self._subtitle = ElidedLabel("", "body", "text_muted")
+        self._focus_chip = Chip("", "accent", "filter", closable=True)
         self._header = QHBoxLayout()
         self.notice = Notice("bad")
-        self._focus_chip = Chip("", "accent", "filter", closable=True)
         self.state = StateView()
         self.content = QVBoxLayout()
         self._stack = QStackedWidget()
@@ -57,12 +59,12 @@ class Panel(QWidget):
         self._header.setSpacing(12)
         self._header.addWidget(Label(self.title, "title"))
         self._header.addWidget(self._subtitle, 1)
-        messages = QVBoxLayout()
-        messages.setContentsMargins(16, 8, 16, 8)
         self._header.addWidget(self._focus_chip)
         self._focus_chip.setObjectName("focusChip")
         self._focus_chip.setVisible(False)
         self._focus_chip.closed.connect(self.focus_cleared)
+        messages = QVBoxLayout()
+        messages.setContentsMargins(16, 8, 16, 8)
         messages.addWidget(self.notice)
         self._messages = QWidget()
         self._messages.setLayout(messages)
@@ -121,8 +123,6 @@ class Panel(QWidget):
     def set_stale(self, stale: bool) -> None:
         """Contact with the control plane is lost (or back): override to mute values and turn lamps into rings."""
 
-    def memory(self) -> object:
-        """What the user would miss if the panel were built anew, as it is when the language changes; None for nothing.
     def focus_on(self, focus: Focus | None) -> None:
         """Show only what belongs to it, all again with None. Override where it means something, and say so by `show_focus`;
         it may come again with more in it.
@@ -134,6 +134,8 @@ class Panel(QWidget):
         if focus is not None:
             self._focus_chip.set_text(tr("filtered by “{what}”", what=focus.label))
 
+    def memory(self) -> object:
+        """What the user would miss if the panel were built anew, as it is when the language changes; None for nothing.
         The texts of named filter fields are kept anyway.
         """
         return None

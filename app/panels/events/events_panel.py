@@ -112,6 +112,7 @@ class EventsPanel(Panel):
         self._broker.clicked.connect(self.broker_requested)
         self.dead.letter_selected.connect(self._on_letter)
         self.letter_page.action_requested.connect(self._on_letter_action)
+        self.queues.break_requested.connect(self.break_requested)
         self.queues.instance_requested.connect(
             lambda instance: self.navigation_requested.emit(SERVICES, instance)
         )
@@ -154,7 +155,6 @@ class EventsPanel(Panel):
         self.list.set_stale(stale)
         self.queues.set_stale(stale)
 
-    def memory(self) -> object:
     def focus_on(self, focus: Focus | None) -> None:
         """Through the filter, which is put back afterwards: events are searched for where they are kept."""
         wanted = filter_of(focus) if focus is not None else None
@@ -167,6 +167,7 @@ class EventsPanel(Panel):
             before, self._unfocused = self._unfocused, None
             self.filter_to(before)
 
+    def memory(self) -> object:
         return (self.list.bar.filter, self.queues.pages.choice)
 
     def recall(self, memory: object) -> None:

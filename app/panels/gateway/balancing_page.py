@@ -31,13 +31,14 @@ class BalancingPage(QSplitter):
     strategy_requested = Signal(str, str)
     weight_requested = Signal(str, str, int)
     hash_key_requested = Signal(str, str)
+    break_requested = Signal(object, object)
 
     def __init__(self, picks: PicksModel, breakers: BreakersModel, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._blocks: dict[str, ServiceBlock] = {}
-        self._column = QVBoxLayout()
         self._services: frozenset[str] = frozenset()
         """Those that are shown; empty for all."""
+        self._column = QVBoxLayout()
         self.picks = PicksList(picks)
         self.breakers = BreakersList(breakers)
         self.budgets = BudgetBars()
@@ -78,7 +79,6 @@ class BalancingPage(QSplitter):
         column.addWidget(budgets)
         return _scrolling(holder, "reasons", 280)
 
-    # --- what it is told ------------------------------------------------------------------------------------------
     def focus_on(self, focus: Focus | None) -> None:
         """The services that belong, and what was picked and broken among their instances."""
         self._services = focus.services if focus is not None else frozenset()
@@ -90,6 +90,7 @@ class BalancingPage(QSplitter):
     def _shows(self, service: str) -> bool:
         return not self._services or service in self._services
 
+    # --- what it is told ------------------------------------------------------------------------------------------
 
     def show_services(self, services: Sequence[ServiceShares], asked: dict[str, str], *, stale: bool) -> None:
         """`asked` names the strategies that are on their way."""
@@ -104,10 +105,11 @@ class BalancingPage(QSplitter):
 
     def _make_block(self, service: str) -> ServiceBlock:
         self._blocks[service] = block = ServiceBlock(service)
-        block.strategy_requested.connect(self.strategy_requested)
         block.setVisible(self._shows(service))
+        block.strategy_requested.connect(self.strategy_requested)
         block.weight_requested.connect(self.weight_requested)
         block.hash_key_requested.connect(self.hash_key_requested)
+        block.break_requested.connect(self.break_requested)
         return block
 
     def show_budgets(self, rows: Sequence[BudgetRow], *, stale: bool) -> None:

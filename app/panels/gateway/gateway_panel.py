@@ -101,6 +101,7 @@ class GatewayPanel(Panel):
         self.log.action_requested.connect(self._on_request_action)
         self.request_page.action_requested.connect(self._on_request_action)
         self.balancing.picks.request_requested.connect(self._on_pick)
+        self.balancing.break_requested.connect(self.break_requested)
         self.balancing.breakers.instance_requested.connect(
             lambda instance: self.navigation_requested.emit(SERVICES, instance)
         )
@@ -123,13 +124,13 @@ class GatewayPanel(Panel):
         for part in (self.log, self.routes, self.balancing.picks, self.balancing.breakers):
             part.set_stale(stale)
 
-    def memory(self) -> object:
     def focus_on(self, focus: Focus | None) -> None:
         focus = focus if focus is not None and (focus.services or focus.traces or focus.limited) else None
         self.show_focus(focus)
         self.log.focus_on(focus)
         self.balancing.focus_on(focus)
 
+    def memory(self) -> object:
         return _Kept(self.page, self.log.kinds.choice, self.policies.memory())
 
     def recall(self, memory: object) -> None:

@@ -9,6 +9,8 @@ from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.breaking import BreakSubject
+from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.services.instance_page import STORY_LINES, InstancePage
@@ -118,6 +120,9 @@ class ServicesPanel(Panel):
         self._actions.logs_requested.connect(self._on_logs)
         self._actions.replicas_requested.connect(self._on_replicas)
         self._actions.register_requested.connect(self.open_register)
+        self._actions.break_requested.connect(self._on_break)
+        self._instance_page.break_requested.connect(self._on_break)
+        self._service_page.break_requested.connect(self._on_break)
         self._instance_page.action_requested.connect(self._on_action)
         self._instance_page.copy_requested.connect(self.copy_address)
         self._service_page.replicas_requested.connect(self._on_replicas)
@@ -165,11 +170,6 @@ class ServicesPanel(Panel):
         if index.isValid():
             self.tree.select_index(index)
 
-    def memory(self) -> object:
-        row = self.tree.selected_row()
-        return row.key[-1] if row is not None else self._to_select
-
-    def recall(self, memory: object) -> None:
     def focus_on(self, focus: Focus | None) -> None:
         """Its services in the tree, whole, so that who took over is seen too; and of the changes those that belong."""
         focus = focus if focus is not None and focus.has_places else None
@@ -178,6 +178,11 @@ class ServicesPanel(Panel):
         self._filtered_journal.set_accepts(None if focus is None else _of_changes(focus))
         self._show_found()
 
+    def memory(self) -> object:
+        row = self.tree.selected_row()
+        return row.key[-1] if row is not None else self._to_select
+
+    def recall(self, memory: object) -> None:
         if memory is not None:
             self.open_at(memory)
 
@@ -213,6 +218,17 @@ class ServicesPanel(Panel):
     def _on_logs(self) -> None:
         if isinstance(row := self.tree.selected_row(), InstanceRow):
             self.navigation_requested.emit(LOGS, row.id)
+
+    def _on_break(self) -> None:
+        """Beside the row that it is about."""
+        row = self.tree.selected_row()
+        if row is None:
+            return
+        if isinstance(row, InstanceRow):
+            subject = BreakSubject("instance", row.id)
+        else:
+            subject = BreakSubject("service", row.name)
+        self.break_requested.emit(subject, self.tree.selected_place())
 
     def copy_address(self) -> None:
         if isinstance(row := self.tree.selected_row(), InstanceRow):
