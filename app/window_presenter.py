@@ -8,7 +8,7 @@ from app.core.feed import BUS, PROCESSES, SYSTEM
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.core.session import Session
-from app.frame.chains import chains
+from app.fault_presenter import FaultPresenter
 from app.frame.status_words import ago, pill_of
 from app.main_window import MainWindow
 from app.qt.throttle import Throttle
@@ -38,7 +38,8 @@ class WindowPresenter(QObject):
         self.destroyed.connect(lambda: [end() for end in leave])
         window.start_requested.connect(self._on_start_requested)
         window.stop_requested.connect(self._on_stop_requested)
-        window.timeline.instance_requested.connect(self._on_instance_requested)
+        self.timeline = TimelinePresenter(window, session, self)
+        self.faults = FaultPresenter(window, session, self)
         self._show()
 
     # --- what is shown --------------------------------------------------------------------------------------------
