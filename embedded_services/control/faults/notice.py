@@ -61,19 +61,19 @@ class Notice:
         return self._agents.has_faults(child, self.revision)
 
     def _carriers(self, record: Record) -> list[str]:
-        """The processes that live, and may carry it out."""
+        """The processes that live and may carry it out; and the gateway, which counts what clients see of it."""
         aim, layer, live = record.aim, record.kind.layer, self._live()
-        if layer is FaultLayer.ORCHESTRATOR:
-            return [child for child in live if child == ORCHESTRATOR]
         if aim.process is not None:
-            return [child for child in live if child == aim.process]
-        if layer is FaultLayer.EDGE:
-            return [child for child in live if child != BROKER]
-        if aim.instance is not None:
-            return [child for child in live if child == aim.instance]
-        if aim.service is not None:
-            return [child for child, service in live.items() if service == aim.service]
-        return [child for child in live if child not in (BROKER, GATEWAY)]
+            wanted = {aim.process}
+        elif layer is FaultLayer.ORCHESTRATOR:
+            wanted = {ORCHESTRATOR}
+        elif aim.instance is not None and layer is not FaultLayer.EDGE:
+            wanted = {aim.instance}
+        elif aim.service is not None and layer is not FaultLayer.EDGE:
+            wanted = {child for child, service in live.items() if service == aim.service}
+        else:
+            wanted = live.keys() - {BROKER}
+        return [child for child in live if child in wanted or child == GATEWAY]
 
     def _live(self) -> dict[str, str]:
         """Those that could hear of a fault now, with their services."""

@@ -74,11 +74,17 @@ def arm(system: RunningSystem) -> Arm:
 async def proved(system: RunningSystem, fault: Fault, holds: Callable[[Fault], bool]) -> Fault:
     """Wait until `holds` is true of the fault as the control plane tells it."""
 
+    told = fault
+
     async def look() -> Fault | None:
+        nonlocal told
         told = await system.control.fault(fault.id)
         return told if holds(told) else None
 
-    return await until(look)
+    try:
+        return await until(look, within_s=10.0)
+    except TimeoutError as error:
+        raise AssertionError(f"it did not come true of {told}") from error
 
 
 async def ended(system: RunningSystem, fault: Fault) -> FaultState:
