@@ -47,7 +47,7 @@ class ProcessFaults:
         slot = self._supervisor.get(process)
         action = "kill" if record.is_crash_loop else record.kind.name
         hold_lock = isinstance(record.params, Freeze) and record.params.hold_lock
-        wanted = slot.wanted
+        wanted, incarnation = slot.wanted, slot.incarnation
         if record.stays_down:
             slot.wanted = False
         try:
@@ -57,9 +57,9 @@ class ProcessFaults:
             raise
         record.detail = result.detail
         if record.kind.name == "freeze":
-            self._frozen[record.id] = slot.incarnation
+            self._frozen[record.id] = incarnation
         if isinstance(record.params, CrashLoop):
-            loop = self._crash_again(record, process, record.params.up_s)
+            loop = self._crash_again(record, process, record.params.up_s, incarnation)
             self._loops[record.id] = self._tasks.spawn(loop, f"crash loop of {process}")
         self._done(record)
 
@@ -95,9 +95,8 @@ class ProcessFaults:
             self._supervisor.start(slot)
         return f"started {process}"
 
-    async def _crash_again(self, record: Record, process: str, up_s: float) -> None:
-        """Kill it each time that it has come up and lived for `up_s`."""
-        killed = self._supervisor.get(process).incarnation
+    async def _crash_again(self, record: Record, process: str, up_s: float, killed: int) -> None:
+        """Kill it each time that it has come up and lived for `up_s`. `killed` is the incarnation that was killed last."""
         while process in self._supervisor:
             await self._clock.sleep(LOOK_S)
             slot = self._supervisor.get(process)
