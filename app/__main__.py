@@ -41,7 +41,10 @@ def main() -> int:
 
     early = start_early(options.workspace)
 
-    from app.bootstrap import run
+    from embedded_services.common.importing import importing
+
+    with importing():
+        from app.bootstrap import run
 
     return run(options, early)
 

@@ -4,16 +4,19 @@ It is started from the main thread and dies with that thread, by the kernel's ha
 that a start of the window can begin with it and load Qt meanwhile.
 """
 
-import asyncio
+from __future__ import annotations
+
 import contextlib
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import embedded_services
 from embedded_services.common import platform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NICE: Final = 5
 STOP_S: Final = 1.6
@@ -44,11 +47,15 @@ def launch(workspace: Path, command: Sequence[str] = COMMAND) -> Child:
 
 async def ended(child: Child) -> int:
     """Wait for its end; gives the exit code."""
+    import asyncio
+
     return await asyncio.to_thread(child.wait)
 
 
 async def end(child: Child) -> None:
     """Ask it to stop; end it when it does not, be it frozen."""
+    import asyncio
+
     with contextlib.suppress(ProcessLookupError):
         child.terminate()
     try:

@@ -12,8 +12,10 @@ os.environ["SSL_CERT_FILE"] = "/mine"
 before = dict(os.environ)
 with importing():
     collected = gc.isenabled()
-    import aiohttp.connector
+    import aiohttp.connector, httpx
 known = aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats()
+left_out = {"rich", "click", "httpx._main"} & set(sys.modules)
+assert not left_out, left_out
 told = [collected, gc.isenabled(), gc.get_freeze_count() > 0, known["x509"], dict(os.environ) == before]
 try:
     with importing():
