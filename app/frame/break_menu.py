@@ -82,14 +82,14 @@ class BreakMenu(QFrame):
     def show_beside(self, place: QRect) -> None:
         """`place` on the screen is what it is about, and stays in sight: to the right of it, or where there is no room, to
         the left; within the screen."""
-        self.adjustSize()
+        self.show()
+        self.adjustSize()  # as the style sheet has it now
         screen = self.screen().availableGeometry()
         left = place.right() + _AIR
-        if left + self.width() > screen.right():
+        if left + self.width() > screen.right() + 1:
             left = place.left() - _AIR - self.width()
-        top = min(place.top(), screen.bottom() - self.height())
+        top = min(place.top(), screen.bottom() - self.height() + 1)
         self.move(QPoint(max(screen.left(), left), max(screen.top(), top)))
-        self.show()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()

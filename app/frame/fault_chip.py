@@ -25,7 +25,7 @@ class FaultChip(QWidget):
             tr("Restore all"), large=True, tooltip=tr("End every fault at once ({keys})", keys=RESTORE_KEYS)
         )
         self._restore.setObjectName("restoreAll")
-        self._count = 0
+        self._count = -1
         self._is_able = True
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

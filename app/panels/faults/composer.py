@@ -60,7 +60,8 @@ class Composer(InspectorPage):
         self._form.setSpacing(12)
         self._form_holder = QWidget()
         self._form_holder.setLayout(self._form)
-        self._more_toggle = Button(tr("More…"), kind="link")
+        self._more_toggle = Button(tr("More…"), kind="link", parent=self._form_holder)
+        self._more_toggle.hide()
         self._more_toggle.setObjectName("moreFields")
         self._more: list[Field] = []
         self._shows_more = False

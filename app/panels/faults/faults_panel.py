@@ -173,7 +173,7 @@ class FaultsPanel(Panel):
             action = self._preset_menu.addAction(theme().icon("bolt", "fault"), preset.title)
             action.setToolTip(preset.why_not or preset.says)
             action.setEnabled(not preset.why_not)
-            action.triggered.connect(partial(self._on_preset, preset))
+            action.triggered.connect(partial(self.preset_requested.emit, preset))
         own = [preset for preset in presets if preset.is_own]
         if own:
             self._preset_menu.addSeparator()
@@ -269,9 +269,6 @@ class FaultsPanel(Panel):
         card.extend_requested.connect(self.extend_requested)
         card.remove_requested.connect(self.remove_requested)
         return card
-
-    def _on_preset(self, preset: Preset, _: bool) -> None:
-        self.preset_requested.emit(preset)
 
     def _on_remove_chosen(self) -> None:
         if self._chosen in self._cards:
