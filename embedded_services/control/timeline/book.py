@@ -50,7 +50,7 @@ class TimelineBook:
         self._traffic = deeds.TrafficFacts()
         self._calls = CallFacts(service_of)
         self._messages = MessageFacts(trace_of)
-        self._sagas = SagaFacts(service_of)
+        self._sagas = SagaFacts(service_of, clock.now())
         self._missed = MissedFacts()
 
     # --- what the control plane's own parts tell ------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Causality:
             id=id_,
             at=fact.at,
             kind=fact.kind,
-            text=fact.text,
+            text=fact.text_for(fact.count),
             tone=fact.shown_tone,
             subject=fact.subject,
             causes=[cause.entry.id for cause in causes],
@@ -83,13 +83,14 @@ class Causality:
     def _go_on(self, held: Held, fact: Fact, now: float) -> None:
         held.last = now
         entry = held.entry
+        count = held.base + fact.count
         self._memory.tell_again(
             held,
-            text=fact.text,
+            text=fact.text_for(count),
             tone=fact.shown_tone,
             word=fact.word,
             traces=list(dict.fromkeys([*entry.traces, *fact.traces]))[-MAX_TRACES:],
-            count=held.base + fact.count,
+            count=count,
             until=max(entry.at, fact.at),
         )
 

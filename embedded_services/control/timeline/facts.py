@@ -53,7 +53,7 @@ class Fact:
     """`at` is when it happened, by the clock of the process `source`; nothing is decided by it.
 
     Facts with one `key` are one entry that goes on, `count` being how often it happened so far; without a key, each is an
-    occurrence of its own. What it `opens` can have effects until some fact `closes` one of its names. Of the causes that the
+    occurrence of its own. In `text` `{n}` stands for how often in all, and `{s}` for what more than one adds to a word. What it `opens` can have effects until some fact `closes` one of its names. Of the causes that the
     rules find only the kinds `among` count, if there are any.
     """
 
@@ -72,6 +72,9 @@ class Fact:
     among: frozenset[TimelineKind] = frozenset()
     opens: bool = False
     closes: tuple[str, ...] = ()
+
+    def text_for(self, count: int) -> str:
+        return self.text.replace("{n}", f"{count:,}").replace("{s}", "" if count == 1 else "s")
 
     @property
     def shown_tone(self) -> TimelineTone:

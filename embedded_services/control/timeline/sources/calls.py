@@ -63,6 +63,7 @@ class CallFacts:
         self._incarnations: dict[str, int] = {}
         self._troubles: dict[str, _Trouble] = {}
         self._receiving: dict[str, frozenset[str]] = {}
+        self._moved_to_few: set[str] = set()
 
     def told(self, caller: str, incarnation: int, beat: Beat, at: float, now: float) -> Iterator[Fact]:
         """A beat of `caller`, received `at` (wall) and `now` (monotonic)."""
@@ -113,18 +114,17 @@ class CallFacts:
         trouble.burst, tells = step(trouble.burst, more, now, CALLS)
         if not tells:
             return
-        count = trouble.burst.count
         late = 2 * sum(trouble.late) > len(trouble.late)
         noun = "timeout" if late else "failed call"
         yield Fact(
             kind=Kind.CALLS_FAILED,
             at=at,
-            text=f"{instance}: {count:,} {noun}{'' if count == 1 else 's'}",
+            text=f"{instance}: {{n}} {noun}{{s}}",
             subject=TimelineSubject(service=self._service_of(instance), instance=instance),
             source=caller,
             word="timeouts" if late else "failures",
             key=f"calls:{instance}:{trouble.burst.number}",
-            count=count,
+            count=trouble.burst.count,
             traces=tuple(trouble.traces),
         )
 
@@ -137,28 +137,30 @@ class CallFacts:
             STORM_TO if trouble.is_storm else STORM_FROM
         )
         if tells:
-            count = trouble.burst.count
-            what = "retry storm" if trouble.is_storm else "calls repeated"
+            what = "retry storm, {n} retries" if trouble.is_storm else "{n} calls repeated"
             yield Fact(
                 kind=Kind.RETRIES,
                 at=at,
-                text=f"{row.service}: {what}, {count:,} retries",
+                text=f"{row.service}: {what}",
                 subject=TimelineSubject(service=row.service),
                 source=caller,
                 word="storm" if trouble.is_storm else "retries",
                 key=f"retries:{row.service}:{trouble.burst.number}",
-                count=count,
+                count=trouble.burst.count,
                 traces=tuple(trouble.traces),
             )
 
     def _moved(self, caller: str, row: Upstream, at: float) -> Iterator[Fact]:
-        """Who gets the calls now, if that changed while there are any."""
+        """Who gets the calls now, if that changed while there are any; and that all do again, if some had lost theirs."""
         receiving = frozenset(target.id for target in row.targets if target.eligible)
         before = self._receiving.get(row.service)
         self._receiving[row.service] = receiving
         if before is None or receiving == before or not row.rate:
             return
         lost = bool(before - receiving)
+        if not lost and row.service not in self._moved_to_few:
+            return
+        (self._moved_to_few.add if lost else self._moved_to_few.discard)(row.service)
         names = ", ".join(sorted(receiving))
         if receiving:
             text = f"{row.service}: picks {'move to' if lost else 'are shared by'} {names}"
@@ -191,7 +193,7 @@ class CallFacts:
             yield Fact(
                 kind=Kind.LIMITED_BURST,
                 at=at,
-                text=f"{trouble.burst.count:,} requests answered 429: over the limit",
+                text="{n} request{s} answered 429: over the limit",
                 subject=TimelineSubject(process=caller),
                 source=caller,
                 key=f"limited:{trouble.burst.number}",
@@ -208,7 +210,7 @@ class CallFacts:
             yield Fact(
                 kind=Kind.ERROR_BURST,
                 at=at,
-                text=f"{where}: clients saw {trouble.burst.count:,} errors (5xx)",
+                text=f"{where}: clients saw {{n}} error{{s}} (5xx)",
                 subject=TimelineSubject(service=service, route=None if service else where),
                 source=caller,
                 key=f"errors:{where}:{trouble.burst.number}",

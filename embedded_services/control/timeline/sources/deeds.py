@@ -14,6 +14,8 @@ from embedded_services.control.timeline.facts import Fact, asked_name, condition
 
 _BREAKS: Final = frozenset({"kill", "terminate", "freeze"})
 _ENDS: Final = frozenset({"kill", "terminate", "restart", "drain"})
+_DEEDS: Final = frozenset({"kill", "terminate", "restart", "freeze"})
+"""Kinds of faults that are carried out as actions, which tell of themselves."""
 _REMEMBERED: Final = 1_000
 _FAULT_SUBJECT: Final = ("service", "instance", "process", "route", "queue", "event", "step")
 
@@ -60,11 +62,11 @@ class FaultFacts:
                 names=(name,),
                 opens=True,
             )
-        if fault.proof.injected > injected:
+        if fault.proof.injected > injected and fault.kind not in _DEEDS:
             yield Fact(
                 kind=Kind.FAULT_INJECTED,
                 at=fault.proof.last[0].at if fault.proof.last else at,
-                text=f"{fault.kind} injected {fault.proof.injected} times",
+                text=f"{fault.kind} injected {{n}} time{{s}}",
                 subject=subject,
                 source=name,
                 word=fault.kind,

@@ -52,11 +52,10 @@ class MessageFacts:
             del self._dead[next(iter(self._dead))]
         self._dead[key] = burst, traces
         last = letters[-1]
-        many = f"{burst.count:,} dead letters" if burst.count > 1 else "dead letter"
         return Fact(
             kind=Kind.DEAD_LETTER,
             at=last.at,
-            text=f"{last.queue}: {many}, {last.type}: {last.error}",
+            text=f"{last.queue}: {{n}} dead letter{{s}}, {last.type}: {last.error}",
             subject=TimelineSubject(service=service or None, queue=last.queue, event=last.type),
             source=last.instance,
             key=f"dead:{key}:{burst.number}",

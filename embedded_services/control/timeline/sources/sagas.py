@@ -34,10 +34,12 @@ class _Group:
 
 
 class SagaFacts:
-    """`service_of` gives the service of an instance, None if it is not known."""
+    """`service_of` gives the service of an instance, None if it is not known. Of sagas that were started before `since`, by
+    the wall clock, only what is seen to happen is told."""
 
-    def __init__(self, service_of: Callable[[str], str | None]) -> None:
+    def __init__(self, service_of: Callable[[str], str | None], since: float) -> None:
         self._service_of = service_of
+        self._since = since
         self._states: OrderedDict[str, SagaState] = OrderedDict()
         self._groups: dict[str, _Group] = {}
         self._group_of: OrderedDict[str, tuple[str, _Group]] = OrderedDict()
@@ -51,7 +53,7 @@ class SagaFacts:
             self._states[saga.id] = saga.state
             if len(self._states) > REMEMBERED:
                 self._states.popitem(last=False)
-            if saga.faults and saga.id not in self._armed:
+            if saga.faults and saga.id not in self._armed and saga.started_at >= self._since:
                 yield from self._faults(saga)
             if before is not saga.state:
                 yield from self._moved(saga, before, now)
@@ -74,14 +76,15 @@ class SagaFacts:
             )
 
     def _moved(self, saga: Saga, before: SagaState | None, now: float) -> Iterator[Fact]:
-        if saga.state is SagaState.COMPENSATING and before is not SagaState.COMPENSATION_FAILED:
+        if saga.state is SagaState.COMPENSATING and saga.id not in self._group_of:
             yield self._compensating(saga, now)
         elif saga.state is SagaState.COMPENSATION_FAILED:
             if saga.id not in self._group_of:
                 yield self._compensating(saga, now)
             yield self._failed(saga)
         elif saga.state is SagaState.COMPENSATED:
-            if saga.id not in self._group_of and before is not None:
+            is_seen = before is not None or saga.started_at >= self._since
+            if saga.id not in self._group_of and is_seen:
                 yield self._compensating(saga, now)  # too quick to be seen in between
             if saga.id in self._group_of:
                 yield self._ended(saga)
