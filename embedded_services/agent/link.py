@@ -137,7 +137,8 @@ class AgentLink:
                         _tell(self._on_broker, message.url)
                     case Faults():
                         self.faults.snapshot(message)
-                        await socket.send_bytes(wire.encode(FaultsInForce(revision=message.revision)))
+                        told = FaultsInForce(revision=message.revision, calls=self.faults.calls)
+                        await socket.send_bytes(wire.encode(told))
                     case Command():
                         tasks.spawn(self._obey(socket, message), message.name)
 

@@ -281,6 +281,8 @@ class Faults(Message, tag_field="type", tag="faults", frozen=True):
 
 
 class FaultsInForce(Message, tag_field="type", tag="faults-in-force", frozen=True):
-    """A child decides by the faults of this revision from now on."""
+    """A child decides by the faults of this revision from now on. `calls`: it calls services, so that it carries out faults of
+    the HTTP edge."""
 
     revision: int
+    calls: bool = False

@@ -46,6 +46,7 @@ class _Link:
         self.wake = asyncio.Event()
         self.faults_revision = -1
         """Of the faults that it says it has."""
+        self.calls = False
 
     def put(self, kind: type, frame: bytes) -> None:
         self.snapshots[kind] = frame
@@ -93,6 +94,11 @@ class Agents:
     def push_faults(self) -> None:
         """Tell every child which faults are in force, now."""
         self._push(Faults, wire.encode(self.faults()))
+
+    def calls_services(self, child: str) -> bool:
+        """Whether a child that is linked has said so."""
+        link = self._links.get(child)
+        return link is not None and link.calls
 
     def has_faults(self, child: str, revision: int) -> bool:
         """Whether a child that is linked decides by the faults of `revision`, or a later one."""
@@ -176,7 +182,7 @@ class Agents:
                         answer.set_result(message)
                 case FaultsInForce():
                     if (link := self._links.get(hello.id)) is not None:
-                        link.faults_revision = message.revision
+                        link.faults_revision, link.calls = message.revision, message.calls
                         self.heard_of_faults()
                 case Hello():
                     log.error("%s said hello twice", hello.id)

@@ -190,6 +190,8 @@ class LocalFaults:
         self._untold: dict[str, Counter] = {}
         self._on_change: list[Callable[[], None]] = []
         self.revision = -1
+        self.calls = False
+        """Whether this process calls services."""
         self.any = False
         """Whether anything at all is armed, here or in another process."""
         self.wake: Callable[[], None] = _nobody

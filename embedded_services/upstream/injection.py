@@ -31,6 +31,7 @@ class Injector:
         self._changed = changed
         self._held_up: dict[asyncio.Future[None], str] = {}
         self._edge: list[Held] = []
+        faults.calls = True
         faults.on_change(self._renew)
         self._renew()
 

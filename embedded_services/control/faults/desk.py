@@ -159,6 +159,7 @@ class FaultDesk:
             self._notice.push()
             await self._taken_notice(record)
         self._wake.set()
+        log.info("armed %s for %g s: %s at %s", record.id, record.ttl, record.kind.name, record.aimed_at)
         return self.get(record.id)
 
     async def extend(self, fault: str, ttl: float) -> Fault:
@@ -225,6 +226,7 @@ class FaultDesk:
                 record.state, record.ended_wall = state, self._clock.now()
                 record.waits_for = []
                 self._ended[record.id] = record
+                log.info("%s is over: %s", record.id, state.value)
         while len(self._ended) > ENDED:
             oldest = next(iter(self._ended))
             del self._ended[oldest]

@@ -8,7 +8,7 @@ from embedded_services.contracts.instances import Status
 from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.control.agents import Agents
 from embedded_services.control.faults.record import Record
-from embedded_services.control.slots import BROKER, GATEWAY
+from embedded_services.control.slots import BROKER, GATEWAY, Slot
 from embedded_services.control.supervisor import Supervisor
 
 
@@ -41,9 +41,9 @@ class Notice:
         await self._until(lambda: not self._missing(record), within_s)
 
     async def until_all_have(self, within_s: float) -> list[str]:
-        """Wait until all that live have heard of the newest faults. Returns those that have not."""
+        """Wait until all that live have heard of the newest faults. Returns those that have not, the frozen ones included."""
         await self._until(lambda: all(map(self._has, self._live())), within_s)
-        return [child for child in self._live() if not self._has(child)]
+        return [slot.id for slot in self._linked() if not self._has(slot.id)]
 
     async def _until(self, holds: Callable[[], bool], within_s: float) -> None:
         try:
@@ -67,9 +67,11 @@ class Notice:
             wanted = {aim.process}
         elif layer is FaultLayer.ORCHESTRATOR:
             wanted = {ORCHESTRATOR}
-        elif aim.instance is not None and layer is not FaultLayer.EDGE:
+        elif layer is FaultLayer.EDGE:
+            wanted = {child for child in live if self._agents.calls_services(child)}
+        elif aim.instance is not None:
             wanted = {aim.instance}
-        elif aim.service is not None and layer is not FaultLayer.EDGE:
+        elif aim.service is not None:
             wanted = {child for child, service in live.items() if service == aim.service}
         else:
             wanted = live.keys() - {BROKER}
@@ -79,8 +81,13 @@ class Notice:
         """Those that could hear of a fault now, with their services."""
         return {
             slot.id: slot.service
-            for slot in self._supervisor.slots()
-            if slot.running is not None
-            and self._agents.is_linked(slot.id)
-            and slot.catalog.get(slot.id).status is not Status.FROZEN
+            for slot in self._linked()
+            if slot.catalog.get(slot.id).status is not Status.FROZEN
         }
+
+    def _linked(self) -> list[Slot]:
+        return [
+            slot
+            for slot in self._supervisor.slots()
+            if slot.running is not None and self._agents.is_linked(slot.id)
+        ]

@@ -65,6 +65,12 @@ class Record:
         told: dict[str, Any] = msgspec.to_builtins(self.params)
         return told
 
+    @property
+    def aimed_at(self) -> str:
+        """For people."""
+        given: dict[str, str] = msgspec.to_builtins(self.target)
+        return ", ".join(f"{field} {value}" for field, value in given.items()) or "everything"
+
     def armed(self) -> ArmedFault:
         """As processes are told it."""
         return ArmedFault(
