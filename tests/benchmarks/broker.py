@@ -44,10 +44,12 @@ class Pace:
     many: int
     latency_s: float
     backlog: int
+    most_s: float
+    """What a kind of measurement may take in all. Something is wrong when it takes longer, and then it ends."""
 
 
-FULL: Final = Pace(rounds=7, sequential=1_500, many=8_000, latency_s=4.0, backlog=1_000_000)
-QUICK: Final = Pace(rounds=2, sequential=300, many=2_000, latency_s=1.0, backlog=50_000)
+FULL: Final = Pace(rounds=7, sequential=1_500, many=8_000, latency_s=4.0, backlog=1_000_000, most_s=180.0)
+QUICK: Final = Pace(rounds=2, sequential=300, many=2_000, latency_s=1.0, backlog=50_000, most_s=45.0)
 PER_S: Final = 300
 """The rate at which latency is measured: far below what either can do."""
 
@@ -116,10 +118,12 @@ async def _compared(nodes: Sequence[BrokerNode], pace: Pace) -> list[Figure]:
         ]
         for name, measured in measures:
             _say(name)
-            readings = await interleaved(subjects, pace.rounds, measured)
+            async with asyncio.timeout(pace.most_s):
+                readings = await interleaved(subjects, pace.rounds, measured)
             figures += _rates(subjects, name, readings)
         _say("latency")
-        both = await interleaved(subjects, pace.rounds, lambda one: _latency(one, pace.latency_s))
+        async with asyncio.timeout(pace.most_s):
+            both = await interleaved(subjects, pace.rounds, lambda one: _latency(one, pace.latency_s))
         for place, what in ((0, "p50"), (1, "p99")):
             name = f"end-to-end latency, {PER_S}/s, {what}"
             figures += _less(subjects, name, "ms", [[reading[place] for reading in one] for one in both])
@@ -231,7 +235,7 @@ async def _latency(subject: Subject, seconds: float) -> tuple[float, float]:
 
 
 def _backlog(node: EmbeddedNode, count: int) -> list[Figure]:
-    """As many as they are, written and read by a client that costs nearly nothing."""
+    """As many as they are, written and read by a client that costs nearly nothing, and waits for no answer for long."""
     node.start()
     _say(f"a backlog of {count:,}")
     block = BLOCK * b"".join(

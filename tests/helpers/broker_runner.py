@@ -5,6 +5,7 @@ SIGUSR1 leaves it no memory for messages, SIGUSR2 gives it back.
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -25,6 +26,7 @@ async def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     platform.raise_file_limit(16_384)
+    gc.freeze()  # as in the real process, where all that was loaded before the fork is
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     platform.on_signals(loop, platform.stop_signals(), stop.set)
