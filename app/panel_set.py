@@ -31,6 +31,9 @@ from app.panels.services.journal_model import JournalModel
 from app.panels.services.services_model import ServicesModel
 from app.panels.services.services_panel import ServicesPanel
 from app.panels.services.services_presenter import ServicesPresenter
+from app.panels.traffic.kinds_model import KindsModel
+from app.panels.traffic.traffic_panel import TrafficPanel
+from app.panels.traffic.traffic_presenter import TrafficPresenter
 
 
 def add_panels(window: MainWindow, port: Port, settings: WindowSettings) -> None:
@@ -40,6 +43,7 @@ def add_panels(window: MainWindow, port: Port, settings: WindowSettings) -> None
     window.add_panel(_events(port), "events", "Ctrl+5")
     window.add_panel(_sagas(port), "sagas", "Ctrl+6")
     window.add_panel(_faults(port, settings), "faults", "Ctrl+7")
+    window.add_panel(_traffic(port), "traffic", "Ctrl+8")
     window.add_panel(_requests(port, settings), "requests", "Ctrl+9")
     window.add_panel(_logs(port), "logs", "Ctrl+0")
 
@@ -88,6 +92,14 @@ def _sagas(port: Port) -> SagasPanel:
 def _faults(port: Port, settings: WindowSettings) -> FaultsPanel:
     panel = FaultsPanel()
     FaultsPresenter(panel, port, settings)
+    return panel
+
+
+def _traffic(port: Port) -> TrafficPanel:
+    model = KindsModel()
+    panel = TrafficPanel(model)
+    model.setParent(panel)
+    TrafficPresenter(panel, model, port)
     return panel
 
 

@@ -40,6 +40,7 @@ class WindowPresenter(QObject):
         window.stop_requested.connect(self._on_stop_requested)
         self.timeline = TimelinePresenter(window, session, self)
         self.faults = FaultPresenter(window, session, self)
+        self.traffic = TrafficItemPresenter(window, session, self)
         self._show()
 
     # --- what is shown --------------------------------------------------------------------------------------------

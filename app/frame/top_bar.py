@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.language import tr
 from app.frame.fault_chip import FaultChip
 from app.frame.status_words import Pill
+from app.frame.traffic_item import TrafficItem
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
 from app.qt.tokens import Tone
@@ -52,6 +53,7 @@ class TopBar(QFrame):
         self._message = ElidedLabel("", "body", "warn")
         self._message.setObjectName("contact")
         self.faults = FaultChip()
+        self.traffic = TrafficItem()
         self._palette = PaletteButton()
         self._build_ui()
         self._connect()
@@ -78,6 +80,9 @@ class TopBar(QFrame):
         layout.addSpacing(4)
         layout.addWidget(self.pill)
         layout.addWidget(self._switch)
+        layout.addWidget(_rule())
+        layout.addSpacing(4)
+        layout.addWidget(self.traffic)
         layout.addWidget(self._message, 1)
         layout.addWidget(_rule())
         layout.addSpacing(4)
@@ -94,6 +99,10 @@ class TopBar(QFrame):
         self._menu_button.clicked.connect(
             lambda: self.menu.popup(self._menu_button.mapToGlobal(self._menu_button.rect().bottomLeft()))
         )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.traffic.set_room(event.size().width())
 
     def set_name(self, name: str) -> None:
         self._name.setText(name)

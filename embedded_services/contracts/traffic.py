@@ -5,12 +5,14 @@ the intended time, so that a system that stalls is not spared by a generator tha
 """
 
 import json
+import math
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from embedded_services.contracts.limits import LimitSettings
 from embedded_services.contracts.wire import END, Message, Request, Timestamp
 
 TRAFFIC: Final = "traffic"
@@ -20,6 +22,8 @@ LEAST_RATE: Final = 0.1
 MOST_RATE: Final = 5_000.0
 MOST_CLIENTS: Final = 1_000
 MOST_IN_FLIGHT: Final = 20_000
+HEADROOM: Final = 1.5
+"""Clients beyond those that the limits need: no one of them comes near its limit then."""
 MAX_BODY: Final = 64 * 1024
 FRAMING: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "expect"}
@@ -138,6 +142,12 @@ class TrafficPlan(Message, frozen=True):
     def highest_rate(self) -> float:
         """What the plan asks at most, at any time."""
         return max([self.rate, *(step.rate for step in self.steps)])
+
+
+def clients_for(rate: float, limits: LimitSettings) -> int:
+    """As many as can send at `rate` together without one of them coming near the limit in force."""
+    needed = math.ceil(rate * limits.window_s / limits.limit * HEADROOM)
+    return min(MOST_CLIENTS, max(1, needed))
 
 
 class TrafficOrder(Message, frozen=True):

@@ -5,13 +5,12 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import get_args
 
-import httpx
 from PySide6.QtCore import QMessageLogContext, QtMsgType
 from PySide6.QtWidgets import QPushButton
 
@@ -24,10 +23,10 @@ from app.panels.gateway.gateway_panel import GatewayPanel
 from app.panels.requests.draft import Draft
 from app.panels.requests.requests_panel import RequestsPanel
 from app.qt.theme import ThemeChoice, theme
-from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.events import NewEvent
 from embedded_services.contracts.instances import Instance, Status
 from embedded_services.contracts.system import RequestRecord
+from embedded_services.contracts.traffic import CustomRequest, Mix, TrafficWish
 from tests.helpers.qt import eventually
 from tests.helpers.window import healthy, opened
 
@@ -38,6 +37,7 @@ RATE = 40
 TRAFFIC_S = 12.0
 FROZEN, LOOPING = "payment-2", "notification-1"
 ORDER = '{"items": [{"productId": "prod1", "quantity": 2}, {"productId": "prod2", "quantity": 1}]}'
+PATHS = ("/api/products/prod1", "/api/orders", "/api/payments", "/api/dashboard", "/api/notifications")
 CALM = (
     Draft(),
     Draft("GET", "/api/dashboard"),
@@ -132,6 +132,8 @@ async def calm(application: Application) -> None:
 
 async def trouble(application: Application) -> None:
     """One frozen and found out, one that crashes again and again, and requests that fail."""
+    own = [CustomRequest(method="GET", path=path) for path in PATHS]
+    await application.session.control().start_traffic(TrafficWish(requests=own))
     await application.session.control().act_on_instance(FROZEN, "freeze")
     for _ in range(5):
         await eventually(lambda: row(application, LOOPING).status is Status.HEALTHY)
@@ -255,37 +257,10 @@ def is_gone(application: Application, before: Instance) -> bool:
 @asynccontextmanager
 async def traffic(application: Application) -> AsyncIterator[None]:
     """A few requests a second of every kind, while inside."""
-    session = application.session
-    await session.control().patch_settings({"limits": {"limit": 1_000_000}})
-    base = session.gateway
-    assert base is not None
-    async with (
-        httpx.AsyncClient(base_url=base, trust_env=False, timeout=5.0) as client,
-        Tasks("traffic") as tasks,
-    ):
-        login = {"email": "demo@faultdeck.local", "password": "faultdeck"}
-        token = (await client.post("/api/auth/login", json=login)).json()["token"]
-        client.headers["Authorization"] = f"Bearer {token}"
-        tasks.spawn(_offer(client, tasks), "offer")
+    control = application.session.control()
+    await control.patch_settings({"limits": {"limit": 1_000_000}})
+    await control.start_traffic(TrafficWish(rate=RATE, mix=Mix(browse=70, checkout=20, login=10), clients=12))
+    try:
         yield
-
-
-async def _offer(client: httpx.AsyncClient, tasks: Tasks) -> None:
-    """Open-loop: the next is sent whether or not the last was answered."""
-    paths = (
-        "/api/products/prod1",
-        "/api/orders",
-        "/api/payments",
-        "/api/users/usr_demo",
-        "/api/notifications",
-    )
-    number = 0
-    while True:
-        tasks.spawn(_get(client, paths[number % len(paths)]), "request")
-        number += 1
-        await asyncio.sleep(1 / RATE)
-
-
-async def _get(client: httpx.AsyncClient, path: str) -> None:
-    with suppress(httpx.TransportError):  # a failure is part of the picture
-        await client.get(path)
+    finally:
+        await control.stop_traffic()

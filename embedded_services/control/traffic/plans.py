@@ -1,17 +1,13 @@
 """From what is wished for to a plan with nothing left open. Pure."""
 
-import math
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from embedded_services.contracts.limits import LimitSettings
-from embedded_services.contracts.traffic import MOST_CLIENTS, TrafficPlan, TrafficWish
+from embedded_services.contracts.traffic import TrafficPlan, TrafficWish, clients_for
 from embedded_services.contracts.validation import invalid
-
-HEADROOM: Final = 1.5
-"""Clients beyond those that the limits need: no one of them comes near its limit then."""
 
 T = TypeVar("T")
 
@@ -40,12 +36,6 @@ def planned(wish: TrafficWish, running: TrafficPlan | None, limits: LimitSetting
     automatic = wished is UNSET or wished is None
     clients = clients_for(plan.highest_rate, limits) if wished is UNSET or wished is None else wished
     return msgspec.structs.replace(plan, clients=clients, auto_clients=automatic)
-
-
-def clients_for(rate: float, limits: LimitSettings) -> int:
-    """As many as can send at `rate` together without one of them coming near the limit."""
-    needed = math.ceil(rate * limits.window_s / limits.limit * HEADROOM)
-    return min(MOST_CLIENTS, max(1, needed))
 
 
 def limit_note(plan: TrafficPlan, told_apart: int, limits: LimitSettings) -> str | None:

@@ -4,8 +4,16 @@ from hypothesis import strategies as st
 
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.limits import LimitSettings
-from embedded_services.contracts.traffic import CustomRequest, Mix, Step, TrafficPlan, TrafficWish
-from embedded_services.control.traffic.plans import HEADROOM, clients_for, limit_note, planned
+from embedded_services.contracts.traffic import (
+    HEADROOM,
+    CustomRequest,
+    Mix,
+    Step,
+    TrafficPlan,
+    TrafficWish,
+    clients_for,
+)
+from embedded_services.control.traffic.plans import limit_note, planned
 
 LIMITS = LimitSettings(limit=100, window_s=60)
 
