@@ -5,7 +5,6 @@ comes; rings go on.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from embedded_services.common.ring import Ring
 from embedded_services.contracts.agent import Beat
@@ -17,8 +16,7 @@ from embedded_services.contracts.gateway import (
     Pick,
     Upstream,
 )
-
-T = TypeVar("T")
+from embedded_services.control.tally import Tally
 
 
 class GatewayBook:
@@ -29,7 +27,7 @@ class GatewayBook:
         """`changed` hears the names of the stream's topics."""
         self._changed = changed
         self._incarnation = 0
-        self._seen = {"picks": 0, "decisions": 0}
+        self._picked, self._decided = Tally(), Tally()
         self.upstreams: dict[str, Upstream] = {}
         self.totals: GatewayTotals | None = None
         self.limit_totals: LimitTotals | None = None
@@ -52,8 +50,10 @@ class GatewayBook:
         if beat.limit_clients is not None:
             self.limit_clients = {client.key: client for client in beat.limit_clients}
             self._changed("limit-clients")
-        self._append("picks", self.picks, beat.picks, beat.picks_seq)
-        self._append("decisions", self.decisions, beat.decisions, beat.decisions_seq)
+        if self._picked.put(self.picks, incarnation, beat.picks, beat.picks_seq):
+            self._changed("picks")
+        if self._decided.put(self.decisions, incarnation, beat.decisions, beat.decisions_seq):
+            self._changed("decisions")
 
     def keep_services(self, names: set[str]) -> None:
         """Services that are no longer in the settings are forgotten."""
@@ -63,19 +63,7 @@ class GatewayBook:
 
     def _restarted(self, incarnation: int) -> None:
         self._incarnation = incarnation
-        self._seen = dict.fromkeys(self._seen, 0)
         self.upstreams.clear()
         self.limit_clients.clear()
         self.totals = self.limit_totals = None
         self._changed("upstreams", "gateway", "limit-totals", "limit-clients")
-
-    def _append(self, topic: str, ring: Ring[T], items: list[T], total: int) -> None:
-        """`total` counts all that there were in this incarnation; 0 when the beat is not about them."""
-        fresh = max(total - self._seen[topic], len(items))
-        if not fresh:
-            return
-        self._seen[topic] = max(total, self._seen[topic] + len(items))
-        ring.pass_over(fresh - len(items))
-        for item in items:
-            ring.append(item)
-        self._changed(topic)

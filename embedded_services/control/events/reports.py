@@ -8,6 +8,7 @@ from collections.abc import Callable
 from embedded_services.common.ring import Ring
 from embedded_services.contracts.agent import Beat
 from embedded_services.contracts.events import Handled, InstanceOutbox, OutboxState
+from embedded_services.control.tally import Tally
 
 HANDLED = 10_000
 
@@ -16,7 +17,7 @@ class Reports:
     def __init__(self, changed: Callable[..., None]) -> None:
         """`changed` hears the names of the stream's topics."""
         self._changed = changed
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._tallies: dict[str, Tally] = {}
         self.handled: Ring[Handled] = Ring(HANDLED)
         self.outbox: dict[str, InstanceOutbox] = {}
 
@@ -24,25 +25,14 @@ class Reports:
         if beat.outbox is not None:
             self.outbox[instance] = _of(instance, service, beat.outbox)
             self._changed("outbox")
-        if beat.handled or beat.handled_seq:
-            self._handled(instance, incarnation, beat)
+        tally = self._tallies.setdefault(instance, Tally())
+        if tally.put(self.handled, incarnation, beat.handled, beat.handled_seq):
+            self._changed("handled")
 
     def forget(self, instance: str) -> None:
         """It is no longer there."""
         if self.outbox.pop(instance, None) is not None:
             self._changed("outbox")
-
-    def _handled(self, instance: str, incarnation: int, beat: Beat) -> None:
-        known, seen = self._seen.get(instance, (incarnation, 0))
-        if known != incarnation:
-            seen = 0
-        total = max(beat.handled_seq, seen + len(beat.handled))
-        self._seen[instance] = (incarnation, total)
-        self.handled.pass_over(total - seen - len(beat.handled))
-        for handled in beat.handled:
-            self.handled.append(handled)
-        if total > seen:
-            self._changed("handled")
 
 
 def _of(instance: str, service: str, state: OutboxState) -> InstanceOutbox:
