@@ -20,6 +20,7 @@ from typing import Final
 import aiohttp
 import platformdirs
 
+from embedded_services.common import platform
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.sagas import SagaState
@@ -110,6 +111,11 @@ async def compared(pace: Pace) -> list[Figure | Missing]:
 
 
 async def _ours(count: int, concurrency: int) -> float:
+    """On the loop that the orchestrator's process has."""
+    return await asyncio.to_thread(platform.run, _orchestrated(count, concurrency))
+
+
+async def _orchestrated(count: int, concurrency: int) -> float:
     with tempfile.TemporaryDirectory() as folder, closing(Journal(Path(folder) / "sagas.db")) as journal:
         async with Tasks("benchmark") as tasks:
             orchestrator = Orchestrator({"five": FIVE}, journal, Nobody(), SystemClock(), tasks)
