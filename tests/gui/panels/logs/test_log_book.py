@@ -126,8 +126,8 @@ def test_filter_narrows_by_level_process_and_all_words() -> None:
         row(4, "ERROR", trace="LookupError: prod9"),
     ]  # fmt: skip
 
-    def passing(**wanted: str) -> list[int]:
-        return [held.seq for held in LogFilter(**wanted).passing(rows)]
+    def passing(level: str = "DEBUG", process: str = "", text: str = "") -> list[int]:
+        return [held.seq for held in LogFilter(level, process, text).passing(rows)]
 
     assert passing() == [1, 2, 3, 4]
     assert passing(level="WARNING") == [2, 3, 4]
