@@ -7,13 +7,12 @@ from typing import Final
 
 from embedded_services.upstream.messages import Pairs
 
-EVERY_RESPONSE: Final[Pairs] = [
-    (b"Access-Control-Allow-Origin", b"*"),
-    (
-        b"Access-Control-Expose-Headers",
-        b"X-Request-ID, X-Response-Time, X-Service-Instance, RateLimit, RateLimit-Policy, Retry-After, Location",
-    ),
-]
+EVERY_RESPONSE: Final = (
+    "Access-Control-Allow-Origin: *\r\n"
+    "Access-Control-Expose-Headers: "
+    "X-Request-ID, X-Response-Time, X-Service-Instance, RateLimit, RateLimit-Policy, Retry-After, Location\r\n"
+)
+"""As it goes on the wire."""
 
 PREFLIGHT: Final[Pairs] = [
     (b"Access-Control-Allow-Methods", b"GET,PUT,POST,PATCH,DELETE,OPTIONS"),

@@ -17,12 +17,12 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.gateway import Attempt
 from embedded_services.contracts.settings import DashboardPart
 from embedded_services.gateway.exchange import Exchange
-from embedded_services.gateway.headers import TRACEPARENT
+from embedded_services.gateway.headers import exchange_block
 from embedded_services.gateway.story import Calling
 from embedded_services.telemetry.spans import new_span_id
 from embedded_services.upstream.client import UpstreamClient
 from embedded_services.upstream.failures import UpstreamError
-from embedded_services.upstream.messages import Pairs, UpstreamRequest, UpstreamResponse
+from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
 
 PATH: Final = "/api/dashboard"
 PART_S: Final = 5.0
@@ -40,12 +40,13 @@ async def dashboard(
     upstream: UpstreamClient,
     exchange: Exchange,
     user: str,
-    headers: Pairs,
+    client: bytes,
 ) -> tuple[bytes, str]:
-    """The dashboard of `user` as JSON, and why any part of it is missing; `headers` tell the services who asks. Raises
+    """The dashboard of `user` as JSON, and why any part of it is missing; `client` is the block of fields by which
+    the services are told of who asks. Raises
     ApiError AGGREGATION_FAILED."""
     results = await asyncio.gather(
-        *(_ask(name, part, upstream, exchange, user, headers) for name, part in parts.items())
+        *(_ask(name, part, upstream, exchange, user, client) for name, part in parts.items())
     )
     values = dict(zip(parts, results, strict=True))
     missing = {name: str(value) for name, value in values.items() if isinstance(value, _Unavailable)}
@@ -68,16 +69,21 @@ def timestamp(now: float) -> str:
 
 
 async def _ask(
-    name: str, part: DashboardPart, upstream: UpstreamClient, exchange: Exchange, user: str, headers: Pairs
+    name: str, part: DashboardPart, upstream: UpstreamClient, exchange: Exchange, user: str, client: bytes
 ) -> Any:
     """The part's value, or `_Unavailable`."""
     path = part.path.replace("{userId}", quote(user, safe=""))
     request = UpstreamRequest(
-        "GET", path.encode(), headers, explain=exchange.sampled, touches=exchange.touches
+        "GET",
+        path.encode(),
+        [],
+        explain=exchange.sampled,
+        block=client + exchange_block(exchange),
+        touches=exchange.touches,
     )
     try:
         async with asyncio.timeout(PART_S):
-            response = await _call(name, part.service, upstream, exchange, request)
+            response = await _call(name, part.service, upstream, exchange, request, client)
             body = await response.read(_MAX_PART)
         if response.status != 200:
             return _Unavailable(f"{response.instance} answered {response.status}")
@@ -89,16 +95,19 @@ async def _ask(
 
 
 async def _call(
-    name: str, service: str, upstream: UpstreamClient, exchange: Exchange, request: UpstreamRequest
+    name: str,
+    service: str,
+    upstream: UpstreamClient,
+    exchange: Exchange,
+    request: UpstreamRequest,
+    client: bytes,
 ) -> UpstreamResponse:
     """The call for a part. In a sampled request it is a span of its own, below which the service puts its."""
     story = exchange.story
     if story is None:
         return await upstream.call(service, request)
     span = new_span_id()
-    mine = exchange.trace._replace(span_id=span).traceparent
-    others = [pair for pair in request.headers if pair[0] != TRACEPARENT]
-    request.headers = [*others, (TRACEPARENT, mine)]
+    request.block = client + exchange_block(exchange, exchange.trace._replace(span_id=span))
     began = story.now()
     attempts: tuple[Attempt, ...] = ()
     try:

@@ -116,7 +116,7 @@ class EdgeConnection(asyncio.Protocol):
         self._call = None
         try:
             self._answer(self._gateway.answer(cast("Exchange", self._exchange), outcome))
-            if not self._busy and (self._reader.buffered or self._reading_paused):
+            if not self._busy and (self._reader.rest or self._reading_paused):
                 self._serve()
         except Exception:
             # Whoever tells is the connection to an instance, which is not to blame.
@@ -194,7 +194,7 @@ class EdgeConnection(asyncio.Protocol):
                 yield piece
             if self._reading_paused:
                 self._resume_reading()
-            if not self._reader.buffered:
+            if not self._reader.rest:
                 self._waiter = asyncio.get_running_loop().create_future()
                 await self._waiter
                 self._waiter = None
@@ -247,7 +247,7 @@ class EdgeConnection(asyncio.Protocol):
             return Stage.SERVED, self._served
         if self._reader.awaits_body:
             return Stage.BODY, self._served
-        return Stage.HEAD if self._reader.buffered else Stage.IDLE, self._served
+        return Stage.HEAD if self._reader.rest else Stage.IDLE, self._served
 
     def expire(self, stage: Stage) -> None:
         if stage in (Stage.HEAD, Stage.BODY):
@@ -276,7 +276,7 @@ class EdgeConnection(asyncio.Protocol):
         elif self._waiter is not None:
             if not self._waiter.done():
                 self._waiter.set_result(None)
-        elif reader.buffered > AHEAD and not self._reading_paused and self.transport is not None:
+        elif len(reader.rest) > AHEAD and not self._reading_paused and self.transport is not None:
             self._reading_paused = True
             self.transport.pause_reading()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 from embedded_services.faults.touched import Touches
 from embedded_services.gateway.http import Request
 from embedded_services.gateway.story import Calling, Story
-from embedded_services.upstream.messages import Pairs
+from embedded_services.upstream.messages import Pairs, field_block
 
 
 class Trace(NamedTuple):
@@ -20,8 +20,8 @@ class Trace(NamedTuple):
     """The client's span, if it has one."""
 
     @property
-    def traceparent(self) -> bytes:
-        return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,21 @@ class Identity:
 
     user: str
     role: str
-    fields: Pairs
-    """As the services are told."""
+    block: bytes
+    """The fields by which the services are told, as they go on the wire."""
 
     @classmethod
     def of(cls, user: str, role: str) -> Self:
         fields = [(b"X-User-ID", user.encode())]
         if role:
             fields.append((b"X-User-Role", role.encode()))
-        return cls(user, role, fields)
+        return cls(user, role, field_block(fields))
 
 
 @dataclass(slots=True)
 class Exchange:
-    """`started` is the monotonic clock's, `at` the wall clock's. `fields` are added to the answer, whatever it is.
+    """`started` is the monotonic clock's, `at` the wall clock's. `fields` are added to the answer, whatever it is, and so
+    is `block`, which is some more of them as they go on the wire.
 
     `note` says in a few words what a status alone does not tell. `sampled`: it is recorded with every detail,
     for which it has a `story`. `calls` are those to services that are worth telling: all of a sampled request, otherwise
@@ -56,6 +57,7 @@ class Exchange:
     started: float
     trace: Trace
     fields: Pairs = field(default_factory=list)
+    block: bytes = b""
     identity: Identity | None = None
     route: str | None = None
     service: str | None = None

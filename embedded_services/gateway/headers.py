@@ -61,7 +61,7 @@ _DROPPED_DOWNSTREAM: Final = _HOP_BY_HOP | _FRAMING | _OURS_DOWNSTREAM
 _IDENTITY: Final = re.compile(rb"x[-_]*user")
 _TRACEPARENT: Final = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-TRACEPARENT: Final = b"traceparent"
+VIA: Final = "Via: 1.1 faultdeck\r\n"
 _VIA: Final = (b"Via", b"1.1 faultdeck")
 
 
@@ -107,35 +107,36 @@ _is_date: Final = Memo(lambda name: name.lower() == b"date")
 _named: Final = Memo(_named_by)
 
 
-def upstream_headers(exchange: Exchange, headers: Headers) -> Pairs:
-    """What a service is told: of `headers` what may pass, then what we say of the client and of the exchange."""
-    return _of_client(exchange.request, headers) + exchange_headers(exchange)
-
-
 def client_block(request: Request) -> bytes:
-    """The first part of it, for the request's own fields: `messages.field_block`. Made once for all requests of a client that
-    share their fields."""
+    """The first part of what a service is told: of the request's own fields what may pass, and what we say of the client. Made
+    once for all requests of a client that share their fields."""
     headers = request.headers
     if request.forwarded:  # which proxies are trusted may change
-        return field_block(_of_client(request, headers))
+        return client_block_with(request, headers)
     block = headers.derived
     if block is None:
-        block = headers.derived = field_block(_of_client(request, headers))
+        block = headers.derived = client_block_with(request, headers)
     return block
 
 
-def exchange_headers(exchange: Exchange) -> Pairs:
-    """The last part of it."""
-    out = [
-        (b"X-Request-ID", exchange.id.encode()),
-        (b"X-Gateway-Time", b"%d" % (exchange.at * 1000)),
-        (TRACEPARENT, exchange.trace.traceparent),
-    ]
-    if exchange.trace.state is not None:
-        out.append((b"tracestate", exchange.trace.state))
+def client_block_with(request: Request, headers: Headers) -> bytes:
+    """The same with other fields than the request's own."""
+    return field_block(_of_client(request, headers))
+
+
+def exchange_block(exchange: Exchange, trace: Trace | None = None) -> bytes:
+    """The last part of it: what we say of the exchange, with its own place in the trace unless another is given."""
+    trace = exchange.trace if trace is None else trace
+    # No client has a say in these: ids are hex or as `inbound_request_id` allows.
+    block = (
+        f"X-Request-ID: {exchange.id}\r\nX-Gateway-Time: {int(exchange.at * 1000)}\r\n"
+        f"traceparent: {trace.traceparent}\r\n"
+    ).encode()
+    if trace.state is not None:
+        block += field_block([(b"tracestate", trace.state)])
     if exchange.identity is not None:
-        out += exchange.identity.fields
-    return out
+        block += exchange.identity.block
+    return block
 
 
 def _of_client(request: Request, headers: Headers) -> Pairs:
@@ -153,9 +154,7 @@ def _of_client(request: Request, headers: Headers) -> Pairs:
 
 def downstream_headers(pairs: Pairs) -> Pairs:
     """The fields of a service's response that the client gets to see."""
-    out = _passing(pairs, _downstream)
-    out.append(_VIA)
-    return out
+    return _passing(pairs, _downstream)
 
 
 def has_date(pairs: Pairs) -> bool:

@@ -114,7 +114,7 @@ class Response:
     `length` is what a body that is not here would measure (the answer to HEAD), or the size of a streamed one, if
     known. `finished` is called once, when the last byte was handed to the network or it is clear that it never will
     be; its argument says what went wrong, and is empty when nothing did. With 101, `body` is what the service sends in the
-    protocol `upgrade`.
+    protocol `upgrade`. `block` are more fields, as they go on the wire: each ended by CRLF.
     """
 
     status: int
@@ -123,3 +123,4 @@ class Response:
     length: int | None = None
     finished: Callable[[str], None] | None = field(default=None)
     upgrade: bytes = b""
+    block: bytes = b""

@@ -14,7 +14,6 @@ from embedded_services.gateway.http import Headers
 from embedded_services.limits.clients import Clients
 from embedded_services.limits.limiter import Limiter
 from embedded_services.limits.verdict import Verdict
-from embedded_services.upstream.messages import Pairs
 
 EXEMPT: Final = frozenset({"/health", "/ready", "/metrics"})
 _MAX_KEY: Final = 200
@@ -76,12 +75,10 @@ class RateLimit:
         """Give back the memory of clients that are forgotten, a little at a time; to be called about once a second."""
         self.limiter.tidy(now)
 
-    def fields(self, verdict: Verdict) -> Pairs:
-        """What every answer says of the client's allowance."""
-        return [
-            self._policy,
-            (b"RateLimit", b'"default";r=%d;t=%d' % (verdict.remaining, math.ceil(verdict.reset_s))),
-        ]
+    def block(self, verdict: Verdict) -> bytes:
+        """The fields by which every answer tells of the client's allowance, as they go on the wire."""
+        _, remaining, reset_s = verdict
+        return f'{self._policy}RateLimit: "default";r={remaining};t={math.ceil(reset_s)}\r\n'.encode()
 
 
 def too_many(verdict: Verdict) -> ApiError:
@@ -91,8 +88,8 @@ def too_many(verdict: Verdict) -> ApiError:
     )
 
 
-def _policy(settings: LimitSettings) -> tuple[bytes, bytes]:
-    return b"RateLimit-Policy", b'"default";q=%d;w=%d' % (settings.limit, settings.window_s)
+def _policy(settings: LimitSettings) -> str:
+    return f'RateLimit-Policy: "default";q={settings.limit};w={settings.window_s}\r\n'
 
 
 def _key(settings: LimitSettings) -> tuple[str, bytes]:

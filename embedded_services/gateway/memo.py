@@ -5,8 +5,8 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-REMEMBERED: Final = 1024
-_LONGEST: Final = 64
+REMEMBERED: Final = 4096
+_LONGEST: Final = 128
 
 
 class Memo(dict[bytes, T]):
@@ -18,6 +18,8 @@ class Memo(dict[bytes, T]):
 
     def __missing__(self, text: bytes) -> T:
         value = self._function(text)
-        if len(self) < REMEMBERED and len(text) <= _LONGEST:
+        if len(text) <= _LONGEST:
+            if len(self) >= REMEMBERED:  # what is asked for often is soon known again
+                self.clear()
             self[text] = value
         return value

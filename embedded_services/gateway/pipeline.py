@@ -19,7 +19,7 @@ from embedded_services.gateway import cors, dashboard, proxy
 from embedded_services.gateway.auth import Authenticator
 from embedded_services.gateway.exchange import Exchange
 from embedded_services.gateway.forwarding import TrustedProxies
-from embedded_services.gateway.headers import continue_trace, has_date, inbound_request_id, upstream_headers
+from embedded_services.gateway.headers import client_block_with, continue_trace, has_date, inbound_request_id
 from embedded_services.gateway.http import JSON, ClientLeftError, Headers, Request, Response
 from embedded_services.gateway.http_date import HttpDate
 from embedded_services.gateway.identifiers import Identifiers
@@ -204,7 +204,7 @@ class Gateway:
                 exchange.note = error.message  # counted by address; authentication will say so in its turn
         key = rule.key(request.client, request.headers, exchange.identity)
         verdict = rule.take(key, exchange.started)
-        exchange.fields += rule.fields(verdict)
+        exchange.block = rule.block(verdict)
         if not verdict.allowed:
             if is_plain(request.path):
                 self._match(exchange)
@@ -218,9 +218,9 @@ class Gateway:
         identity = exchange.identity
         if identity is None:
             raise ApiError("UNAUTHORIZED", "Access token required")
-        headers = upstream_headers(exchange, Headers([(b"Accept", b"application/json")]))
+        client = client_block_with(exchange.request, Headers([(b"Accept", b"application/json")]))
         body, exchange.note = await dashboard.dashboard(
-            self.settings.dashboard, self._upstream, exchange, identity.user, headers
+            self.settings.dashboard, self._upstream, exchange, identity.user, client
         )
         return Response(200, [JSON], body)
 
@@ -252,12 +252,11 @@ class Gateway:
         took_ms = (self._clock.monotonic() - exchange.started) * 1000
         if not has_date(response.headers):
             response.headers.append((b"Date", self._date.at(exchange.at)))
-        response.headers += cors.EVERY_RESPONSE
-        response.headers += exchange.fields
-        response.headers += (
-            (b"X-Request-ID", exchange.id.encode()),
-            (b"X-Response-Time", b"%.1fms" % took_ms),
-        )
+        if exchange.fields:
+            response.headers += exchange.fields
+        # What nobody but us has a say in, put together at once: a third of the price of one field after the other.
+        ours = f"{cors.EVERY_RESPONSE}X-Request-ID: {exchange.id}\r\nX-Response-Time: {took_ms:.1f}ms\r\n"
+        response.block += exchange.block + ours.encode()
         response.finished = (
             partial(self._end, exchange, response.status)
             if response.status != SWITCHED

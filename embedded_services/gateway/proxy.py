@@ -9,14 +9,14 @@ from typing import Final
 
 from embedded_services.gateway.affinity import affinity
 from embedded_services.gateway.exchange import Exchange
-from embedded_services.gateway.headers import client_block, downstream_headers, exchange_headers
+from embedded_services.gateway.headers import VIA, client_block, downstream_headers, exchange_block
 from embedded_services.gateway.http import NO_BODY, Body, Headers, Response, WholeBody
 from embedded_services.gateway.routes import API
 from embedded_services.gateway.story import Calling
 from embedded_services.upstream.client import UpstreamClient
 from embedded_services.upstream.direct import DirectCall, Outcome
 from embedded_services.upstream.failures import UpstreamError
-from embedded_services.upstream.messages import NOTHING, UpstreamRequest, UpstreamResponse
+from embedded_services.upstream.messages import NOTHING, Pairs, UpstreamRequest, UpstreamResponse
 
 SMALL: Final = 64 * 1024
 """Bytes of a body that is kept until the answer is there."""
@@ -61,12 +61,13 @@ def answer(exchange: Exchange, service: str, began: float, response: UpstreamRes
     if response.failed:
         exchange.note = "; ".join(f"{failed.instance} {failed.reason}" for failed in response.failed)
     fields = downstream_headers(response.headers)
-    fields.append((b"X-Service-Instance", response.instance.encode()))
+    block = f"{VIA}X-Service-Instance: {response.instance}\r\n".encode()
     if response.status == 101:
-        return Response(101, fields, response.body, upgrade=Headers(response.headers).get(b"upgrade") or b"")
+        upgrade = Headers(response.headers).get(b"upgrade") or b""
+        return Response(101, fields, response.body, upgrade=upgrade, block=block)
     if exchange.request.method == "HEAD" and response.length is None:
-        return Response(response.status, fields, NOTHING)
-    return Response(response.status, fields, response.body, response.length)
+        return Response(response.status, fields, NOTHING, block=block)
+    return Response(response.status, fields, response.body, response.length, block=block)
 
 
 def _to_instance(
@@ -77,10 +78,10 @@ def _to_instance(
     length: int | None,
 ) -> UpstreamRequest:
     request = exchange.request
-    headers = exchange_headers(exchange)
     upgrade = request.upgrade
+    headers: Pairs = []
     if upgrade is not None:
-        headers += ((b"Connection", b"Upgrade"), (b"Upgrade", upgrade.protocol))
+        headers = [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade.protocol)]
     key = upstream.affinity_of(service)
     return UpstreamRequest(
         request.method,
@@ -92,7 +93,7 @@ def _to_instance(
         exchange.sampled,
         affinity(exchange, key) if key is not None else None,
         upgraded=None if upgrade is None else upgrade.incoming,
-        block=client_block(request),
+        block=client_block(request) + exchange_block(exchange),
         touches=exchange.touches,
     )
 

@@ -26,9 +26,27 @@ KEPT: Final = 4096
 """Bytes of fields that are kept for the next request."""
 
 _METHODS: Final = {method.encode(): method for method in METHODS}
-_REQUEST_LINE: Final = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.1\r\n")
+_REQUEST_LINE: Final = re.compile(rb"([A-Z]+) (/[!-~]*) HTTP/1\.1")
 _PROTOCOL: Final = re.compile(rb"[A-Za-z0-9._+-]{1,40}(?:/[A-Za-z0-9._+-]{1,40})?")
 _FIELDS_END: Final = b"\r\n\r\n"
+
+_Line = tuple[str, str, str, str]
+"""Method, target, path and query."""
+
+
+def _read_line(line: bytes) -> _Line | None:
+    """A request line; None if it is strange."""
+    found = _REQUEST_LINE.fullmatch(line)
+    method = _METHODS.get(found[1]) if found is not None else None
+    if found is None or method is None:
+        return None
+    target = found[2].decode("ascii")
+    path, _, query = target.partition("?")
+    return method, target, path, query
+
+
+_line: Final = Memo(_read_line)
+"""The same few are asked for again and again; others cost a look more."""
 
 
 def _options(connection: bytes) -> frozenset[bytes]:
@@ -56,13 +74,13 @@ class _Fields:
 class RequestReader:
     __slots__ = (
         "_awaited",
-        "_data",
         "_fields",
         "_pairs",
         "_parser",
         "client",
         "head_limit",
         "keep_alive",
+        "rest",
         "strange",
         "upgrade",
     )
@@ -70,7 +88,8 @@ class RequestReader:
     def __init__(self, client: str, head_limit: int) -> None:
         """`client` is the address at the other end; `head_limit` is bytes."""
         self._parser = httptools.HttpRequestParser(self)
-        self._data = b""
+        self.rest = b""
+        """All that was fed and is not part of a request that was handed out."""
         self._pairs: Pairs = []
         self._fields: _Fields | None = None
         self._awaited = 0
@@ -83,44 +102,35 @@ class RequestReader:
         self.strange = False
 
     @property
-    def buffered(self) -> int:
-        """Bytes that are no request yet."""
-        return len(self._data)
-
-    @property
-    def rest(self) -> bytes:
-        """All that was fed and is not part of a request that was handed out."""
-        return self._data
-
-    @property
     def awaits_body(self) -> bool:
         """Whether a head has been read whose body is not all there."""
         return self._awaited > 0
 
     def take(self) -> bytes:
         """All that was fed and is not part of a request, which it will never become then."""
-        data, self._data = self._data, b""
+        data, self.rest = self.rest, b""
         return data
 
     def feed(self, data: bytes) -> None:
-        self._data = self._data + data if self._data else data
+        self.rest = self.rest + data if self.rest else data
 
     def next(self) -> Request | None:
         """The next request, if it is all there. None also when it is strange."""
-        data = self._data
+        data = self.rest
         if not data or len(data) < self._awaited or self.strange:
             return None
         end = data.find(_FIELDS_END) + 4
         if end < 4:
             self.strange = len(data) > self.head_limit or not _may_become_a_head(data)
             return None
-        line = _REQUEST_LINE.match(data)
-        if line is None or end > self.head_limit or (method := _METHODS.get(line[1])) is None:
+        start = data.find(b"\r\n") + 2
+        line = _line[data[: start - 2]] if end <= self.head_limit else None
+        if line is None:
             self.strange = True
             return None
         fields: _Fields | None = self._fields
-        if fields is None or data[line.end() : end] != fields.block:
-            fields = self._read(data, line.end(), end)
+        if fields is None or data[start:end] != fields.block:
+            fields = self._read(data, start, end)
             if fields is None:
                 self.strange = True
                 return None
@@ -129,10 +139,9 @@ class RequestReader:
             self._awaited = after
             return None
         self._awaited = 0
-        self._data = data[after:]
+        self.rest = data[after:]
         self.keep_alive = fields.keep_alive
-        target = line[2].decode("ascii")
-        path, _, query = target.partition("?")
+        method, target, path, query = line
         request = Request(method, target, path, query, fields.headers, self.client)
         if fields.length:
             request.body = WholeBody(data[end:after])

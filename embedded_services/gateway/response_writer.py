@@ -139,22 +139,21 @@ def _is_silent(response: Response, recipient: Recipient) -> bool:
 
 def _head(response: Response, length: int | None, recipient: Recipient) -> bytes:
     """Status line and fields. A length that HTTP/1.0 cannot tell is told by the end of the connection."""
-    lines = [
-        _STATUS_LINES.get(response.status) or b"HTTP/1.1 %d " % response.status,
-        *map(b": ".join, response.headers),
-    ]
-    if response.status == _SWITCHED:
-        return b"\r\n".join((*lines, b"Connection: Upgrade", b"Upgrade: " + response.upgrade, b"\r\n"))
-    if response.status not in _NEVER_A_BODY:
-        if length is not None:
-            lines.append(b"Content-Length: %d" % length)
-        elif recipient.is_11:
-            lines.append(b"Transfer-Encoding: chunked")
-        else:
-            recipient.keep_alive = False
-    if not recipient.keep_alive:
-        lines.append(b"Connection: close")
-    elif not recipient.is_11:
-        lines.append(b"Connection: keep-alive")
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines)
+    status = response.status
+    lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status, *map(b": ".join, response.headers)]
+    framing = b""
+    if status == _SWITCHED:
+        framing = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % response.upgrade
+    else:
+        if status not in _NEVER_A_BODY:
+            if length is not None:
+                framing = b"Content-Length: %d\r\n" % length
+            elif recipient.is_11:
+                framing = b"Transfer-Encoding: chunked\r\n"
+            else:
+                recipient.keep_alive = False
+        if not recipient.keep_alive:
+            framing += b"Connection: close\r\n"
+        elif not recipient.is_11:
+            framing += b"Connection: keep-alive\r\n"
+    return b"".join((b"\r\n".join(lines), b"\r\n", response.block, framing, b"\r\n"))

@@ -1,6 +1,7 @@
 """Latencies of the last ten seconds, in buckets a thirty-second apart: quantiles are right to about 3 %. Pure.
 
-A second has its own counters, so that what is older falls out whole; only buckets that were hit take room.
+A second has its own counters, so that what is older falls out whole; only buckets that were hit take room. A call only
+adds its latency to a list; it goes into its bucket when somebody looks, or when `WAITING` have come.
 """
 
 import itertools
@@ -9,6 +10,7 @@ import math
 from embedded_services.contracts.instances import Latency
 
 SECONDS = 10
+WAITING = 1000
 _PRECISION_BITS = 5
 
 
@@ -16,22 +18,35 @@ class RecentLatency:
     """`now` is seconds of a clock that never runs back; latencies are seconds, read back as milliseconds."""
 
     def __init__(self) -> None:
+        self._second = -1
+        self._waiting: list[float] = []
         self._counts: list[dict[int, int]] = [{} for _ in range(SECONDS)]
         self._second_of = [-1] * SECONDS
 
     def record(self, seconds: float, now: float) -> None:
-        second = int(now)
-        slot = second % SECONDS
-        if self._second_of[slot] != second:
-            self._second_of[slot] = second
+        if int(now) != self._second or len(self._waiting) >= WAITING:
+            self._settle()
+            self._second = int(now)
+        self._waiting.append(seconds)
+
+    def _settle(self) -> None:
+        """Put what waits, all of one second, into its buckets."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        slot = self._second % SECONDS
+        if self._second_of[slot] != self._second:
+            self._second_of[slot] = self._second
             self._counts[slot] = {}
         counts = self._counts[slot]
-        us = int(seconds * 1_000_000)
-        shift = us.bit_length() - _PRECISION_BITS - 1
-        bucket = us if shift <= 0 else (shift << _PRECISION_BITS) + (us >> shift)
-        counts[bucket] = counts.get(bucket, 0) + 1
+        for seconds in waiting:
+            us = int(seconds * 1_000_000)
+            shift = us.bit_length() - _PRECISION_BITS - 1
+            bucket = us if shift <= 0 else (shift << _PRECISION_BITS) + (us >> shift)
+            counts[bucket] = counts.get(bucket, 0) + 1
 
     def read(self, now: float) -> Latency:
+        self._settle()
         oldest = int(now) - SECONDS
         merged: dict[int, int] = {}
         for second, counts in zip(self._second_of, self._counts, strict=True):

@@ -1,6 +1,5 @@
 """A request to a service and its answer, as callers see them."""
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
@@ -12,8 +11,9 @@ from embedded_services.upstream.failures import FailedTry, UpstreamError
 Pairs = list[tuple[bytes, bytes]]
 """Header fields in order, names in any spelling."""
 
-_TARGET: Final = re.compile(rb"/[!-~]*")
+_VISIBLE: Final = bytes(range(0x21, 0x7F))
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHOD_WORDS: Final = {method: f"{method} ".encode() for method in METHODS}
 _ANNOUNCE_EMPTY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -54,20 +54,23 @@ class UpstreamRequest:
 
     def head(self, authority: bytes, field: bytes = b"") -> bytes:
         """The request line and all fields, `field` among them, ready to be sent. Raises ValueError for what would not be one request."""
-        if self.method not in METHODS or _TARGET.fullmatch(self.target) is None:
+        method, target = _METHOD_WORDS.get(self.method), self.target
+        if method is None or not target.startswith(b"/") or target.translate(None, _VISIBLE):
             raise ValueError("the method is one we know, the target a path of visible ASCII")
-        lines = [b"Host: " + authority, *map(b": ".join, self.headers)]
+        own = field_block(self.headers) if self.headers else b""
         if not isinstance(self.body, bytes):
-            lines.append(
-                b"Transfer-Encoding: chunked" if self.length is None else b"Content-Length: %d" % self.length
+            own += (
+                b"Transfer-Encoding: chunked\r\n"
+                if self.length is None
+                else b"Content-Length: %d\r\n" % self.length
             )
         elif self.body or self.method in _ANNOUNCE_EMPTY:
-            lines.append(b"Content-Length: %d" % len(self.body))
+            own += b"Content-Length: %d\r\n" % len(self.body)
         if field:
-            lines.append(field)
-        own = b"\r\n".join(lines)
-        _check_breaks(own, len(lines) - 1)
-        return b"%b %b HTTP/1.1\r\n%b\r\n%b\r\n" % (self.method.encode(), self.target, own, self.block)
+            own += field + b"\r\n"
+        return b"".join(
+            (method, target, b" HTTP/1.1\r\nHost: ", authority, b"\r\n", own, self.block, b"\r\n")
+        )
 
 
 def field_block(pairs: Pairs) -> bytes:
