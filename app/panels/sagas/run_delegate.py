@@ -2,16 +2,16 @@
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QPainter
+from PySide6.QtCore import QRectF, QSize
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
 
 from app.core import figures
 from app.core.language import tr
+from app.panels.sagas.ink import put
 from app.panels.sagas.run_rows import RunRow
 from app.panels.sagas.words import short_id, took
 from app.qt.columns import Role
-from app.qt.theme import theme
 from app.qt.tokens import Face, Tone
 from app.widgets.cell_delegate import Index
 from app.widgets.long_row_view import LongRowView, RowDelegate
@@ -35,7 +35,6 @@ class RunDelegate(RowDelegate):
         return QSize(0, ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        self.draw_ground(painter, option, index)
         row = index.data(Role.ROW)
         if not isinstance(row, RunRow):
             return
@@ -66,14 +65,7 @@ class RunDelegate(RowDelegate):
         self, painter: QPainter, area: QRectF, text: str, face: Face, tone: Tone, *, right: bool = False
     ) -> float:
         """Draws it and gives how wide it is."""
-        font = QFont(theme().font(face))
-        metrics = QFontMetricsF(font)
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0.0, area.width()) + 1)
-        painter.setFont(font)
-        painter.setPen(theme().color("text_muted" if self._list.is_stale else tone))
-        side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-        painter.drawText(area, int(side | Qt.AlignmentFlag.AlignVCenter), shown)
-        return metrics.horizontalAdvance(shown)
+        return put(painter, area, text, face, "text_muted" if self._list.is_stale else tone, right=right)
 
 
 def _where(row: RunRow) -> str:

@@ -25,7 +25,7 @@ from embedded_services.contracts.sagas import Saga
 
 log = logging.getLogger(__name__)
 
-PAGE: Final = 100
+PAGE: Final = 60
 LIVE_MS: Final = 100
 AGAIN_MS: Final = 500
 RETRY_MS: Final = 1_500

@@ -3,7 +3,7 @@
 from typing import Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from app.core import figures
@@ -28,6 +28,7 @@ class SagaPage(InspectorPage):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._due: tuple[Saga, SagaDefinition | None, float] | None = None
         self._facts = self.add_section(tr("Facts"), FactList())
         copy_data, copy_journal = Button(tr("Copy"), kind="link"), Button(tr("Copy"), kind="link")
         self.journal = self.add_section(tr("Journal"), JournalView(), aside=copy_journal)
@@ -45,6 +46,19 @@ class SagaPage(InspectorPage):
         self.set_actions([self._buttons[key] for key in _KEYS])
 
     def show_saga(self, saga: Saga, definition: SagaDefinition | None, now: float) -> None:
+        """Filled in as soon as somebody can see it."""
+        self._due = (saga, definition, now)
+        if self.isVisible():
+            self._fill()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fill()
+
+    def _fill(self) -> None:
+        if self._due is None:
+            return
+        (saga, definition, now), self._due = self._due, None
         said = saga_said(saga.state, saga.hold.reason if saga.hold is not None else None)
         self.set_subject(
             tr("Saga {n}", n=f"{saga.seq:,}"), short_id(saga.id), (said.mark, said.word), identity=saga.id,

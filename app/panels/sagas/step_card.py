@@ -1,13 +1,12 @@
 """One card of the lanes: a step on its way forward, or its undoing. It is a control: it can be reached, chosen, and asked for
 its menu by mouse and keyboard."""
 
+from functools import lru_cache
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
-    QFont,
-    QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.core import figures
 from app.core.language import tr
 from app.panels.sagas.cards import Card, Ground
+from app.panels.sagas.ink import advance, cut, put
 from app.panels.sagas.words import took
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
@@ -31,9 +31,8 @@ TAG_RISE: Final = 12
 """So far the tag of a fault stands out above the card."""
 _PAD: Final = 9
 _LINE: Final = 18
+_NOTE_LINE: Final = 15
 _LAMP: Final = 11
-_LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-_RIGHT: Final = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 _GROUNDS: Final[dict[Ground, tuple[Tone | None, Tone]]] = {
     "plain": ("surface_raised", "border"),
@@ -165,7 +164,7 @@ class StepCard(QWidget):
         if card.way == "forward":
             number = str(card.number)
             self._text(painter, line, number, "small", "text_muted")
-            left += QFontMetricsF(theme().font("small")).horizontalAdvance(number) + 5
+            left += advance(number, "small") + 5
         room = line.right() - left
         if card.is_pivot:
             room -= 18
@@ -186,7 +185,7 @@ class StepCard(QWidget):
         card = self._card
         line = QRectF(area.left(), area.top(), area.width(), _LINE)
         figure = self._figure()
-        wide = QFontMetricsF(theme().font("small")).horizontalAdvance(figure) + 6 if figure else 0
+        wide = advance(figure, "small") + 6 if figure else 0
         left = line.left()
         if card.mark:
             place = QRectF(left, line.center().y() - _LAMP / 2, _LAMP, _LAMP)
@@ -209,7 +208,7 @@ class StepCard(QWidget):
             strong=card.ground != "idle",
         )
         if figure:
-            self._text(painter, line, figure, "small", "text_secondary", align=_RIGHT)
+            self._text(painter, line, figure, "small", "text_secondary", right=True)
 
     def _draw_rest(self, painter: QPainter, area: QRectF) -> None:
         """What comes next, or what came of it."""
@@ -223,13 +222,10 @@ class StepCard(QWidget):
             edge: Tone = "bad" if card.ground == "bad" else "border"
             painter.fillRect(QRectF(area.left(), area.top(), area.width(), 1), theme().color(edge))
             area.setTop(area.top() + 5)
-        painter.setFont(theme().font("small"))
-        painter.setPen(theme().color("text_muted" if self._is_stale else card.note_tone))
-        lines = max(1, int(area.height() // 15))
-        for at, part in enumerate(
-            _broken(card.note, QFontMetricsF(theme().font("small")), area.width(), lines)
-        ):
-            painter.drawText(QRectF(area.left(), area.top() + 15 * at, area.width(), 16), _LEFT, part)
+        lines = max(1, int(area.height() // _NOTE_LINE))
+        for at, part in enumerate(_broken(card.note, int(area.width()), lines)):
+            line = QRectF(area.left(), area.top() + _NOTE_LINE * at, area.width(), _NOTE_LINE + 1)
+            self._text(painter, line, part, "small", card.note_tone)
 
     def _draw_countdown(self, painter: QPainter, area: QRectF, at: float) -> None:
         since = min(self._card.waits_since or at, at)
@@ -252,10 +248,7 @@ class StepCard(QWidget):
 
     def _draw_tag(self, painter: QPainter, frame: QRectF) -> None:
         """What you did hangs on the top edge of what it acts on."""
-        font = QFont(theme().font("small"))
-        font.setWeight(QFont.Weight.DemiBold)
-        metrics = QFontMetricsF(font)
-        width = min(frame.width() - 16, metrics.horizontalAdvance(self._card.tag) + 26)
+        width = min(frame.width() - 16, advance(self._card.tag, "small", True) + 26)
         place = QRectF(frame.left() + 8, frame.top() - TAG_RISE + 0.5, width, 18)
         pen = QPen(theme().color("fault"), 1)
         pen.setStyle(Qt.PenStyle.SolidLine if self._card.is_hit else Qt.PenStyle.DashLine)
@@ -263,21 +256,12 @@ class StepCard(QWidget):
         painter.setBrush(theme().color("fault_tint"))
         painter.drawRoundedRect(place, 4, 4)
         draw_icon(painter, QRectF(place.left() + 5, place.top() + 3, 12, 12), "bolt", theme().color("fault"))
-        painter.setFont(font)
-        painter.setPen(theme().color("fault"))
-        text = metrics.elidedText(self._card.tag, Qt.TextElideMode.ElideRight, width - 25)
-        painter.drawText(place.adjusted(20, 0, -4, 0), _LEFT, text)
+        put(painter, place.adjusted(20, 0, -4, 0), self._card.tag, "small", "fault", strong=True)
 
     def _text(
-        self, painter: QPainter, area: QRectF, text: str, face: Face, tone: Tone, *, align: int = _LEFT, strong: bool = False
+        self, painter: QPainter, area: QRectF, text: str, face: Face, tone: Tone, *, right: bool = False, strong: bool = False
     ) -> None:  # fmt: skip
-        font = QFont(theme().font(face))
-        if strong:
-            font.setWeight(QFont.Weight.DemiBold)
-        painter.setFont(font)
-        painter.setPen(theme().color("text_muted" if self._is_stale else tone))
-        shown = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width() + 1)
-        painter.drawText(area, align, shown)
+        put(painter, area, text, face, "text_muted" if self._is_stale else tone, right=right, strong=strong)
 
     def _figure(self) -> str:
         card = self._card
@@ -298,15 +282,16 @@ def _muted(ground: Ground) -> Ground:
     return "idle" if ground == "idle" else "plain"
 
 
-def _broken(text: str, metrics: QFontMetricsF, width: float, lines: int) -> list[str]:
+@lru_cache(maxsize=1024)
+def _broken(text: str, width: int, lines: int) -> tuple[str, ...]:
     """The text in at most so many lines, broken between words; the last one is cut."""
     found: list[str] = []
     words = text.split()
     while words and len(found) < lines - 1:
         line = words.pop(0)
-        while words and metrics.horizontalAdvance(f"{line} {words[0]}") <= width:
+        while words and advance(f"{line} {words[0]}", "small") <= width:
             line = f"{line} {words.pop(0)}"
-        found.append(metrics.elidedText(line, Qt.TextElideMode.ElideRight, width + 1))
+        found.append(cut(line, "small", False, width))
     if words:
-        found.append(metrics.elidedText(" ".join(words), Qt.TextElideMode.ElideRight, width + 1))
-    return found
+        found.append(cut(" ".join(words), "small", False, width))
+    return tuple(found)

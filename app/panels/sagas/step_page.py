@@ -3,6 +3,7 @@
 from typing import Final
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from app.core import figures
@@ -33,6 +34,7 @@ class StepPage(InspectorPage):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.saga: Saga | None = None
+        self._due: tuple[Saga, Lanes, SagaDefinition | None] | None = None
         self.step = ""
         self.way: Way = "forward"
         self.fault = FaultBox()
@@ -67,8 +69,20 @@ class StepPage(InspectorPage):
         self.step, self.way = step, way
 
     def show_saga(self, saga: Saga, lanes: Lanes, definition: SagaDefinition | None) -> None:
-        """The chosen step of it, as it is now."""
+        """The chosen step of it, as it is now. Filled in as soon as somebody can see it."""
         self.saga = saga
+        self._due = (saga, lanes, definition)
+        if self.isVisible():
+            self._fill()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fill()
+
+    def _fill(self) -> None:
+        if self._due is None:
+            return
+        (saga, lanes, definition), self._due = self._due, None
         card = lanes.card(self.step, self.way)
         step = next((each for each in saga.steps if each.name == self.step), None)
         if card is None or step is None:

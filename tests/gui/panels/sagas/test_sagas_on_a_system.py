@@ -131,9 +131,7 @@ async def test_run_goes_step_by_step_and_is_cancelled(ready: Ready, qtbot: QtBot
         await run(built, qtbot)
         press(built.panel.form, "stepMode")
         for done in ("validate-order", "reserve-inventory"):
-            await eventually(
-                lambda done=done: built.panel.pane.hold == f"Step by step: Next lets {done} begin."
-            )
+            await eventually(partial(holds, built, f"Step by step: Next lets {done} begin."))
             press(built.panel.pane, "saga-next")
         await eventually(lambda: "process-payment" in built.panel.pane.hold)
         press(built.panel.pane, "saga-cancel")
