@@ -87,7 +87,7 @@ class FaultPresenter(QObject):
         self._learning.spawn(self._open(subject, place), f"break {subject.name}", on_error=self._on_failed)
 
     async def _open(self, subject: BreakSubject, place: QRect) -> None:
-        if not self._world.kinds:
+        if not self._world.is_complete:
             await self._world.learn()
         menu = BreakMenu(
             choices(subject, self._world.kinds, self._world.scene()), len(self._world.kinds), self._window

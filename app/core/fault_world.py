@@ -6,6 +6,7 @@ from typing import Final
 from app.core.fault_targets import Scene
 from app.core.feed import EVENTS_SEEN, INSTANCES, PROCESSES, QUEUES, SERVICES, SETTINGS
 from app.core.session import Port
+from embedded_services.client.errors import ControlError
 from embedded_services.contracts.faults import FaultKindInfo
 from embedded_services.contracts.sagas import SagaDefinition
 
@@ -13,19 +14,29 @@ RECENT_EVENTS: Final = 500
 
 
 class FaultWorld:
-    """`kinds` is empty until `learn` has answered."""
+    """`kinds` is empty until `learn` has answered; `is_complete` once nothing is left to ask for."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
         self._sagas: tuple[SagaDefinition, ...] = ()
         self.kinds: Mapping[str, FaultKindInfo] = {}
 
+    @property
+    def is_complete(self) -> bool:
+        return bool(self.kinds and self._sagas)
+
     async def learn(self) -> None:
-        """Ask the control plane. Raises ControlError, NotConnectedError."""
+        """Ask the control plane for what is missing; sagas are known only once the orchestrator runs. Raises ControlError,
+        NotConnectedError."""
         control = self._port.control()
-        kinds = await control.fault_catalogue()
-        self._sagas = tuple((await control.saga_definitions()).items)
-        self.kinds = {info.kind: info for info in kinds.items}
+        if not self.kinds:
+            self.kinds = {info.kind: info for info in (await control.fault_catalogue()).items}
+        if not self._sagas:
+            try:
+                self._sagas = tuple((await control.saga_definitions()).items)
+            except ControlError as error:
+                if error.code != "SERVICE_UNAVAILABLE":
+                    raise
 
     def scene(self) -> Scene:
         """The system as the feed has it now."""

@@ -49,6 +49,7 @@ class FaultsPanel(Panel):
         self._now = 0.0
         self._to_open: object = None
         self._to_choose: str | None = None
+        self._shown_presets: list[Preset] = []
         self.composer = Composer(self)
         self.page = FaultPage(self)
         self.catalogue = CatalogueView()
@@ -167,6 +168,9 @@ class FaultsPanel(Panel):
 
     def show_presets(self, presets: Sequence[Preset]) -> None:
         """Those that can be armed now; the others are there with the reason why not."""
+        if list(presets) == self._shown_presets:
+            return
+        self._shown_presets = list(presets)
         self._preset_menu.clear()
         self._preset_menu.setToolTipsVisible(True)
         for preset in presets:

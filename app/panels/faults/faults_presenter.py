@@ -40,6 +40,7 @@ class FaultsPresenter(QObject):
         self._panel, self._port, self._settings = panel, port, settings
         self._clock = clock or SystemClock()
         self._world = FaultWorld(port)
+        self._classics = classics(language.current())
         self._loading = Latest(self)
         self._rows = Throttle(panel, self._show, TICK_MS)
         self._scene = Throttle(panel, self._show_scene, SCENE_MS)
@@ -73,13 +74,19 @@ class FaultsPresenter(QObject):
     def _on_link(self) -> None:
         live = self._port.feed.link.is_live
         self._panel.set_stale(not live)
-        if live and not self._world.kinds:
+        self._learn()
+
+    def _learn(self) -> None:
+        """What is not known yet, once there is somebody to ask and somebody who looks."""
+        live = self._port.feed.link.is_live
+        if live and self._panel.isVisible() and not self._world.is_complete and not self._loading.is_running:
             self._loading.spawn(self._load(), "catalogue of faults", on_error=self._panel.show_failure)
 
     async def _load(self) -> None:
+        knew = self._world.kinds
         await self._world.learn()
-        self._panel.show_kinds(list(self._world.kinds.values()))
-        self._show_scene()
+        if self._world.kinds is not knew:
+            self._panel.show_kinds(list(self._world.kinds.values()))
 
     def _show(self) -> None:
         self._panel.show_faults(self._port.feed.rows(FAULTS).values())
@@ -96,8 +103,9 @@ class FaultsPresenter(QObject):
     def _show_scene(self) -> None:
         scene = self._world.scene()
         self._panel.composer.show_scene(scene)
-        presets = [*classics(language.current()), *own(self._settings.presets)]
+        presets = [*self._classics, *own(self._settings.presets)]
         self._panel.show_presets(judged(presets, scene))
+        self._learn()
 
     # --- what the user wants --------------------------------------------------------------------------------------
 
