@@ -30,6 +30,15 @@ class Built:
     toasts: list[str]
     navigated: list[tuple[str, object]]
 
+    def inspect(self, page: InspectorPage | None) -> None:
+        """As the window does."""
+        for shown in self.inspected:
+            if shown is not None and shown is not page:
+                shown.hide()
+        self.inspected.append(page)
+        if page is not None:
+            page.show()
+
     async def end(self) -> None:
         """Nothing of it runs any more."""
         self.presenter.deleteLater()
@@ -43,7 +52,7 @@ def build(port: Port, qtbot: QtBot, clock: Clock | None = None) -> Built:
     qtbot.addWidget(panel)
     presenter = SagasPresenter(panel, model, port, clock)
     built = Built(panel, model, presenter, [], [], [])
-    panel.inspector_requested.connect(built.inspected.append)
+    panel.inspector_requested.connect(built.inspect)
     panel.toast_requested.connect(built.toasts.append)
     panel.navigation_requested.connect(lambda key, what: built.navigated.append((key, what)))
     panel.resize(1056, 734)

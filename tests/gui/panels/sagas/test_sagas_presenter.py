@@ -137,8 +137,12 @@ async def test_more_than_can_be_held_is_said(
     control.made = 1000
     built = make()
     await loaded(built)
-    built.panel.list.view.scrollToBottom()
-    await eventually(lambda: len(built.model.held) >= 150)
+
+    def scrolled() -> bool:
+        built.panel.list.view.scrollToBottom()
+        return len(built.model.held) >= 150
+
+    await eventually(scrolled)
     assert "narrow the time" in built.panel.list.count
     await built.end()
 
