@@ -50,3 +50,8 @@ def test_every_sentence_is_translated(key: str) -> None:
 @pytest.mark.parametrize("key", TRANSLATED)
 def test_nothing_is_translated_to_nothing(key: str) -> None:
     assert [sentence for sentence, text in language.load(key).items() if not text.strip()] == []
+
+
+@pytest.mark.parametrize("key", TRANSLATED)
+def test_nothing_is_translated_that_nobody_says(key: str) -> None:
+    assert sorted(language.load(key).keys() - sentences().keys()) == []
