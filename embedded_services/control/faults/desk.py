@@ -93,7 +93,7 @@ class FaultDesk:
     async def serving(self) -> AsyncIterator[None]:
         """At the end nothing is left written down: all processes end too, and what was done to them with them."""
         async with Tasks("faults") as tasks:
-            tasks.spawn(self._watch(), "expiry")
+            tasks.spawn(self._watch(tasks), "expiry")
             tasks.spawn(self._tell_proofs(), "proof")
             try:
                 yield
@@ -239,7 +239,7 @@ class FaultDesk:
         self._wake.set()
         return [said for said in undone if said is not None]
 
-    async def _watch(self) -> None:
+    async def _watch(self, tasks: Tasks) -> None:
         """End each fault when its time is over; at once, if that was while this process stood still."""
         while True:
             self._wake.clear()
@@ -252,11 +252,13 @@ class FaultDesk:
                     log.error("faults that ended are still written down: %s", error.message)
                 continue
             next_s = min((record.deadline for record in self._records.values()), default=now + 3600.0) - now
-            try:
-                async with asyncio.timeout(next_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            waits = {
+                tasks.start(self._clock.sleep(next_s), "next deadline"),
+                tasks.start(self._wake.wait(), "other deadlines"),
+            }
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
 
     def recall(self) -> None:
         """At the start: what the run before left is over, for all its processes have ended. It is told, as removed."""

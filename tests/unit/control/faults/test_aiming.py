@@ -1,0 +1,115 @@
+from typing import Any
+
+import pytest
+
+from embedded_services.contracts.errors import ApiError
+from embedded_services.contracts.faults import FaultScope, FaultTarget, NewFault
+from embedded_services.control.faults.aiming import MOST, Scene, aim
+from embedded_services.control.faults.record import Record
+from embedded_services.faults.catalogue import kind_of
+from embedded_services.faults.params import Abort, Delay
+
+SCENE = Scene(
+    services=["user", "order"],
+    instances={"user-1": "user", "order-1": "order", "mine": "order"},
+    external={"mine"},
+    processes=["broker", "gateway", "orchestrator", "user-1", "order-1"],
+    queues=["order.events"],
+    sagas={"order-processing": ["validate-order", "process-payment"], "refund-order": ["refund"]},
+)
+
+
+def wish(kind: str = "abort", target: FaultTarget | None = None, **given: Any) -> NewFault:
+    return NewFault(kind=kind, target=target or FaultTarget(service="order"), **given)
+
+
+def present(kind: str, target: FaultTarget, number: int = 0, **params: Any) -> Record:
+    of = kind_of(kind)
+    return Record(
+        id=f"f_{number}", kind=of, target=target, aim=target, params=of.read(params), probability=1.0,
+        scope=of.scopes[0], seed=1, ttl=60, armed_at=0, armed_wall=0, deadline=60, expires_wall=60,
+    )  # fmt: skip
+
+
+def refused(asked: NewFault, *there: Record, scene: Scene = SCENE) -> ApiError:
+    with pytest.raises(ApiError) as error:
+        aim(asked, scene, there)
+    return error.value
+
+
+def test_what_is_left_out_is_as_the_catalogue_says() -> None:
+    aimed = aim(wish("latency"), SCENE, [])
+    assert (aimed.params, aimed.scope) == (Delay(), FaultScope.REQUEST)
+
+
+def test_what_is_given_is_taken() -> None:
+    aimed = aim(wish(params={"status": 418}, scope=FaultScope.CONNECTION), SCENE, [])
+    assert (aimed.params, aimed.scope) == (Abort(status=418), FaultScope.CONNECTION)
+
+
+def test_the_service_of_an_instance_follows_from_it() -> None:
+    aimed = aim(wish(target=FaultTarget(instance="order-1")), SCENE, [])
+    assert aimed.aim == FaultTarget(service="order", instance="order-1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (wish(target=FaultTarget(service="shipping")), "target.service"),
+        (wish(target=FaultTarget(instance="order-7")), "target.instance"),
+        (wish(target=FaultTarget(service="user", instance="order-1")), "target.instance"),
+        (wish(target=FaultTarget(service="user", process="nobody")), "target.process"),
+        (wish(target=FaultTarget(method="GET")), "target"),
+        (wish("slow-database", FaultTarget(service="order", instance="order-1")), "target.instance"),
+        (wish("handler-failure", FaultTarget(queue="user.events")), "target.queue"),
+        (wish("fail-step", FaultTarget(saga="order-processing")), "target.step"),
+        (wish("fail-step", FaultTarget(saga="refund-order", step="process-payment")), "target.step"),
+        (wish("fail-step", FaultTarget(saga="ship-order", step="refund")), "target.saga"),
+        (wish("kill", FaultTarget(instance="mine")), "target.instance"),
+        (wish("lying-health", FaultTarget(instance="mine")), "target.instance"),
+        (wish("expired-token", FaultTarget()), "kind"),
+    ],
+)
+def test_a_target_that_cannot_be_meant_is_refused_at_its_field(asked: NewFault, field: str) -> None:
+    error = refused(asked)
+    (detail,) = error.details or []
+    assert (error.code, detail.field) == ("VALIDATION_FAILED", field)
+
+
+def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
+    assert (
+        "there are: validate-order, process-payment, refund"
+        in refused(wish("fail-step", FaultTarget(step="ship"))).message
+    )
+    assert "there are: order.events" in refused(wish("delay", FaultTarget(queue="x"))).message
+
+
+def test_faults_of_the_edge_reach_instances_that_others_have_started() -> None:
+    assert aim(wish(target=FaultTarget(instance="mine")), SCENE, []).aim.service == "order"
+
+
+def test_what_nobody_knows_now_is_not_refused() -> None:
+    blind = Scene(services=["order"], instances={}, external=(), processes=["orchestrator"])
+    assert aim(wish("fail-step", FaultTarget(step="whatever")), blind, []).kind == "fail-step"
+    assert aim(wish("delay", FaultTarget(queue="whatever")), blind, []).kind == "delay"
+
+
+def test_a_contradiction_names_the_fault_that_it_contradicts() -> None:
+    there = present("freeze", FaultTarget(service="order", instance="order-1"))
+    error = refused(wish("crash-loop", FaultTarget(instance="order-1")), there)
+    assert error.code == "CONFLICT"
+    assert "freeze (f_0)" in error.message
+
+
+def test_harmless_combinations_are_taken() -> None:
+    there = [
+        present("abort", FaultTarget(service="order")),
+        present("latency", FaultTarget(service="order"), 1),
+    ]
+    assert aim(wish("truncate-body"), SCENE, there).kind == "truncate-body"
+    assert aim(wish("abort"), SCENE, there).kind == "abort"
+
+
+def test_there_is_a_limit() -> None:
+    there = [present("abort", FaultTarget(service="order"), number) for number in range(MOST)]
+    assert refused(wish(), *there).code == "CONFLICT"
