@@ -14,8 +14,9 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 class Teller:
     """Tells one entry after the other; each is of the chain of its first cause."""
 
-    def __init__(self) -> None:
+    def __init__(self, since: float = AT) -> None:
         self._numbers = count(1)
+        self._since = since
         self.told: list[TimelineEntry] = []
 
     def tell(
@@ -29,13 +30,13 @@ class Teller:
         traces: tuple[str, ...] = (),
         at: float = 0.0,
     ) -> TimelineEntry:
-        """`at` is seconds after `AT`."""
+        """`at` is seconds after the first one."""
         number = next(self._numbers)
         entry = TimelineEntry(
             seq=number,
             order=number,
             id=f"t{number}",
-            at=AT + at,
+            at=self._since + at,
             kind=kind,
             text=f"{kind.value} {subject.instance or subject.process or subject.service or ''}".strip(),
             tone=tone,
