@@ -28,6 +28,7 @@ from embedded_services.contracts.instances import Instance, Status
 from embedded_services.contracts.system import RequestRecord
 from embedded_services.contracts.traffic import CustomRequest, Mix, TrafficWish
 from tests.helpers.qt import eventually
+from tests.helpers.saga_scenes import calm_sagas, troubled_sagas
 from tests.helpers.window import healthy, opened
 
 SETTLE_S = 0.35
@@ -128,6 +129,7 @@ async def calm(application: Application) -> None:
     await asyncio.sleep(TRAFFIC_S)  # so that there is something to read
     await look_at_request(application, lambda record: record.sampled and record.path == "/api/orders")
     await look_at_event(application, "order.created")
+    await calm_sagas(application)
 
 
 async def trouble(application: Application) -> None:
@@ -149,6 +151,7 @@ async def trouble(application: Application) -> None:
     application.window.panels["services"].open_at(FROZEN)
     await look_at_request(application, lambda record: record.tries > 1 and record.service == "payment")
     await look_at_dead_letter(application)
+    await troubled_sagas(application)
 
 
 async def look_at_request(application: Application, wanted: Callable[[RequestRecord], bool]) -> None:
