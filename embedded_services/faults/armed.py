@@ -29,8 +29,8 @@ from embedded_services.faults.distributions import delay_s
 from embedded_services.faults.draw import chance, key_of
 from embedded_services.faults.expiry import Timing
 from embedded_services.faults.matching import call_test, matches
-from embedded_services.faults.order import in_order
 from embedded_services.faults.params import Delay
+from embedded_services.faults.precedence import in_order
 
 KEPT: Final = 200
 """Faults that have ended whose counts are kept, for what is still to be told of them."""

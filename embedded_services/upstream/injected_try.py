@@ -1,4 +1,4 @@
-"""One try of a call, with what faults do to it. The order is `faults.order`'s.
+"""One try of a call, with what faults do to it. The order is `faults.precedence`'s.
 
 What is damaged is damaged as an instance would: a connection that is dropped is closed, a body that is cut off ends its
 connection, an answer that is slow counts against the time of the try.

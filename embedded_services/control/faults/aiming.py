@@ -13,7 +13,7 @@ from embedded_services.contracts.faults import FaultFamily, FaultLayer, FaultSco
 from embedded_services.contracts.validation import invalid
 from embedded_services.control.faults.record import Aimed, Present, Record
 from embedded_services.faults.catalogue import Kind, kind_of
-from embedded_services.faults.order import contradiction
+from embedded_services.faults.precedence import contradiction
 
 MOST = 200
 """Faults in force at a time."""

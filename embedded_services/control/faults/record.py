@@ -107,7 +107,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Aimed:
-    """A wish that has passed all checks but that of the faults in force. An `order.Placed`."""
+    """A wish that has passed all checks but that of the faults in force. An `precedence.Placed`."""
 
     wish: NewFault
     of: Kind
@@ -130,7 +130,7 @@ class Aimed:
 
 @dataclass(frozen=True)
 class Present:
-    """A fault in force, as an `order.Placed`."""
+    """A fault in force, as an `precedence.Placed`."""
 
     record: Record
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from embedded_services.contracts.faults import FaultTarget
-from embedded_services.faults.order import contradiction, in_order
+from embedded_services.faults.precedence import contradiction, in_order
 
 EVERYTHING = FaultTarget()
 
