@@ -97,7 +97,8 @@ class Holding(Message, frozen=True):
 
 
 class OrderBook(Message, frozen=True):
-    """`confirmed` are also those that were paid or shipped since. At most `NAMED_MAX` are `unheld`."""
+    """`confirmed` are also those that were paid or shipped since. At most `NAMED_MAX` are `unheld`. `lately_cancelled` are those
+    whose payments may be on their way back."""
 
     confirmed: list[str]
     pending: list[str]
@@ -108,6 +109,7 @@ class OrderBook(Message, frozen=True):
     uneven_count: int
     unheld: list[Unheld]
     holding: list[Holding]
+    lately_cancelled: list[str] = []
 
 
 class Captured(Message, frozen=True, array_like=True):

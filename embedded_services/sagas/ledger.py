@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec.structs import replace
+
 from embedded_services.contracts.ledger import (
     LedgerItem,
     LedgerLine,
@@ -94,15 +96,14 @@ class _Line:
     settling: list[LedgerItem] = field(default_factory=list)
     open: int = 0
 
-    def misfit(self, item: LedgerItem) -> None:
+    def misfit(self, item: LedgerItem, *, refunding: bool = False) -> None:
+        """`refunding`: it may be on its way back."""
         saga = None if item.order is None else self.sagas.of(item.order)
         if saga is not None:
             what = f"{item.what}; its saga is {_said(saga.state)}"
-            self.settling.append(
-                LedgerItem(
-                    what=what, order=item.order, saga=saga.saga, payment=item.payment, product=item.product
-                )
-            )
+            self.settling.append(replace(item, what=what, saga=saga.saga))
+        elif refunding:
+            self.settling.append(replace(item, what=f"{item.what} a moment ago; it is to be given back"))
         elif self.sagas.why:
             self.open += 1
         else:
@@ -151,6 +152,7 @@ def _payments(payments: PaymentBook | str, orders: OrderBook | str, sagas: _Saga
     status |= dict.fromkeys(orders.pending, "is pending")
     status |= dict.fromkeys(orders.cancelled, "is cancelled")
     unchecked = payments.left_out
+    lately = set(orders.lately_cancelled)
     for captured in payments.captured:
         said = status.get(captured.order)
         if said is None:
@@ -159,13 +161,12 @@ def _payments(payments: PaymentBook | str, orders: OrderBook | str, sagas: _Saga
                 continue
             said = "does not exist"
         if said:
-            line.misfit(
-                LedgerItem(
-                    what=f"payment {captured.payment} was captured, and order {captured.order} {said}",
-                    order=captured.order,
-                    payment=captured.payment,
-                )
+            item = LedgerItem(
+                what=f"payment {captured.payment} was captured, and order {captured.order} {said}",
+                order=captured.order,
+                payment=captured.payment,
             )
+            line.misfit(item, refunding=captured.order in lately)
     return line.end(len(payments.captured) + payments.left_out - unchecked, unchecked)
 
 

@@ -24,6 +24,7 @@ KNOWN: Final = (
     "email.send",
     "inventory.updated",
     "notification.send",
+    "order.cancelled",
     "order.created",
     "order.updated",
     "payment.completed",

@@ -9,12 +9,15 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
+from embedded_services.common.clock import Clock
 from embedded_services.contracts.ledger import BOOK_MAX, NAMED_MAX, Holding, OrderBook, Stock, Unheld
 from embedded_services.services.kit.database import Database
 from embedded_services.services.kit.endpoints import Ask, Endpoint, Nothing
 from embedded_services.services.order.moves import OrderStatus
 from embedded_services.services.order.tables import order_lines, orders, products, receipts, reservations
 
+REFUNDED_WITHIN_S: Final = 30.0
+"""The payment service hears of a cancellation within moments, or it is away."""
 OLDER_PARTS: Final = 20
 """As many times `BOOK_MAX` orders are gone through where the sums do not fit."""
 
@@ -26,6 +29,11 @@ _part = and_(orders.c.seq > bindparam("after"), orders.c.seq <= bindparam("until
 _last = select(func.coalesce(func.max(orders.c.seq), 0))
 _count = select(func.count()).select_from(orders)
 _newest = select(orders.c.id, orders.c.status).where(_part).order_by(orders.c.seq.desc())
+_lately_cancelled = (
+    select(orders.c.id)
+    .where(_part, orders.c.status == OrderStatus.CANCELLED.value, orders.c.updated_at > bindparam("since"))
+    .order_by(orders.c.seq.desc())
+)
 _held = (
     select(reservations.c.product_id, func.sum(reservations.c.quantity).label("held"))
     .where(_is_held)
@@ -79,14 +87,14 @@ _unheld = (
 )
 
 
-def book_endpoint(database: Database) -> Endpoint[Nothing]:
+def book_endpoint(database: Database, clock: Clock) -> Endpoint[Nothing]:
     async def book(_ask: Ask[Nothing]) -> OrderBook:
-        return await read_book(database)
+        return await read_book(database, clock.now())
 
     return Endpoint("GET", "/ledger", book, Nothing, internal=True)
 
 
-async def read_book(database: Database) -> OrderBook:
+async def read_book(database: Database, now: float) -> OrderBook:
     last, stock, holding = await database.read(_read_stock)
     uneven = [row for row in stock if row.stock + row.reserved + row.sold != row.received]
     unheld = await database.read(partial(_read_unheld, last, 0))
@@ -95,6 +103,7 @@ async def read_book(database: Database) -> OrderBook:
             break
         unheld = await database.read(partial(_read_unheld, last, older))
     confirmed, others, left_out = await database.read(partial(_read_orders, last))
+    lately = await database.read(partial(_read_lately_cancelled, last, now - REFUNDED_WITHIN_S))
     return OrderBook(
         confirmed=confirmed,
         pending=others[OrderStatus.PENDING],
@@ -105,6 +114,7 @@ async def read_book(database: Database) -> OrderBook:
         uneven_count=len(uneven),
         unheld=unheld,
         holding=holding,
+        lately_cancelled=lately,
     )
 
 
@@ -144,6 +154,10 @@ def _read_orders(last: int, connection: Connection) -> tuple[list[str], dict[str
         others.get(status, confirmed).append(id_)
         listed += 1
     return confirmed, others, max(0, int(connection.execute(_count).scalar_one()) - listed)
+
+
+def _read_lately_cancelled(last: int, since: float, connection: Connection) -> list[str]:
+    return list(connection.execute(_lately_cancelled, {**_window(last, 0), "since": since}).scalars())
 
 
 def _window(last: int, older: int) -> dict[str, int]:

@@ -32,7 +32,8 @@ def move(
     now: float,
     payment_id: str | None = None,
 ) -> None:
-    """`after` must be a move that is allowed. Cancelling gives the stock back; confirming what is paid makes it `paid`."""
+    """`after` must be a move that is allowed. Cancelling gives the stock back, and tells whoever took money for it to do the
+    same; confirming what is paid makes it `paid`."""
     if after is OrderStatus.CONFIRMED and (paid_with := payment_of(connection, order)) is not None:
         after, payment_id = OrderStatus.PAID, paid_with
     if after is OrderStatus.CANCELLED:
@@ -41,4 +42,7 @@ def move(
         connection,
         {"order": order.id, "to_status": after, "to_payment": payment_id or order.payment_id, "now": now},
     )
-    outbox.publish(connection, "order.updated", data_of(load(connection, order.id)), now)
+    told = data_of(load(connection, order.id))
+    outbox.publish(connection, "order.updated", told, now)
+    if after is OrderStatus.CANCELLED:
+        outbox.publish(connection, "order.cancelled", told, now)

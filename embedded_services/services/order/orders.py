@@ -60,8 +60,8 @@ class Orders:
         return await self._database.read(work)
 
     async def move(self, ask: Ask[OrderPatch]) -> Order:
-        """Cancelling gives the stock back. It refunds nothing: payments are another service's. An order that is confirmed
-        after its payment was completed is `paid` at once."""
+        """Cancelling gives the stock back; the payment service hears of it, and gives back what was paid. An order that is
+        confirmed after its payment was completed is `paid` at once."""
         now = self._clock.now()
         after = ask.input.status
         if ask.input.payment_id is not None and after is not OrderStatus.PAID:

@@ -46,7 +46,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
             [
                 *endpoints(database, context.clock, outbox),
                 *Steps(database, context.clock, outbox).endpoints,
-                book_endpoint(database),
+                book_endpoint(database, context.clock),
             ],
             stop,
         ) as port,

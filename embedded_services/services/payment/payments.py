@@ -19,6 +19,7 @@ from embedded_services.services.kit.idempotency import once
 from embedded_services.services.kit.money import from_minor, to_minor
 from embedded_services.services.kit.pages import rows_of_page
 from embedded_services.services.kit.roles import Permission
+from embedded_services.services.payment.cancelled import must_be_wanted
 from embedded_services.services.payment.charging import check_method, failure_of
 from embedded_services.services.payment.ledger import record
 from embedded_services.services.payment.messages import (
@@ -45,7 +46,7 @@ class Payments:
         self._outbox = outbox
 
     async def pay(self, ask: Ask[NewPayment]) -> Answer:
-        """201 with the payment, `completed` or `failed`. CONFLICT when the order is paid. Honours Idempotency-Key."""
+        """201 with the payment, `completed` or `failed`. CONFLICT when the order is paid or was cancelled. Honours Idempotency-Key."""
         asked = ask.input
         check_method(asked)
         amount = to_minor(asked.amount, "amount")
@@ -69,6 +70,7 @@ class Payments:
 
         def work(connection: Connection) -> Answer:
             def effect() -> Answer:
+                must_be_wanted(connection, asked.order_id)
                 _add.run(connection, new)
                 payment = find(connection, str(new["id"]))
                 if payment.status == PaymentStatus.COMPLETED:

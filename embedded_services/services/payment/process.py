@@ -16,6 +16,7 @@ from embedded_services.services.payment.billing import Billing
 from embedded_services.services.payment.book import book_endpoint
 from embedded_services.services.payment.messages import BillingFilter, NewPayment, NewRefund, PaymentFilter
 from embedded_services.services.payment.payments import Payments
+from embedded_services.services.payment.reactions import Reactions
 from embedded_services.services.payment.refunds import Refunds
 from embedded_services.services.payment.steps import Steps
 
@@ -25,7 +26,11 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
     async with (
         service_database(context, "payments.db", tables.SCHEMA) as database,
         service_events(
-            context, database, outbox := service_outbox(context, tables.outbox), tables.inbox
+            context,
+            database,
+            outbox := service_outbox(context, tables.outbox),
+            tables.inbox,
+            Reactions(context.clock, outbox).table,
         ) as stop,
         serve_endpoints(
             context,

@@ -13,7 +13,7 @@ from embedded_services.services.kit.idempotency import once
 from embedded_services.services.kit.money import from_minor, to_minor
 from embedded_services.services.kit.pages import Paging, rows_of_page
 from embedded_services.services.kit.roles import Permission
-from embedded_services.services.payment.charging import refund_amount, status_after_refund
+from embedded_services.services.payment.charging import REFUNDABLE, refund_amount, status_after_refund
 from embedded_services.services.payment.ledger import record
 from embedded_services.services.payment.messages import Currency, Kind, NewRefund, PaymentStatus, Refund
 from embedded_services.services.payment.payments import find
@@ -41,10 +41,7 @@ class Refunds:
             def effect() -> Answer:
                 status = PaymentStatus(payment.status)
                 amount = refund_amount(status, payment.amount, payment.refunded, asked)
-                refund = give_back(connection, payment, amount, ask.input.reason, now)
-                after = data_of(show_payment(find(connection, payment.id)))
-                told = {**after, "refund": data_of(refund)}
-                self._outbox.publish(connection, "payment.refunded", told, now)
+                refund = give_back(connection, self._outbox, payment, amount, ask.input.reason, now)
                 return answer(refund, 201)
 
             return once(connection, idempotency_keys, ask, now, effect)
@@ -69,8 +66,19 @@ class Refunds:
         return await self._database.read(work)
 
 
-def give_back(connection: Connection, payment: AnyRow, amount: int, reason: str | None, now: float) -> Refund:
-    """`amount` is what may be given back, in minor units. Telling of it is the caller's."""
+def refund_rest(connection: Connection, outbox: Outbox, payment: AnyRow, reason: str, now: float) -> int:
+    """Give back what remains of a payment, and tell of it. Returns how much that was, in minor units; 0 the second time."""
+    rest = int(payment.amount - payment.refunded)
+    if not rest or payment.status not in REFUNDABLE:
+        return 0
+    give_back(connection, outbox, payment, rest, reason, now)
+    return rest
+
+
+def give_back(
+    connection: Connection, outbox: Outbox, payment: AnyRow, amount: int, reason: str | None, now: float
+) -> Refund:
+    """Give back an amount that may be given back, in minor units, and tell of it."""
     refund_id = new_id("ref")
     connection.execute(
         insert(refunds).values(
@@ -94,7 +102,10 @@ def give_back(connection: Connection, payment: AnyRow, amount: int, reason: str 
         )
     )
     record(connection, payment, Kind.REFUND, amount, now, refund_id)
-    return _show(connection.execute(select(refunds).where(refunds.c.id == refund_id)).one())
+    refund = _show(connection.execute(select(refunds).where(refunds.c.id == refund_id)).one())
+    after = data_of(show_payment(find(connection, payment.id)))
+    outbox.publish(connection, "payment.refunded", {**after, "refund": data_of(refund)}, now)
+    return refund
 
 
 def _show(row: AnyRow) -> Refund:

@@ -22,11 +22,11 @@ from embedded_services.services.kit.events import data_of
 from embedded_services.services.kit.fields import Id
 from embedded_services.services.kit.money import from_minor, to_minor
 from embedded_services.services.kit.steps import act, undo
-from embedded_services.services.payment.charging import REFUNDABLE
+from embedded_services.services.payment.cancelled import REASON, must_be_wanted
 from embedded_services.services.payment.ledger import record
 from embedded_services.services.payment.messages import Currency, Kind, Method, PaymentStatus
 from embedded_services.services.payment.payments import find, show
-from embedded_services.services.payment.refunds import give_back
+from embedded_services.services.payment.refunds import refund_rest
 from embedded_services.services.payment.tables import idempotency_keys, payments
 
 FAILED: Final = "Payment processing failed"
@@ -84,7 +84,8 @@ class Steps:
         ]
 
     async def charge(self, ask: Ask[ToCharge]) -> Answer:
-        """Raises ApiError CONFLICT "Payment processing failed" for an order that was paid otherwise than it should be."""
+        """Raises ApiError CONFLICT "Payment processing failed" for an order that was paid otherwise than it should be, and for
+        one that was cancelled."""
         asked = ask.input
         amount = to_minor(asked.amount, "amount")
         now = self._clock.now()
@@ -92,6 +93,7 @@ class Steps:
         def work(connection: Connection) -> Answer:
             known = self._find(connection, asked.order_id, asked.user_id)
             if known is None:
+                must_be_wanted(connection, asked.order_id)
                 known = self._pay(connection, asked, amount, now)
             elif (known.status, known.amount, known.currency) != (
                 PaymentStatus.COMPLETED,
@@ -150,12 +152,7 @@ class Steps:
         payment = self._find(connection, ask.input.order_id, ask.input.user_id)
         if payment is None:
             return answer(Refunded(payment_id=None, refunded=from_minor(0)))
-        rest = payment.amount - payment.refunded
-        if rest and payment.status in REFUNDABLE:
-            refund = give_back(connection, payment, rest, "The order was cancelled", now)
-            after = data_of(show(find(connection, payment.id)))
-            told = {**after, "refund": data_of(refund)}
-            self._outbox.publish(connection, "payment.refunded", told, now)
+        rest = refund_rest(connection, self._outbox, payment, REASON, now)
         return answer(Refunded(payment_id=payment.id, refunded=from_minor(rest)))
 
     @staticmethod

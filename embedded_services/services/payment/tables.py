@@ -1,7 +1,7 @@
 """The tables of `payments.db`. Amounts are minor units (hundredths).
 
 `ledger` holds what money moved, one row a charge or refund, never changed; statements are sums over it. No card
-number is ever written, only its last four digits.
+number is ever written, only its last four digits. `cancelled_orders` are those for which no money is taken any more.
 """
 
 from typing import Final
@@ -87,6 +87,13 @@ ledger = Table(
 Index("ledger_of_user", ledger.c.user_id, ledger.c.month, ledger.c.seq)
 Index("ledger_by_month", ledger.c.month, ledger.c.seq)
 
+cancelled_orders = Table(
+    "cancelled_orders",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("noted_at", Float, nullable=False),
+)
+
 idempotency_keys = idempotency_table(metadata)
 
 outbox = outbox_table(metadata)
@@ -97,4 +104,4 @@ def seed(_connection: Connection, _now: float) -> None:
     """Nobody has paid anything yet."""
 
 
-SCHEMA: Final = Schema(metadata, version=2, seed=seed, grows_from=1)
+SCHEMA: Final = Schema(metadata, version=3, seed=seed, grows_from=1)

@@ -154,6 +154,36 @@ async def test_an_order_is_given_back_by_a_saga_of_another_shape(
     assert [payment["status"] for payment in payments] == ["refunded"]
 
 
+async def test_a_paid_order_that_is_cancelled_is_refunded_once_whoever_dies_meanwhile(
+    place: Shop, customer: httpx.AsyncClient
+) -> None:
+    admin = await place.system.login("admin@faultdeck.local")
+    bought = [(await order(customer, query="?wait=10")).json()["id"] for _ in range(4)]
+    for number, id_ in enumerate(bought):
+        if number:
+            await place.kill(f"{'order' if number == 1 else 'payment'}-{1 + number % 2}")
+
+        async def cancelled(id_: str = id_) -> Any:
+            answer = await customer.patch(f"/api/orders/{id_}", json={"status": "cancelled"}, headers=admin)
+            # The answer to one whose instance was killed may be lost: then the next finds it cancelled.
+            return answer if answer.status_code in (200, 409) else None
+
+        await until(cancelled, 10)
+
+    async def refunded() -> Any:
+        found = [(await customer.get(f"/api/payments?orderId={id_}")).json().get("items") for id_ in bought]
+        return all(items and items[0]["status"] == "refunded" for items in found) or None
+
+    await until(refunded, 20)
+    given = rows(
+        Path(place.system.ready.workspace) / "data" / "payments.db",
+        "SELECT order_id, COUNT(*), SUM(-ledger.amount) FROM ledger WHERE kind = 'refund' GROUP BY order_id",
+    )
+    assert {row for row in given if row[0] in bought} == {(id_, 1, 11_997) for id_ in bought}
+    for id_ in bought:
+        assert (await customer.get(f"/api/orders/{id_}")).json()["status"] == "cancelled"
+
+
 async def test_sagas_are_listed_filtered_and_paged(place: Shop) -> None:
     newest = await place.start({"create-order": {"kind": "fail-step"}})
     await place.ended(newest)

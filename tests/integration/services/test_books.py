@@ -18,6 +18,8 @@ from embedded_services.services.order.book import read_book as read_orders
 from embedded_services.services.payment import tables as money
 from embedded_services.services.payment.book import read_book as read_payments
 
+NOW = 1_000.0
+
 
 @asynccontextmanager
 async def opened(path: Path, schema: Schema) -> AsyncIterator[Database]:
@@ -71,15 +73,28 @@ async def test_orders_and_stock_are_told_as_they_are(orders: Database) -> None:
             sell(connection, order, status, held=held)
 
     await orders.transact(work)
-    book = await read_orders(orders)
+    book = await read_orders(orders, NOW)
     assert (book.confirmed, book.pending, book.cancelled) == (["e", "d", "a"], ["b"], ["c"])
     assert book.holding == [Holding(order="b", status="pending")]
     assert book.stock == Stock(product="", stock=199_992, reserved=2, sold=6, received=200_000)
     assert (book.uneven, book.unheld, book.left_out) == ([], [], 0)
 
 
+async def test_orders_cancelled_lately_are_told_apart(orders: Database) -> None:
+    def work(connection: Connection) -> None:
+        sell(connection, "long ago", "cancelled", held=False)
+        sell(connection, "lately", "cancelled", held=False)
+        sell(connection, "kept", "confirmed")
+        connection.execute(
+            update(shop.orders).where(shop.orders.c.id.in_(["lately", "kept"])).values(updated_at=NOW - 1)
+        )
+
+    await orders.transact(work)
+    assert (await read_orders(orders, NOW)).lately_cancelled == ["lately"]
+
+
 async def test_an_empty_shop_is_even(orders: Database) -> None:
-    book = await read_orders(orders)
+    book = await read_orders(orders, NOW)
     assert (book.confirmed, book.uneven, book.stock.sold) == ([], [], 0)
 
 
@@ -90,7 +105,7 @@ async def test_stock_that_is_lost_is_told_by_product_and_by_order(orders: Databa
         connection.execute(delete(shop.reservations).where(shop.reservations.c.order_id == "a"))
 
     await orders.transact(work)
-    book = await read_orders(orders)
+    book = await read_orders(orders, NOW)
     assert book.unheld == [Unheld(order="a", product="prod1", ordered=2, held=0)]
     assert book.uneven == [Stock(product="prod1", stock=99_996, reserved=0, sold=2, received=100_000)]
 
@@ -107,7 +122,7 @@ async def test_an_old_order_is_found_when_the_sums_do_not_fit(orders: Database) 
         )
 
     await orders.transact(work)
-    book = await read_orders(orders)
+    book = await read_orders(orders, NOW)
     assert [line.order for line in book.unheld] == ["old"]
     assert (len(book.cancelled), book.cancelled[0], book.left_out) == (BOOK_MAX, f"o{BOOK_MAX + 4}", 6)
 

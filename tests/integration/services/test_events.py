@@ -241,6 +241,51 @@ async def test_a_payment_that_was_given_back_before_does_not_pay(
     assert await confirm(shop, order) == "confirmed"
 
 
+async def test_what_was_paid_for_an_order_that_is_cancelled_is_given_back_once(
+    shop: Shop, node: BrokerNode, tail: Tail, tmp_path: Path
+) -> None:
+    order = await placed(shop)
+    payment = await paid(shop, order)
+    await confirm(shop, order)
+    await status(shop, order, "paid")
+    answer = await shop["order"]("PATCH", f"/orders/{order}", {"status": "cancelled"}, who=ADMIN)
+    assert answer.status == 200
+    told = await tail.next("order.cancelled")
+    assert told["data"]["id"] == order
+    refunded = await tail.next("payment.refunded")
+    assert (refunded["data"]["id"], refunded["data"]["status"]) == (payment["id"], "refunded")
+    await say(node.url, "order.cancelled", told["data"], "msg_again")
+    await until(lambda: inbox_has(tmp_path / "data" / "payments.db", "msg_again"))
+    assert await refunds(shop, payment["id"]) == [149.97]
+
+
+async def refunds(shop: Shop, payment: str) -> list[float]:
+    answer = await shop["payment"]("GET", f"/payments/{payment}/refunds", who=ADMIN)
+    return [refund["amount"] for refund in answer.body["items"]]
+
+
+async def test_only_the_rest_is_given_back(shop: Shop, tail: Tail) -> None:
+    order = await placed(shop)
+    payment = await paid(shop, order)
+    await shop["payment"]("POST", f"/payments/{payment['id']}/refunds", {"amount": 49.97}, who=WHO)
+    await tail.next("payment.refunded")
+    await shop["order"]("PATCH", f"/orders/{order}", {"status": "cancelled"}, who=WHO)
+    await tail.next("payment.refunded")
+    assert sorted(await refunds(shop, payment["id"])) == [49.97, 100.0]
+
+
+async def test_an_order_that_was_cancelled_is_paid_by_nobody(shop: Shop) -> None:
+    order = await placed(shop)
+    await shop["order"]("PATCH", f"/orders/{order}", {"status": "cancelled"}, who=WHO)
+
+    async def refused() -> dict[str, Any] | None:
+        body = {"orderId": order, "amount": 149.97, "cardNumber": "4000000000000002"}
+        answer = await shop["payment"]("POST", "/payments", body, who=WHO)
+        return answer.body["error"] if answer.status == 409 else None
+
+    assert (await until(refused, 10))["message"] == "This order was cancelled"
+
+
 async def test_an_older_revision_that_comes_later_is_ignored(
     shop: Shop, node: BrokerNode, tail: Tail, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ class Shop:
     cancelled: list[str] = field(default_factory=list)
     paid: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    lately: list[str] = field(default_factory=list)
     holding: dict[str, str] = field(default_factory=dict)
     live: dict[str, SagaState] = field(default_factory=dict)
 
@@ -48,7 +49,7 @@ class Shop:
         holding = [Holding(order=order, status=status) for order, status in self.holding.items()]
         return OrderBook(
             confirmed=self.confirmed, pending=self.pending, cancelled=self.cancelled, left_out=0, stock=EVEN,
-            uneven=[], uneven_count=0, unheld=[], holding=holding,
+            uneven=[], uneven_count=0, unheld=[], holding=holding, lately_cancelled=self.lately,
         )  # fmt: skip
 
     def payments(self) -> PaymentBook:
@@ -97,6 +98,14 @@ def test_money_for_an_order_that_is_not_confirmed_is_broken_and_named() -> None:
         assert (line.state, line.broken_count) == (LineState.BROKEN, 1)
         assert (line.broken[0].order, line.broken[0].payment) == ("a", "pay of a")
         assert said in line.broken[0].what
+
+
+def test_money_for_an_order_that_was_cancelled_just_now_may_be_on_its_way_back() -> None:
+    shop = Shop(cancelled=["a"], paid=["a"], lately=["a"])
+    line = shop.lines()[LineName.PAYMENTS]
+    assert (line.state, line.settling[0].order, line.broken_count) == (LineState.SETTLING, "a", 0)
+    shop.lately = ["b"]
+    assert shop.lines()[LineName.PAYMENTS].state is LineState.BROKEN
 
 
 def test_a_saga_under_way_explains_what_does_not_fit_yet() -> None:
