@@ -4,9 +4,9 @@ An icon asks for its colour each time it is painted, so a change of theme needs 
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
-from PySide6.QtCore import QByteArray, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
@@ -18,6 +18,24 @@ ColorOf = Callable[[QIcon.Mode, QIcon.State], QColor]
 def draw_icon(painter: QPainter, rect: QRectF, name: str, color: QColor) -> None:
     """Raises FileNotFoundError for an icon that does not exist."""
     _renderer(name, color.name()).render(painter, rect)
+
+
+def stamp_icon(painter: QPainter, place: QPointF, side: int, name: str, color: QColor) -> None:
+    """The same, quicker, for what is painted many times: at the nearest whole pixel, on a painter that is only moved."""
+    scale = painter.device().devicePixelRatio()
+    painter.drawPixmap(place.toPoint(), _stamp(name, color.name(), side, scale))
+
+
+@lru_cache(maxsize=256)
+def _stamp(name: str, color: str, side: int, scale: float) -> QPixmap:
+    pixmap = QPixmap(QSize(side, side) * scale)
+    pixmap.setDevicePixelRatio(scale)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    draw_icon(painter, QRectF(0, 0, side, side), name, QColor(color))
+    painter.end()
+    return pixmap
 
 
 @cache

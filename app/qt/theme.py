@@ -7,9 +7,9 @@ colour scheme while the application runs, unless a theme was chosen.
 
 from collections.abc import Callable, Mapping
 from string import Template
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette
 from PySide6.QtWidgets import QApplication, QStyle, QStyleFactory
 
@@ -53,6 +53,9 @@ _PALETTE: Final[Mapping[QPalette.ColorRole, Tone]] = {
 }
 
 
+_installed: "Theme | None" = None
+
+
 class Theme(QObject):
     """`Theme.install(app)` once, at the start. `changed` comes after the new look is in place."""
 
@@ -75,6 +78,8 @@ class Theme(QObject):
     def install(cls, app: QApplication, choice: ThemeChoice = "system") -> "Theme":
         """Give `app` its look. Raises TokensError when the theme's files are damaged."""
         found = cls(app, choice)
+        global _installed
+        _installed = found
         app.setProperty(_PROPERTY, found)
         app.setStyle(QStyleFactory.create("Fusion"))
         app.setFont(found.font("body"))
@@ -185,11 +190,9 @@ class Theme(QObject):
 
 def theme() -> Theme:
     """The application's theme. Raises RuntimeError before `Theme.install`."""
-    app = QCoreApplication.instance()
-    found = app.property(_PROPERTY) if app is not None else None
-    if found is None:
+    if _installed is None:
         raise RuntimeError("Theme.install(app) comes first")
-    return cast("Theme", found)
+    return _installed
 
 
 def _style_sheet(name: SchemeName, scheme: Mapping[Tone, str]) -> str:

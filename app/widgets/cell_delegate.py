@@ -4,7 +4,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QPainter, QRegion
+from PySide6.QtGui import QFont, QFontMetricsF, QHelpEvent, QPainter, QRegion, QStaticText
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyledItemDelegate,
@@ -45,7 +45,7 @@ class CellDelegate(QStyledItemDelegate):
         return QSize(0, theme().size.row_group if self._is_group(index) else self._view.row_height)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        if self._is_clean(option) or (look := index.data(Role.LOOK)) is None:
+        if self._is_clean(option) or (look := self.look_of(index)) is None:
             return
         painter.save()
         area = self._area(option, index)
@@ -76,6 +76,10 @@ class CellDelegate(QStyledItemDelegate):
 
     def _is_clean(self, option: QStyleOptionViewItem) -> bool:
         return self.dirty is not None and not self.dirty.intersects(option.rect)
+
+    def look_of(self, index: Index) -> Look | None:
+        look: Look | None = index.data(Role.LOOK)
+        return look
 
     # --- pieces ---------------------------------------------------------------------------------------------------
 
@@ -129,18 +133,35 @@ class CellDelegate(QStyledItemDelegate):
             left += spare if look.align == "right" else spare / 2
         for span in look.spans:
             face = span.face or look.face
-            font, metrics, lift = _measures(face, span.strong)
             room = area.right() - left
-            text, advance = span.text, _advance(span.text, face, span.strong)
-            if advance > room + 1:
-                text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room + 1)
-                advance = room
-            painter.setFont(font)
             painter.setPen(colors.color("text_muted" if self._view.is_stale else span.tone))
-            painter.drawText(QPointF(left, area.center().y() + lift), text)
-            left += advance
+            left += draw_line(painter, left, area.center().y(), room, span.text, face, strong=span.strong)
             if left >= area.right():
                 break
+
+
+def draw_line(
+    painter: QPainter, left: float, middle: float, room: float, text: str, face: Face, *, strong: bool = False
+) -> float:
+    """One line of text in the painter's pen, its height around `middle`, cut where it is longer than `room`. Gives how much of
+    the room it took. What was drawn before is not laid out again."""
+    font, metrics, lift = _measures(face, strong)
+    advance = _advance(text, face, strong)
+    if advance > room + 1:
+        text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room + 1)
+        advance = room
+    painter.setFont(font)
+    painter.drawStaticText(QPointF(left, middle + lift - metrics.ascent()), _laid_out(text, face, strong))
+    return advance
+
+
+@lru_cache(maxsize=4096)
+def _laid_out(text: str, face: Face, strong: bool) -> QStaticText:
+    """Shaping a text takes longer than drawing it, and most cells say what they or others said before."""
+    laid_out = QStaticText(text)
+    laid_out.setTextFormat(Qt.TextFormat.PlainText)
+    laid_out.prepare(font=_measures(face, strong)[0])
+    return laid_out
 
 
 @cache
@@ -153,10 +174,8 @@ def _measures(face: Face, strong: bool) -> tuple[QFont, QFontMetricsF, float]:
     return font, metrics, (metrics.ascent() - metrics.descent()) / 2
 
 
-@lru_cache(maxsize=4096)
 def _advance(text: str, face: Face, strong: bool) -> float:
-    """Shaping a text takes as long as drawing it, and most cells say what they or others said before."""
-    return _measures(face, strong)[1].horizontalAdvance(text)
+    return _laid_out(text, face, strong).size().width()
 
 
 def _width(look: Look) -> float:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.qt.columns import Column, Role
+from app.qt.columns import Column, Look, Role
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 from app.widgets.cell_delegate import CellDelegate, Index
@@ -53,7 +53,8 @@ class LongRowView(QTableView):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._columns = tuple(columns)
+        self.columns = tuple(columns)
+        self._painted: dict[int, Any] = {}
         self._is_head = head
         self._is_tail = tail or head
         self.is_following = self._is_tail
@@ -105,7 +106,7 @@ class LongRowView(QTableView):
     @property
     def first_column(self) -> int:
         """The leftmost column that is shown."""
-        return next((at for at in range(len(self._columns)) if not self.isColumnHidden(at)), 0)
+        return next((at for at in range(len(self.columns)) if not self.isColumnHidden(at)), 0)
 
     def select_index(self, index: QModelIndex) -> None:
         """Select a row of this view's own model and bring it into the middle; it then follows no more."""
@@ -122,6 +123,62 @@ class LongRowView(QTableView):
             self._to_end()
         self.following_changed.emit(following)
 
+    # --- painting -------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Row by row, without Qt's way to each cell, which would take as long as painting: a row is asked for once, its ground is
+        one piece, and delegates are told no more than where their cell is."""
+        rows = self._rows_in(event.rect())
+        if not rows:
+            return
+        model, option = self.model(), QStyleOptionViewItem()
+        columns = [
+            (
+                column,
+                self.itemDelegateForIndex(model.index(rows[0], column)),
+                self.columnViewportPosition(column),
+                self.columnWidth(column),
+            )
+            for column in range(len(self.columns))
+            if not self.isColumnHidden(column)
+        ]
+        painter = QPainter(self.viewport())
+        for row in rows:
+            self._painted = {row: model.index(row, 0).data(Role.ROW)}
+            self._draw_ground(painter, row)
+            top = self.rowViewportPosition(row)
+            for column, delegate, left, width in columns:
+                option.rect = QRect(left, top, width, self.row_height)
+                delegate.paint(painter, option, model.index(row, column))
+        self._painted = {}
+
+    def row_at(self, row: int) -> Any:
+        """The row object in that line of the model; None where there is none."""
+        found = self._painted.get(row)
+        return self.model().index(row, 0).data(Role.ROW) if found is None else found
+
+    def _rows_in(self, area: QRect) -> range:
+        first, last = self.rowAt(area.top()), self.rowAt(area.bottom())
+        if first < 0:
+            return range(0)
+        return range(first, (self.model().rowCount() if last < 0 else last + 1))
+
+    def _draw_ground(self, painter: QPainter, row: int) -> None:
+        found = self.row_at(row)
+        selected = self.selectionModel().isRowSelected(row)
+        colors, top, width = theme(), self.rowViewportPosition(row), self.viewport().width()
+        if selected:
+            ground: Tone = "surface_selected"
+        elif row == self.hovered_row:
+            ground = "surface_hover"
+        else:
+            ground = (self.tint(found) if self.tint and not self.is_stale else None) or "surface"
+        painter.fillRect(0, top, width, self.row_height, colors.color(ground))
+        painter.fillRect(0, top + self.row_height - 1, width, 1, colors.color("border"))
+        if selected:
+            left = self.columnViewportPosition(self.first_column)
+            painter.fillRect(left, top, 2, self.row_height, colors.color("accent"))
+
     # --- staying in place -----------------------------------------------------------------------------------------
 
     def setModel(self, model: Any) -> None:
@@ -130,7 +187,7 @@ class LongRowView(QTableView):
         header.setHighlightSections(False)
         header.setSectionsClickable(False)
         header.setMinimumSectionSize(24)
-        for at, column in enumerate(self._columns):
+        for at, column in enumerate(self.columns):
             if column.stretch:
                 header.setSectionResizeMode(at, QHeaderView.ResizeMode.Stretch)
             else:
@@ -238,30 +295,13 @@ class LongRowView(QTableView):
 
 
 class RowDelegate(CellDelegate):
-    """A table has no way to paint a whole row: each cell paints its part of the ground. Panels subclass it only for
-    columns of their own kind.
-    """
+    """Paints a cell on the row's ground. Panels subclass it only for columns of their own kind."""
 
     def __init__(self, view: LongRowView) -> None:
         super().__init__(view)
         self._rows = view
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        self.draw_ground(painter, option, index)
-        super().paint(painter, option, index)
-
-    def draw_ground(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        selected = self._rows.selectionModel().isSelected(index)
-        area = option.rect
-        painter.fillRect(area, theme().color(self._ground(index, selected=selected)))
-        painter.fillRect(area.left(), area.bottom(), area.width(), 1, theme().color("border"))
-        if selected and index.column() == self._rows.first_column:
-            painter.fillRect(area.left(), area.top(), 2, area.height(), theme().color("accent"))
-
-    def _ground(self, index: Index, *, selected: bool) -> Tone:
-        if selected:
-            return "surface_selected"
-        if index.row() == self._rows.hovered_row:
-            return "surface_hover"
-        tint = self._rows.tint(index.data(Role.ROW)) if self._rows.tint and not self._rows.is_stale else None
-        return tint or "surface"
+    def look_of(self, index: Index) -> Look | None:
+        """Asked of the column itself: through Qt it would take as long as painting."""
+        row = self._rows.row_at(index.row())
+        return None if row is None else self._rows.columns[index.column()].look(row)

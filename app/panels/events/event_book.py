@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.panels.events.event_rows import EventRow
+from app.panels.events.event_rows import KEPT_BODY, EventRow, row_of
+from embedded_services.contracts.events import Seen
 
 PAGE: Final = 100
 PAGES: Final = 200
@@ -31,7 +32,7 @@ class _Page:
     __slots__ = ("asked_to", "rows")
 
     def __init__(self) -> None:
-        self.rows: dict[int, EventRow] = {}
+        self.rows: dict[int, EventRow | Seen] = {}
         self.asked_to = 0
 
 
@@ -57,20 +58,20 @@ class EventBook:
 
     # --- what comes -----------------------------------------------------------------------------------------------
 
-    def take(self, rows: Sequence[EventRow]) -> None:
+    def take(self, events: Sequence[Seen]) -> None:
         """Events of the stream, in order."""
-        for row in rows:
-            self._page(row.seq).rows[row.seq] = row
-        if rows:
+        for seen in events:
+            self._page(seen.seq).rows[seen.seq] = _held(seen)
+        if events:
             if not self.last and not self.is_bounded:
-                self.first = rows[0].seq
-            self.last = max(self.last, rows[-1].seq)
+                self.first = events[0].seq
+            self.last = max(self.last, events[-1].seq)
         self._shrink()
 
-    def fill(self, span: Span, rows: Iterable[EventRow]) -> None:
-        """The history's answer to `span`: what is not among `rows` it does not have."""
+    def fill(self, span: Span, events: Iterable[Seen]) -> None:
+        """The history's answer to `span`: what is not among `events` it does not have."""
         page = self._page(span.first)
-        page.rows.update({row.seq: row for row in rows})
+        page.rows.update({seen.seq: _held(seen) for seen in events})
         page.asked_to = max(page.asked_to, span.last)
         self._shrink()
 
@@ -89,7 +90,13 @@ class EventBook:
 
     def get(self, seq: int) -> EventRow | None:
         page = self._pages.get(seq // PAGE)
-        return None if page is None else page.rows.get(seq)
+        if page is None:
+            return None
+        held = page.rows.get(seq)
+        if not isinstance(held, Seen):
+            return held
+        row = page.rows[seq] = row_of(held)
+        return row
 
     def is_lost(self, seq: int) -> bool:
         """Whether it is known that nobody has the event with that number."""
@@ -124,3 +131,8 @@ class EventBook:
     def _shrink(self) -> None:
         while len(self._pages) > self._most:
             self._pages.popitem(last=False)
+
+
+def _held(seen: Seen) -> EventRow | Seen:
+    """A row is made when it is looked at first; but of what is large, no more than a row is held."""
+    return seen if len(seen.body) <= KEPT_BODY else row_of(seen)

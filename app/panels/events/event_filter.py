@@ -19,7 +19,7 @@ class EventFilter:
 
     @property
     def is_active(self) -> bool:
-        return self != EventFilter()
+        return bool(self.type or self.text)
 
     @property
     def trace(self) -> str:

@@ -1,6 +1,6 @@
 """The two cells of the event list that no other list has: a type with its mark, and how an event was handled."""
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
 
@@ -8,8 +8,7 @@ from app.panels.events.event_columns import MARKS
 from app.panels.events.event_rows import EventRow
 from app.panels.events.handled_book import HandledBook
 from app.panels.events.type_marks import color_of, draw_type
-from app.qt.columns import Role
-from app.qt.icons import draw_icon
+from app.qt.icons import stamp_icon
 from app.qt.theme import theme
 from app.widgets.cell_delegate import Index
 from app.widgets.long_row_view import LongRowView, RowDelegate
@@ -24,8 +23,7 @@ class TypeDelegate(RowDelegate):
         self._list = view
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        self.draw_ground(painter, option, index)
-        row = index.data(Role.ROW)
+        row = self._list.row_at(index.row())
         if isinstance(row, EventRow):
             color = theme().color("text_muted") if self._list.is_stale else color_of(row.type)
             painter.save()
@@ -41,7 +39,7 @@ class HandledDelegate(RowDelegate):
         self._list, self._book = view, book
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row = index.data(Role.ROW)
+        row = self._list.row_at(index.row())
         super().paint(painter, option, index)
         if not isinstance(row, EventRow):
             return
@@ -49,9 +47,10 @@ class HandledDelegate(RowDelegate):
         if mark is not None:
             icon, tone = mark
             area = self._area(option, index)
-            place = QRectF(area.right() + _GAP, area.center().y() - _ICON / 2, _ICON, _ICON)
-            color = theme().color("text_muted" if self._list.is_stale else tone)
-            draw_icon(painter, place, icon, color)
+            place = QPointF(area.right() + _GAP, area.center().y() - _ICON / 2)
+            stamp_icon(
+                painter, place, _ICON, icon, theme().color("text_muted" if self._list.is_stale else tone)
+            )
 
     def _area(self, option: QStyleOptionViewItem, index: Index) -> QRectF:
         return super()._area(option, index).adjusted(0, 0, -_ICON - _GAP, 0)

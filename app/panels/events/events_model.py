@@ -15,6 +15,7 @@ from app.panels.events.event_columns import HANDLED_COLUMN, columns
 from app.panels.events.event_filter import EventFilter
 from app.panels.events.event_rows import EventRow, MissingRow, Row
 from app.panels.events.handled_book import HandledBook
+from embedded_services.contracts.events import Seen
 
 MOST_FOUND: Final = 20_000
 """Of matches, so many are held. Who needs more of them narrows the filter."""
@@ -41,14 +42,14 @@ class EventsModel(QAbstractTableModel):
 
     # --- all of them ----------------------------------------------------------------------------------------------
 
-    def take(self, rows: Sequence[EventRow], *, shown: bool) -> None:
+    def take(self, events: Sequence[Seen], *, shown: bool) -> None:
         """Newer events, in order. Unless `shown`, they are held and counted only."""
-        self.book.take(rows)
+        self.book.take(events)
         self.follow(shown=shown)
 
-    def fill(self, span: Span, rows: Sequence[EventRow]) -> None:
+    def fill(self, span: Span, events: Sequence[Seen]) -> None:
         """The history's answer to `span`."""
-        self.book.fill(span, rows)
+        self.book.fill(span, events)
         if not self.filter.is_active and self._last:
             top, end = max(0, self._last - span.last), min(self.rowCount() - 1, self._last - span.first)
             if top <= end:

@@ -10,7 +10,7 @@ from app.core.messages import to_message
 from app.core.session import Port
 from app.panels.events.broker_choice import BrokerChoice
 from app.panels.events.broker_words import absence, subtitle
-from app.panels.events.event_rows import EventRow, row_of
+from app.panels.events.event_rows import EventRow
 from app.panels.events.events_bar import Loss
 from app.panels.events.events_model import EventsModel
 from app.panels.events.events_panel import EventsPanel
@@ -89,7 +89,7 @@ class EventsPresenter(QObject):
         fresh = tail.after(self._newest)
         if fresh:
             self._newest = fresh[-1][0]
-            model.take([row_of(seen) for _, seen in fresh[-AT_ONCE:]], shown=self._panel.list.is_following)
+            model.take([seen for _, seen in fresh[-AT_ONCE:]], shown=self._panel.list.is_following)
             self._meet({seen.type for _, seen in fresh[-AT_ONCE:]})
             if not model.book.is_bounded:
                 self.history.measure()

@@ -117,7 +117,7 @@ class History(QObject):
     async def _page(self, span: Span) -> None:
         query = EventQuery(after=span.first - 1, before=span.last + 1, limit=span.last - span.first + 1)
         page = await self._ask(query)
-        self._model.fill(span, [row_of(seen) for seen in page.items])
+        self._model.fill(span, page.items)
         self._paged = None
         self._bound(page)
         self._sight.poke()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.qt.theme import theme
 from app.qt.tokens import Face
+from app.widgets.cell_delegate import draw_line
 
 MARK_WIDTH: Final = 6
 MARK_GAP: Final = 8
@@ -96,10 +97,7 @@ class TypeLabel(QWidget):
 
 
 def draw_type(painter: QPainter, area: QRectF, event_type: str, face: Face, color: QColor) -> None:
+    middle, taken = area.center().y(), MARK_WIDTH + MARK_GAP
     draw_mark(painter, QRectF(area.left(), area.top(), MARK_WIDTH, area.height()), event_type, color)
-    font = theme().font(face)
-    painter.setFont(font)
     painter.setPen(color)
-    room = area.adjusted(MARK_WIDTH + MARK_GAP, 0, 0, 0)
-    text = QFontMetricsF(font).elidedText(event_type, Qt.TextElideMode.ElideRight, room.width() + 1)
-    painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+    draw_line(painter, area.left() + taken, middle, area.width() - taken, event_type, face)

@@ -19,6 +19,8 @@ from embedded_services.control.events.store import EventStore, HistoryError
 
 SHOWN: Final = 5_000
 """In memory, for who follows the stream."""
+STREAMED: Final = 4 * 1024
+"""Letters of each body there: of all that are shown these are 20 MB, here and in whatever follows. The files have the rest."""
 BATCH_S: Final = 0.25
 MAX_WAITING: Final = 32 * 1024 * 1024
 """Letters of bodies that wait for the disk."""
@@ -65,7 +67,7 @@ class History:
         """`event` has the next number."""
         self._last = event.seq
         self.total += 1
-        self.ring.append(event)
+        self.ring.append(_brief(event))
         if self._size < MAX_WAITING and self._store is not None:
             self._waiting.append(event)
             self._size += len(event.body)
@@ -130,6 +132,12 @@ class History:
             if str(error) != self._problem:
                 self._problem = str(error)
                 log.error("the history of events cannot be written: %s", error)
+
+
+def _brief(event: Seen) -> Seen:
+    if len(event.body) <= STREAMED:
+        return event
+    return msgspec.structs.replace(event, body=event.body[:STREAMED])
 
 
 def _bounded(page: EventPage) -> EventPage:
