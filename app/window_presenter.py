@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from app.core import figures
 from app.core.backend import Phase
-from app.core.feed import BUS, PROCESSES, SYSTEM
+from app.core.feed import BUS, PROCESSES, SAGA_COUNTS, SYSTEM
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.core.session import Session
@@ -14,8 +14,10 @@ from app.main_window import MainWindow
 from app.qt.throttle import Throttle
 from app.timeline_presenter import TimelinePresenter
 from app.traffic_presenter import TrafficItemPresenter
+from embedded_services.contracts.sagas import SagaState
 
 _AGE_MS = 1000
+_BADGES_MS = 250
 
 
 class WindowPresenter(QObject):
@@ -25,6 +27,7 @@ class WindowPresenter(QObject):
         super().__init__(window)
         self._window, self._session = window, session
         self._frame = Throttle(window, self._show)
+        self._badges = Throttle(window, self._show_badges, _BADGES_MS)
         self._aging = QTimer(self)
         self._aging.setInterval(_AGE_MS)
         self._aging.timeout.connect(session.feed.grow_older)
@@ -33,8 +36,12 @@ class WindowPresenter(QObject):
             backend.listen(self._on_backend),
             feed.listen_link(self._frame.poke),
             feed.listen(self._frame.poke, SYSTEM, PROCESSES, BUS),
+            feed.listen(self._badges.poke, SAGA_COUNTS),
         ]
-        leave.append(self._frame.deleteLater)  # the window, whose it is, outlives this
+        leave += [
+            self._frame.deleteLater,
+            self._badges.deleteLater,
+        ]  # the window, whose they are, outlives this
         self.destroyed.connect(lambda: [end() for end in leave])
         window.start_requested.connect(self._on_start_requested)
         window.stop_requested.connect(self._on_stop_requested)
@@ -71,6 +78,10 @@ class WindowPresenter(QObject):
         dead = bus.dead_letters_total if bus is not None else 0
         if "events" in self._window.panels:
             self._window.rail.set_badge("events", figures.count(dead) if dead else "")
+        counts = next(iter(self._session.feed.rows(SAGA_COUNTS).values()), None)
+        stuck = counts.by_state.get(SagaState.COMPENSATION_FAILED, 0) if counts is not None else 0
+        if "sagas" in self._window.panels:
+            self._window.rail.set_badge("sagas", figures.count(stuck) if stuck else "")
 
     def _show_switch(self) -> None:
         state = self._session.backend.state
