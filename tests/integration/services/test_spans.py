@@ -28,7 +28,7 @@ class Link(AgentLink):
         self.reporters, self.woken = [reporter], 0
 
         def wake() -> None:
-            self.woken += 1
+            self.woken += self.reporters == [reporter]  # those before it have other things to say
 
         return wake
 
