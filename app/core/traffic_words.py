@@ -1,5 +1,6 @@
 """What is said of traffic, in the panel and in the top bar: rates, phases, how much of it fails. Pure."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,7 +28,7 @@ def next_rate(rate: float, *, more: bool) -> float:
     """A step up or down, of a size that suits the rate; to whole steps, within the bounds."""
     step = next((step for below, step in _STEPS if (rate < below if more else rate <= below)), 100.0)
     whole = rate / step
-    count = int(whole + 1e-9) + 1 if more else -int(-whole + 1e-9) - 1
+    count = math.floor(whole + 1e-9) + 1 if more else math.ceil(whole - 1e-9) - 1
     return min(MOST_RATE, max(LEAST_RATE, round(count * step, 3)))
 
 
@@ -73,7 +74,7 @@ def phase_text(traffic: Traffic | None, now: float) -> str:
 
 def cause_text(cause: str) -> str:
     """Why a request had no answer, in a word or two."""
-    return {
+    words: dict[str, str] = {
         Cause.REFUSED: tr("refused"),
         Cause.RESET: tr("reset"),
         Cause.CLOSED: tr("closed early"),
@@ -85,4 +86,5 @@ def cause_text(cause: str) -> str:
         Cause.NOT_SENT: tr("not sent"),
         Cause.TOO_LATE: tr("sent too late"),
         Cause.ORDER_CANCELLED: tr("order cancelled"),
-    }.get(Cause(cause) if cause in set(Cause) else Cause.RESET, cause)
+    }
+    return words.get(cause, cause)

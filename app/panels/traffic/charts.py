@@ -20,7 +20,7 @@ from app.widgets.segmented_toggle import SegmentedToggle
 from embedded_services.contracts.traffic import TrafficSample
 
 if TYPE_CHECKING:
-    from app.panels.traffic.plots import Plots
+    from app.panels.traffic.plots import Plot, Plots
 
 _LOW: Final = 560
 _RECENT_S: Final = 2.0
@@ -136,6 +136,12 @@ class Charts(QWidget):
             for name, plot in self._plots.all.items():
                 self._places[name].addWidget(plot)
             self._show_whether_empty()
+
+    def plot(self, name: str) -> "Plot":
+        """One of those that were built. Raises KeyError."""
+        if self._plots is None:
+            raise KeyError(name)
+        return self._plots.all[name]
 
     @property
     def span_s(self) -> float:

@@ -54,8 +54,8 @@ class ControlBar(QFrame):
         self.rate.setObjectName("rate")
         self._got = Label(figures.NONE, "figure")
         self._got.setObjectName("achieved")
-        self._reached = Chip("", "ok")
-        self._reached.setObjectName("reached")
+        self.reached = Chip("", "ok")
+        self.reached.setObjectName("reached")
         self.clients = NumberField(
             tr("Clients"), 1, MOST_CLIENTS, whole_step, lambda value: figures.count(int(value)), width=48
         )
@@ -90,7 +90,7 @@ class ControlBar(QFrame):
         got.setSpacing(8)
         got.addWidget(self._got)
         got.addWidget(Label(tr("/s"), "body", "text_muted"))
-        got.addWidget(self._reached)
+        got.addWidget(self.reached)
         got.addStretch(1)
         achieved = QWidget()
         achieved.setFixedSize(172, theme().size.control_large)
@@ -167,12 +167,12 @@ class ControlBar(QFrame):
 
     def _show_reached(self, sample: TrafficSample | None) -> None:
         known = sample is not None and sample.asked > 0
-        self._reached.setVisible(known)
+        self.reached.setVisible(known)
         if sample is not None and known:
             percent = min(100.0, 100 * sample.rate / sample.asked)
             kept = percent >= REACHED_PERCENT
             text = tr("{n} %", n=f"{percent:.1f}")
-            self._reached.set_text(text, "ok" if kept else "warn", "check" if kept else "warning")
+            self.reached.set_text(text, "ok" if kept else "warn", "check" if kept else "warning")
 
     def set_live(self, live: bool) -> None:
         """Whether anything can be asked for."""

@@ -52,6 +52,8 @@ class TrafficPresenter(QObject):
         self._changing = Latest(self)
         self._wished: dict[str, Any] = {}
         """Asked of the traffic that runs, and not yet in force."""
+        self._answer: tuple[Traffic, tuple[int, TrafficPlan]] | None = None
+        """What a call answered, and which run and plan the stream had told before."""
         self._loading = False
         self._figures = Throttle(panel, self._show, FIGURES_MS)
         self._second = QTimer(self)
@@ -66,6 +68,8 @@ class TrafficPresenter(QObject):
         bar.plan_requested.connect(self._on_plan)
         panel.charts.span_requested.connect(self._show)
         panel.looked_at.connect(self._on_looked_at)
+        if panel.isVisible():
+            self._on_looked_at()
 
     def _follow(self) -> None:
         feed = self._port.feed
@@ -84,7 +88,15 @@ class TrafficPresenter(QObject):
 
     @property
     def _traffic(self) -> Traffic | None:
-        return next(iter(self._port.feed.rows(TRAFFIC).values()), None)
+        """As the stream told last; or as an answer told since."""
+        row = next(iter(self._port.feed.rows(TRAFFIC).values()), None)
+        if self._answer is None or row is None:
+            return row
+        answer, before = self._answer
+        if (row.run, row.plan) != before:
+            self._answer = None
+            return row
+        return msgspec.structs.replace(row, plan=answer.plan) if answer.run == row.run else answer
 
     @property
     def _is_on(self) -> bool:
@@ -168,8 +180,16 @@ class TrafficPresenter(QObject):
 
     async def _change(self) -> None:
         """All that was asked for since it was last in force, in one go."""
-        await self._port.control().start_traffic(TrafficWish(**self._wished))
+        told = await self._port.control().start_traffic(TrafficWish(**self._wished))
         self._wished = {}
+        self._take_answer(told)
+
+    def _take_answer(self, told: Traffic) -> None:
+        """The stream says the same a moment later: until then it does not count."""
+        row = next(iter(self._port.feed.rows(TRAFFIC).values()), None)
+        if row is not None and (told.run, told.plan) != (row.run, row.plan):
+            self._answer = told, (row.run, row.plan)
+        self._show()
 
     def _on_refused(self, error: Exception) -> None:
         self._wished = {}
@@ -184,8 +204,9 @@ class TrafficPresenter(QObject):
     async def _start(self) -> None:
         """By what was shown: the plan before, with what was set since."""
         try:
-            await self._port.control().start_traffic(wish_for(self._plan))
+            told = await self._port.control().start_traffic(wish_for(self._plan))
             self._next = {}
+            self._take_answer(told)
         finally:
             self._panel.bar.switch.set_busy(busy=False)
 
