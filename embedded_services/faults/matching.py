@@ -44,7 +44,7 @@ def _words_match(pattern: list[str], words: list[str]) -> bool:
 def route_test(route: str) -> PathTest:
     """Whether a path, with or without a query, is `route` or lies below it."""
     path = route.removeprefix(_API) if route == _API or route.startswith(f"{_API}/") else route
-    segments = [segment for segment in path.split("/") if segment]
+    segments = path.rstrip("/").split("/")[1:]
     pattern = "".join(
         "/[^/?]+" if _ANY_SEGMENT.fullmatch(segment) else f"/{re.escape(segment)}" for segment in segments
     )
