@@ -20,6 +20,8 @@ FAILURES: Final = "x-failures"
 FIRST_EXCHANGE: Final = "x-first-exchange"
 FIRST_KEY: Final = "x-first-routing-key"
 REASON: Final = "x-dead-reason"
+COPY: Final = "x-copy"
+"""On a message that a fault made of another one, with the same id: it is not copied again."""
 
 
 def queue_of(service: str) -> str:

@@ -9,7 +9,7 @@ rest. An instance that is killed in between has its successor tell a few events 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar, cast
 
@@ -21,11 +21,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from embedded_services.bus.connection import BusConnection, DisconnectedError, confirming_channel, talking
+from embedded_services.bus.faults import PublishFaults, Verdict
 from embedded_services.bus.names import EXCHANGE, TRACEPARENT
 from embedded_services.bus.outbox import BATCH, Backlog, Parcel, Waiting
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.errors import ApiError
+from embedded_services.faults.armed import LocalFaults
 
 CONFIRM_S: Final = 5.0
 ABSENT_S: Final = 2.0
@@ -77,13 +79,16 @@ class Relay:
         bus: BusConnection,
         clock: Clock,
         topology: Mapping[str, Iterable[str]],
+        faults: LocalFaults | None = None,
     ) -> None:
-        """`topology` is which event types are bound to which queue: they are, before anything is published."""
+        """`topology` is which event types are bound to which queue: they are, before anything is published. `faults` are
+        those that may strike what is published."""
         self._outbox = outbox
         self._topology = topology
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._faults = PublishFaults(faults) if faults is not None else None
         self._wake = asyncio.Event()
         self._wake.set()  # an earlier incarnation may have left something
         self._stopping = False
@@ -191,8 +196,9 @@ class Relay:
             while more and not self._stopping:
                 waiting = await self._waiting(writer)
                 known = set(self._confirmed)
-                if due := [parcel for parcel in waiting.due if parcel.seq not in known]:
-                    await self._relay(due)
+                due = [parcel for parcel in waiting.due if parcel.seq not in known]
+                if due and not await self._relay(due):
+                    break
                 more = len(waiting.due) == BATCH  # else what was added since has woken us
                 if waiting.next_at is not None:
                     self._later(waiting.next_at - self._clock.now())
@@ -203,8 +209,18 @@ class Relay:
             lambda connection: self._outbox.waiting(connection, writer, now), bounded=False
         )
 
-    async def _relay(self, parcels: list[Parcel]) -> None:
-        """Publish in order, all at once; what the broker confirmed is not told again, also when another one failed."""
+    async def _relay(self, due: list[Parcel]) -> bool:
+        """Publish in order, all at once; what the broker confirmed is not told again, also when another one failed. False if a
+        fault struck one of them: what comes after it waits until it is tried again."""
+        verdict = self._faults.judge(due) if self._faults is not None else Verdict(due)
+        if verdict.parcels:
+            await self._publish(verdict)
+        if verdict.struck:
+            self._later(AGAIN_S)
+        return not verdict.struck
+
+    async def _publish(self, verdict: Verdict) -> None:
+        parcels = verdict.parcels
         confirmed: list[int] = []
 
         async def publish(parcel: Parcel) -> None:
@@ -217,7 +233,8 @@ class Relay:
                 mandatory=not parcel.exchange,
                 wait=False,
             )
-            confirmed.append(parcel.seq)
+            if parcel.seq != verdict.unconfirmed:
+                confirmed.append(parcel.seq)
 
         try:
             with talking():
@@ -271,7 +288,7 @@ class Relay:
             if isinstance(outcome, BaseException):
                 raise DisconnectedError(str(outcome) or type(outcome).__name__)
 
-    async def _declared_for(self, parcels: list[Parcel]) -> Underlay:
+    async def _declared_for(self, parcels: Sequence[Parcel]) -> Underlay:
         """The channel, with all queues there that these go to by name."""
         channel = self._channel
         if channel is None:

@@ -17,10 +17,12 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 
 from embedded_services.bus import names
 from embedded_services.bus.connection import BusConnection, DisconnectedError, confirming_channel, talking
+from embedded_services.bus.faults import HandlingFaults
 from embedded_services.bus.outbox import current_trace
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.events import Envelope, Failure, Handled
+from embedded_services.faults.armed import LocalFaults
 
 PREFETCH: Final = 16
 HANDLE_S: Final = 30.0
@@ -81,6 +83,7 @@ class Subscriber:
         self._clock = clock
         self._told = told
         self._waits_ms = names.RETRY_AFTER_MS if waits_ms is None else waits_ms
+        self._faults: HandlingFaults | None = None
         self._tasks = Tasks("events")
         self._working = 0
         self._idle = asyncio.Event()
@@ -90,6 +93,10 @@ class Subscriber:
         self._queue: AbstractQueue | None = None
         self._tag = ""
         bus.on_connected(self._set_up)
+
+    def suffer(self, faults: LocalFaults) -> None:
+        """These may strike what is handled from now on."""
+        self._faults = HandlingFaults(faults, self._queue_name, PREFETCH, self._clock)
 
     async def stop(self) -> None:
         """Take nothing more, and let what is under way end within `STOP_S`. What does not, the broker gives to another."""
@@ -148,9 +155,14 @@ class Subscriber:
         failed = _number(message.headers.get(names.ATTEMPTS))
         trace = _text(message.headers.get(names.TRACEPARENT))
         type_, message_id = _text(message.routing_key), _text(message.message_id)
+        copies = 0
         try:
             event = _read(message.body)
             type_, message_id = event.type, event.message_id
+            if self._faults is not None:
+                failures = _failures(message.headers.get(names.FAILURES))
+                copied = names.COPY in message.headers
+                copies = await self._faults.before(event, trace, failures, copied=copied)
             last = names.wait_after(failed + 1, self._waits_ms) is None
             outcome = await self._attempt(Arrived(event, failed + 1, last, trace))
             error, wait_ms = "", None
@@ -166,6 +178,8 @@ class Subscriber:
             with talking():
                 if error:
                     await self._put_away(message, failed, error, wait_ms)
+                for _ in range(copies):
+                    await self._put(message, {**message.headers, names.COPY: 1}, self._queue_name)
                 await message.ack()
         except DisconnectedError as problem:
             # It is not acknowledged, so the broker gives it to somebody again.
@@ -202,12 +216,7 @@ class Subscriber:
         self, message: AbstractIncomingMessage, failed: int, reason: str, wait_ms: int | None
     ) -> None:
         """Keep it for another attempt, or with the dead letters. Returns when the broker has it."""
-        channel = self._channel
-        if channel is None or message.channel is not await channel.get_underlay_channel():
-            raise DisconnectedError("it came by a connection that is gone")
         headers: dict[str, Any] = dict(message.headers)
-        for name in NOT_KEPT:
-            headers.pop(name, None)
         failures = [
             *_failures(headers.get(names.FAILURES)),
             Failure(at=self._clock.now(), instance=self._instance, reason=reason),
@@ -221,6 +230,15 @@ class Subscriber:
             headers[names.REASON] = reason
         else:
             target = names.retry_queue(self._queue_name, wait_ms)
+        await self._put(message, headers, target)
+
+    async def _put(self, message: AbstractIncomingMessage, headers: dict[str, Any], target: str) -> None:
+        """A copy of it into a queue. Returns when the broker has it."""
+        channel = self._channel
+        if channel is None or message.channel is not await channel.get_underlay_channel():
+            raise DisconnectedError("it came by a connection that is gone")
+        for name in NOT_KEPT:
+            headers.pop(name, None)
         copy = aio_pika.Message(
             message.body,
             headers=headers,

@@ -74,7 +74,7 @@ class Teller:
         self._clock = context.clock
         self.outbox = outbox = JournalOutbox(journal)
         self._bus = BusConnection(context.spec.broker_url, context.spec.id, context.clock)
-        self._relay = Relay(outbox, outbox, self._bus, context.clock, {})
+        self._relay = Relay(outbox, outbox, self._bus, context.clock, {}, context.faults)
         self._tasks = Tasks("orchestrator bus")
         self._look = asyncio.Event()
         self._state: OutboxState | None = None

@@ -20,6 +20,7 @@ from embedded_services.bus.subscriber import Arrived, Handler, Subscriber
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.events import Handled
+from embedded_services.faults.armed import LocalFaults
 from embedded_services.services.kit.database import Database, Schema, open_database
 from embedded_services.services.kit.storage import SqliteStorage
 from tests.helpers.eventually import until
@@ -119,8 +120,9 @@ async def joined(
     slot: int = 1,
     handlers: Callable[[End], dict[str, Handler]] = lambda _: {},
     topology: dict[str, tuple[str, ...]] | None = None,
+    faults: LocalFaults | None = None,
 ) -> AsyncIterator[End]:
-    """Instance `slot` of a service. Leaving is as orderly as a process's own end."""
+    """Instance `slot` of a service, which `faults` may strike. Leaving is as orderly as a process's own end."""
     clock = SystemClock()
     instance = f"{service}-{slot}"
     async with (
@@ -129,12 +131,14 @@ async def joined(
     ):
         bus = BusConnection(url, instance, clock)
         book = Outbox(outbox, service, instance)
-        relay = Relay(book, database, bus, clock, topology or {})
+        relay = Relay(book, database, bus, clock, topology or {}, faults)
         end = End(instance, database, bus, book, relay)
         table = handlers(end)
         subscriber = Subscriber(
             names.queue_of(service), instance, table, table.keys(), bus, clock, end.told, WAITS_MS
         )
+        if faults is not None:
+            subscriber.suffer(faults)
         loop = asyncio.get_running_loop()
 
         def bus_changed() -> None:

@@ -69,7 +69,9 @@ class Events:
         self._service = spec.service
         self._tasks = Tasks(f"{spec.id} bus")
         self._bus = BusConnection(spec.broker_url, spec.id, context.clock)
-        self._relay = Relay(outbox, database, self._bus, context.clock, topology_of(spec.settings))
+        self._relay = Relay(
+            outbox, database, self._bus, context.clock, topology_of(spec.settings), context.faults
+        )
         self._spans = SpanBook(spec.id, context.clock)
         handlers = {type_: self._once(reaction) for type_, reaction in reactions.items()}
         self._subscribers = [
@@ -88,6 +90,8 @@ class Events:
             )
             if table
         ]
+        for subscriber in self._subscribers:
+            subscriber.suffer(context.faults)
         self._handled: deque[Handled] = deque(maxlen=KEPT)
         self._handled_seq = 0
         self._state: OutboxState | None = None
