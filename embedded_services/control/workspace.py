@@ -20,6 +20,7 @@ from embedded_services.common.resources import resource
 from embedded_services.contracts.runtime import Runtime
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.wire import Message
+from embedded_services.control.earlier_settings import brought_up
 
 MAX_SETTINGS_BYTES = 1 << 20
 SECRET_BYTES = 32
@@ -89,15 +90,19 @@ class Workspace:
     # --- settings -----------------------------------------------------------------------------------------------
 
     def load_settings(self) -> Settings:
-        """What the workspace says, or the default content for a new one. Raises WorkspaceError."""
+        """What the workspace says (what an earlier version wrote is brought up), or the default content for a new one. Raises
+        WorkspaceError."""
         try:
+            default = msgspec.json.decode(
+                resource("workspaces", "demo-shop.json").read_bytes(), type=Settings
+            )
             if not self.settings_path.exists():
-                return msgspec.json.decode(
-                    resource("workspaces", "demo-shop.json").read_bytes(), type=Settings
-                )
+                return default
             if self.settings_path.stat().st_size > MAX_SETTINGS_BYTES:
                 raise WorkspaceError(f"{self.settings_path} is larger than {MAX_SETTINGS_BYTES} bytes")
-            return msgspec.json.decode(self.settings_path.read_bytes(), type=Settings)
+            text = self.settings_path.read_bytes()
+            settings = msgspec.json.decode(text, type=Settings)
+            return brought_up(settings, msgspec.json.decode(text), default)
         except OSError as error:
             raise WorkspaceError(f"cannot read {self.settings_path}: {error.strerror}") from error
         except (
