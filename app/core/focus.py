@@ -30,6 +30,8 @@ class Focus:
     events: frozenset[str] = frozenset()
     faults: frozenset[str] = frozenset()
     limited: bool = False
+    many_sagas: bool = False
+    """More than those that are named."""
 
     def has_instance(self, instance: str | None, service: str | None) -> bool:
         if instance is None:
@@ -65,6 +67,7 @@ def focus_on(entry: TimelineEntry, effects: Iterable[TimelineEntry], label: str)
         events=_named(subject.event for subject in subjects),
         faults=_named(subject.fault for subject in subjects),
         limited=any(one.kind is TimelineKind.LIMITED_BURST for one in every),
+        many_sagas=any(one.subject.saga and one.count > 1 for one in every),
     )
 
 

@@ -1,10 +1,14 @@
 """The history below the console: what was sent, newest first; choosing a row puts it back."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.requests.requests_model import Exchange, RequestsModel, tint
+from app.qt.row_filter import RowFilter
 from app.widgets.button import Button
 from app.widgets.label import Label
 from app.widgets.long_row_view import LongRowView
@@ -22,6 +26,7 @@ class HistoryView(QWidget):
     def __init__(self, model: RequestsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model = model
+        self._filtered = RowFilter(model, self)
         self.rows = LongRowView(model.columns, name=tr("History of requests"), tint=tint)
         self._count = Label("", "body", "text_muted")
         self._clear = Button(tr("Clear…"), "trash", name=tr("Clear the history"))
@@ -38,7 +43,7 @@ class HistoryView(QWidget):
     def _build_ui(self) -> None:
         self.rows.setObjectName("history")
         self._clear.setObjectName("clearHistory")
-        self.rows.setModel(self._model)
+        self.rows.setModel(self._filtered)
         bar = QFrame()
         bar.setProperty("region", "bar")
         bar.setFixedHeight(_BAR)
@@ -60,8 +65,12 @@ class HistoryView(QWidget):
     def select(self, row: Exchange) -> None:
         """Show a row as the selected one, without the user's having chosen it."""
         self._by_user = False
-        self.rows.select_index(self._model.index_of(row.number))
+        self.rows.select_index(self._filtered.mapFromSource(self._model.index_of(row.number)))
         self._by_user = True
+
+    def focus_on(self, focus: Focus | None) -> None:
+        """Only what was sent since it began and was served by its instances, all again with None."""
+        self._filtered.set_accepts(None if focus is None else _belongs_to(focus))
 
     def row(self, number: int) -> Exchange | None:
         index = self._model.index_of(number)
@@ -77,3 +86,7 @@ class HistoryView(QWidget):
         self._count.setText(tr("{n} requests, newest first; no token is kept", n=count) if count else "")
         self._clear.setEnabled(count > 0)
         self._stack.setCurrentWidget(self.rows if count else self._none)
+
+
+def _belongs_to(focus: Focus) -> Callable[[Exchange], bool]:
+    return lambda row: focus.has_time(row.at) and focus.has_process(row.instance)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFrame, QMenu, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from app.core.console import Reply
+from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.requests.body_view import BodyView
@@ -151,6 +152,12 @@ class RequestsPanel(Panel):
         method, target = argument if isinstance(argument, tuple) else ("", "")
         if method in METHODS:
             self._put_back(Draft(method, target))
+
+    def focus_on(self, focus: Focus | None) -> None:
+        """The history of what was sent from here."""
+        focus = focus if focus is not None and (focus.services or focus.instances) else None
+        self.show_focus(focus)
+        self.history.focus_on(focus)
 
     def show_problem(self, field: Field, text: str) -> None:
         if field == "target":

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from app.core.focus import BEFORE_S, Focus
 from app.core.language import tr
 from embedded_services.contracts.sagas import Saga, SagaQuery, SagaState
 
@@ -57,6 +58,15 @@ class RunFilter:
         wanted = self.text.casefold()
         data = msgspec.json.encode(saga.data).decode(errors="replace")
         return any(wanted in said.casefold() for said in (saga.id, saga.name, saga.failure, data))
+
+
+def filter_of(focus: Focus) -> RunFilter | None:
+    """What lists the sagas that belong to it: the one, or all since it began; None if it says nothing of sagas."""
+    if not focus.sagas:
+        return None
+    if len(focus.sagas) == 1 and not focus.many_sagas:
+        return RunFilter(text=next(iter(focus.sagas)))
+    return RunFilter(span=BETWEEN, since=float(int(focus.since - BEFORE_S)))
 
 
 def span_words() -> Mapping[str, str]:

@@ -9,11 +9,12 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QWidget
 
 from app.core.breaking import BreakSubject
+from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.sagas.cards import Way
 from app.panels.sagas.ledger_pane import LedgerPane
-from app.panels.sagas.run_filter import RunFilter
+from app.panels.sagas.run_filter import RunFilter, filter_of
 from app.panels.sagas.run_form import RunForm
 from app.panels.sagas.run_list import RunList
 from app.panels.sagas.run_rows import RunRow
@@ -71,6 +72,8 @@ class SagasPanel(Panel):
         self._absence = Notice("warn", closable=False)
         self._mend = Button("")
         self._mend_key = ""
+        self._unfocused: RunFilter | None = None
+        """What the filter was before the window was narrowed to something."""
         self._banner = QWidget()
         self._build_ui()
         self._build_actions()
@@ -89,11 +92,11 @@ class SagasPanel(Panel):
         lower = _split(Qt.Orientation.Horizontal, (self.ledger, self.form), (244, 560), (1, 2))
         right = _split(Qt.Orientation.Vertical, (self.pane, lower), (392, 286), (5, 4))
         whole = _split(Qt.Orientation.Horizontal, (self.list, right), (246, 810), (0, 1))
-        self.list.setMinimumWidth(208)
-        self.pane.setMinimumHeight(180)
-        self.ledger.setMinimumWidth(200)
-        self.form.setMinimumWidth(500)
-        lower.setMinimumHeight(150)
+        self.list.setMinimumWidth(180)
+        self.pane.setMinimumHeight(120)
+        self.ledger.setMinimumWidth(150)
+        self.form.setMinimumWidth(300)
+        lower.setMinimumHeight(100)
         self.content.addWidget(self._banner)
         self.content.addWidget(whole, 1)
         self.setFocusProxy(self.list.view)
@@ -197,6 +200,21 @@ class SagasPanel(Panel):
         """A saga by its id: it is looked at, in the list or not."""
         self.look_at(str(argument))
         self.inspector_requested.emit(self.saga_page)
+
+    def focus_on(self, focus: Focus | None) -> None:
+        """Through the filter, which is put back afterwards; the saga is looked at if it is the only one."""
+        wanted = filter_of(focus) if focus is not None else None
+        self.show_focus(focus if wanted is not None else None)
+        if wanted is not None:
+            if self._unfocused is None:
+                self._unfocused = self._wanted()
+            if wanted != self._wanted():
+                self.filter_to(wanted)
+                if wanted.text:
+                    self.look_at(wanted.text)
+        elif self._unfocused is not None:
+            before, self._unfocused = self._unfocused, None
+            self.filter_to(before)
 
     def filter_to(self, wanted: RunFilter) -> None:
         self.states.set_choice(wanted.state.value if wanted.state is not None else ALL)

@@ -119,14 +119,14 @@ async def test_choosing_from_the_history_puts_it_back_and_loses_nothing(qtbot: Q
     console.click("send")
     await console.answered()
     console.write("POST", "/api/unsent", "[]")
-    console.panel.history.rows.setCurrentIndex(console.model.index(0, 0))
+    console.panel.history.rows.setCurrentIndex(console.panel.history.rows.model().index(0, 0))
     console.panel.history.rows.clearSelection()
     console.qtbot.keyClick(console.panel.history.rows, Qt.Key.Key_Home)
     assert console.panel.draft == Draft("PUT", "/api/a", "X-A: 1", '{"a": 1}')
     assert [(row.draft.target, row.was_sent) for row in console.model.rows()] == [
         ("/api/unsent", False), ("/api/a", True),
     ]  # fmt: skip
-    console.panel.history.rows.setCurrentIndex(console.model.index(0, 0))
+    console.panel.history.rows.setCurrentIndex(console.panel.history.rows.model().index(0, 0))
     assert console.panel.draft.target == "/api/unsent"
     assert console.model.rowCount() == 2
 
