@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -38,6 +40,7 @@ from app.widgets.switch import Switch
 from embedded_services.contracts.sagas import DefinedStep, NewSaga, SagaDefinition
 
 _CHECK_MS: Final = 150
+_NARROW: Final = 480
 
 
 class RunForm(QFrame):
@@ -68,6 +71,7 @@ class RunForm(QFrame):
         self._hint = ElidedLabel("", "small", "text_muted")
         self.notice = Notice("bad")
         self._editors = QStackedWidget()
+        self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._check = QTimer(self)
         self._check.setSingleShot(True)
         self._check.setInterval(_CHECK_MS)
@@ -115,7 +119,7 @@ class RunForm(QFrame):
         line.addWidget(self._as_json)
         return line
 
-    def _fields(self) -> QHBoxLayout:
+    def _fields(self) -> QBoxLayout:
         text = QWidget()
         column = QVBoxLayout(text)
         column.setContentsMargins(0, 0, 0, 0)
@@ -129,11 +133,19 @@ class RunForm(QFrame):
         right.setSpacing(4)
         right.addWidget(Label(tr("Make a step fail"), "small", "text_secondary"))
         right.addWidget(self.faults, 1)
-        line = QHBoxLayout()
-        line.setSpacing(16)
-        line.addWidget(self._editors, 6)
-        line.addLayout(right, 5)
-        return line
+        self._body.setSpacing(16)
+        self._body.addWidget(self._editors, 6)
+        self._body.addLayout(right, 5)
+        return self._body
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is no room for both, the steps stand below the order."""
+        super().resizeEvent(event)
+        is_narrow = event.size().width() < _NARROW
+        way = QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
+        if self._body.direction() != way:
+            self._body.setDirection(way)
+            self._show_armed()
 
     def _foot(self) -> QVBoxLayout:
         buttons = QHBoxLayout()
@@ -320,6 +332,8 @@ class RunForm(QFrame):
         faults = self.faults.faults
         count = len(faults)
         words = {0: tr("Run"), 1: tr("Run with 1 fault armed")}
+        if self._body.direction() == QBoxLayout.Direction.TopToBottom:
+            words[count or -1] = tr("Run, {n} armed", n=count)
         self._run.setText(words.get(count) or tr("Run with {n} faults armed", n=count))
         self._hint.set_tone("text_muted")
         self._run.setMinimumWidth(self._run.sizeHint().width())

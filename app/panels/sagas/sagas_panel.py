@@ -92,7 +92,7 @@ class SagasPanel(Panel):
         lower = _split(Qt.Orientation.Horizontal, (self.ledger, self.form), (244, 560), (1, 2))
         right = _split(Qt.Orientation.Vertical, (self.pane, lower), (392, 286), (5, 4))
         whole = _split(Qt.Orientation.Horizontal, (self.list, right), (246, 810), (0, 1))
-        self.list.setMinimumWidth(180)
+        self.list.setMinimumWidth(212)
         self.pane.setMinimumHeight(120)
         self.ledger.setMinimumWidth(150)
         self.form.setMinimumWidth(300)

@@ -20,7 +20,7 @@ from app.qt.tasks import Latest
 from app.qt.throttle import Throttle
 from embedded_services.client.errors import ControlError
 from embedded_services.common.clock import Clock, SystemClock
-from embedded_services.contracts.sagas import ORCHESTRATOR, Saga, SagaCounts, SagaState
+from embedded_services.contracts.sagas import ORCHESTRATOR, HoldReason, Saga, SagaCounts, SagaState
 
 FIGURES_MS: Final = 250
 RETRY_MS: Final = 1_500
@@ -67,7 +67,7 @@ class SagasPresenter(QObject):
         counts = next(iter(feed.rows(SAGA_COUNTS).values()), None)
         panel.show_counts(counts)
         sagas = feed.rows(SAGAS)
-        stuck = [saga.id for saga in sagas.values() if saga.state is SagaState.COMPENSATION_FAILED]
+        stuck = [saga.id for saga in sagas.values() if _is_stuck(saga)]
         panel.ledger.show_rules(rules_of(feed.rows(LEDGER), counts, stuck))
         self._show_absence()
         self._offer_order(list(sagas.values()))
@@ -144,3 +144,8 @@ class SagasPresenter(QObject):
     def _on_link(self) -> None:
         self._panel.set_stale(not self._port.feed.link.is_live)
         self._figures.poke()
+
+
+def _is_stuck(saga: Saga) -> bool:
+    waits = saga.hold is not None and saga.hold.reason is HoldReason.PERSON
+    return waits or saga.state is SagaState.COMPENSATION_FAILED

@@ -205,7 +205,6 @@ class StepCard(QWidget):
             card.word,
             "small",
             card.tone,
-            strong=card.ground != "idle",
         )
         if figure:
             self._text(painter, line, figure, "small", "text_secondary", right=True)
