@@ -130,12 +130,16 @@ class EdgeConnection(asyncio.Protocol):
             self._spawn(response)
             return
         self._exchange = None
-        self._begin_answer(response)
+        self.keep_alive = self._reader.keep_alive and not self._stopping
+        self._served += 1
         try:
             deliver_whole(response, body, self, self._writes)
         except ConnectionResetError:
             return  # the end of the connection is on its way
-        self._end_answer()
+        if self.keep_alive:
+            self._busy = False
+        else:
+            self._end_answer()
 
     def _begin_answer(self, response: Response) -> None:
         self._tunnel = response.status == SWITCHED

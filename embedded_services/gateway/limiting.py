@@ -28,12 +28,7 @@ class RateLimit:
         self.clients = Clients()
         self.changes = 0
         self._policy = _policy(settings)
-        self._kind, self._field = _key(settings)
-
-    @property
-    def by_user(self) -> bool:
-        """Whether the client is known by its token, which must be verified first then."""
-        return self._kind == "user"
+        self._tell_apart(settings)
 
     def apply(self, settings: LimitSettings, now: float) -> None:
         """Put other settings in force. Counts still apply unless clients are told apart in another way."""
@@ -46,7 +41,13 @@ class RateLimit:
         self.settings = settings
         self.changes += 1
         self._policy = _policy(settings)
+        self._tell_apart(settings)
+
+    def _tell_apart(self, settings: LimitSettings) -> None:
         self._kind, self._field = _key(settings)
+        self.by_user = self._kind == "user"
+        """Whether the client is known by its token, which must be verified first then."""
+        self.by_address = self._kind == "ip"
 
     def key(self, client: str, headers: Headers, identity: Identity | None) -> str:
         """What the request counts for; whoever does not show what clients are told apart by counts by address."""

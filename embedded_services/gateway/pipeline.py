@@ -171,12 +171,12 @@ class Gateway:
             _require(exchange, _READ)
             return local()
         route = self._match(exchange)
-        if route is None or not route.public:
+        if exchange.identity is None and (route is None or not route.public):
             if story is None:
-                self._authenticate(exchange)
+                exchange.identity = self._auth.identify(request.headers)
             else:
                 with story.step("token"):
-                    self._authenticate(exchange)
+                    exchange.identity = self._auth.identify(request.headers)
         if request.path == dashboard.PATH:
             exchange.route = dashboard.PATH
             _require(exchange, _READ)
@@ -202,17 +202,15 @@ class Gateway:
                 exchange.identity = self._auth.identify(request.headers)
             except ApiError as error:
                 exchange.note = error.message  # counted by address; authentication will say so in its turn
-        key = rule.key(request.client, request.headers, exchange.identity)
+        key = request.client
+        if not rule.by_address:
+            key = rule.key(key, request.headers, exchange.identity)
         verdict = rule.take(key, exchange.started)
         exchange.block = rule.block(verdict)
         if not verdict.allowed:
             if is_plain(request.path):
                 self._match(exchange)
             raise too_many(verdict)
-
-    def _authenticate(self, exchange: Exchange) -> None:
-        if exchange.identity is None:
-            exchange.identity = self._auth.identify(exchange.request.headers)
 
     async def _dashboard(self, exchange: Exchange) -> Response:
         identity = exchange.identity
@@ -271,7 +269,7 @@ class Gateway:
 
     def _end(self, exchange: Exchange, status: int, note: str) -> None:
         self._telemetry.end(exchange, status, self._clock.monotonic() - exchange.started, note)
-        if exchange.touches is not None and self.faults is not None:
+        if exchange.touches is not None and exchange.touches.faults and self.faults is not None:
             self.faults.client_saw(exchange.touches, failed=status >= 500 or bool(note))
 
 

@@ -92,9 +92,11 @@ def abandon(response: Response) -> None:
 def _write_whole(response: Response, body: bytes, recipient: Recipient, writes: WriteBatch) -> None:
     length = response.length
     message = _head(response, len(body) if length is None else length, recipient)
-    if body and not _is_silent(response, recipient):
+    if body and not (recipient.head_only or response.status in _NEVER_A_BODY):
         message += body
-    transport = _open(recipient)
+    transport = recipient.transport
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("the client left")
     if recipient.keep_alive:
         writes.write(transport, message)
     else:

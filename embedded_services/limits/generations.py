@@ -18,7 +18,8 @@ class Generations(Generic[T]):
     """`len` is how many keys are remembered."""
 
     def __init__(self, lifetime_us: int, now_us: int, capacity: int) -> None:
-        self._young: dict[str, T] = {}
+        self.young: dict[str, T] = {}
+        """What was written in this lifetime; to be looked up, and no more."""
         self._old: dict[str, T] = {}
         self._dying: deque[dict[str, Any]] = deque()
         self._lifetime_us = lifetime_us
@@ -27,13 +28,13 @@ class Generations(Generic[T]):
         self.forgotten = 0
 
     def get(self, key: str) -> T | None:
-        value = self._young.get(key)
+        value = self.young.get(key)
         return value if value is not None else self._old.get(key)
 
     def put(self, key: str, value: T, now_us: int) -> None:
         if now_us >= self._turn_at:
             self.turn(now_us)
-        young = self._young
+        young = self.young
         before = len(young)
         young[key] = value
         if len(young) != before:
@@ -43,19 +44,19 @@ class Generations(Generic[T]):
 
     def _arrived(self, key: str, now_us: int) -> None:
         self._old.pop(key, None)
-        if len(self._young) >= self._capacity:
+        if len(self.young) >= self._capacity:
             self.forgotten += len(self._old)
             self._turn(now_us)
 
     def remove(self, key: str) -> bool:
         """Forget one; says whether it was remembered."""
-        young, old = self._young.pop(key, None), self._old.pop(key, None)
+        young, old = self.young.pop(key, None), self._old.pop(key, None)
         return young is not None or old is not None
 
     def clear(self) -> None:
         """Forget all."""
-        self._dying.extend(held for held in (self._young, self._old) if held)
-        self._young, self._old = {}, {}
+        self._dying.extend(held for held in (self.young, self._old) if held)
+        self.young, self._old = {}, {}
 
     def bury(self, other: "Generations[Any]") -> None:
         """Forget all of `other` too; it is not to be used any more."""
@@ -82,7 +83,7 @@ class Generations(Generic[T]):
             self._dying[0].popitem()
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self.young) + len(self._old)
 
     @property
     def dying(self) -> int:
@@ -92,5 +93,5 @@ class Generations(Generic[T]):
     def _turn(self, now_us: int) -> None:
         if self._old:
             self._dying.append(self._old)
-        self._old, self._young = self._young, {}
+        self._old, self.young = self.young, {}
         self._turn_at = now_us + self._lifetime_us

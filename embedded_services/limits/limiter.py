@@ -98,7 +98,10 @@ class Limiter:
         """Decide one request of the client `key`."""
         now_us = int(now * 1_000_000)
         book = self._book
-        memory, verdict = book.algorithm.take(book.remembered(key, now_us), book.rule, now_us)
+        memory = book.memories.young.get(key)  # who comes often is there
+        if memory is None:
+            memory = book.remembered(key, now_us)
+        memory, verdict = book.algorithm.take(memory, book.rule, now_us)
         if verdict.allowed:
             book.memories.put(key, memory, now_us)
         return verdict

@@ -23,6 +23,9 @@ Outcome = UpstreamResponse | Exception
 class DirectCall:
     """`told` hears the outcome, once, and never before `start` has returned; after `cancel` it hears nothing."""
 
+    _connection: Connection
+    """There is one unless a task is at work."""
+
     __slots__ = (
         "_began",
         "_cancel_task",
@@ -82,8 +85,9 @@ class DirectCall:
             self._unstarted = True
             self._cancel_task = self._tasks.spawn(self._connect(message), "connect")
             return
+        self._connection = connection
         try:
-            self._send(connection, message)
+            connection.begin(message, request.method == "HEAD", self._timeout_s, self._ended)
         except TryError as failure:
             self._failed(failure)
 
@@ -97,15 +101,6 @@ class DirectCall:
             self._connection.close()
             self._learn(None)
 
-    def _send(self, connection: Connection, message: bytes) -> None:
-        self._connection: Connection = connection
-        connection.begin(
-            message,
-            head_only=self._request.method == "HEAD",
-            timeout_s=self._timeout_s,
-            ended=self._ended,
-        )
-
     async def _connect(self, message: bytes) -> None:
         self._unstarted = False
         service = self._service
@@ -114,7 +109,8 @@ class DirectCall:
                 min(service.policy.connect_timeout_s, self._timeout_s)
             )
             self._cancel_task = None
-            self._send(connection, message)
+            self._connection = connection
+            connection.begin(message, self._request.method == "HEAD", self._timeout_s, self._ended)
         except TryError as failure:
             self._failed(failure)
         except BaseException as error:
@@ -144,7 +140,7 @@ class DirectCall:
                 service, self._target, self._epoch, self._began, self._connection,
                 head_only=self._request.method == "HEAD",
             )  # fmt: skip
-            if self._request.touches is not None:
+            if service.hears and self._request.touches is not None:
                 self._request.touches.hear(answer.headers)
             self._answered(answer)
         elif isinstance(failure, TryError):

@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
     # --- an exchange ---
 
     def begin(
-        self, message: bytes, *, head_only: bool, timeout_s: float, ended: Callable[[Exception | None], None]
+        self, message: bytes, head_only: bool, timeout_s: float, ended: Callable[[Exception | None], None]
     ) -> None:
         """What `exchange` does, for a request that is whole and a caller that is told instead of waiting: `ended(None)` when
         the answer is there, or `ended` with what went wrong, later and once; after `close` never. Raises TryError when the
