@@ -22,7 +22,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from embedded_services.agent.context import StartError
 from embedded_services.common.clock import Clock
 from embedded_services.contracts.errors import ApiError
+from embedded_services.faults.armed import LocalFaults
 from embedded_services.services.kit.access import Access
+from embedded_services.services.kit.data_faults import DataFaults
 from embedded_services.services.kit.gate import WriteGate
 from embedded_services.services.kit.lane import Lane
 from embedded_services.services.kit.storage import Storage, execute_plainly
@@ -75,19 +77,33 @@ class Database:
         self._writer = Access(storage, writes=True)
         self._reader = Access(storage, writes=False)
         self._damage: str | None = None
+        self._faults: DataFaults | None = None
         self.after_commit: Callable[[], None] = _nothing
         """Called after each transaction that was committed, in the thread that writes."""
 
     async def transact(self, work: Work[T], *, bounded: bool = True) -> T:
         """One write transaction, which sees the caller's context variables. ApiError SERVICE_UNAVAILABLE when the database
         stays locked, too much waits (unless not `bounded`), or the file is gone, so that what is written would be lost."""
+        if self._faults is not None and self._faults.any:
+            return await self._transact_under(self._faults, work, bounded=bounded)
         if not is_traced():
             return await self._write(work, bounded=bounded)
         with span(f"transaction {_name(work)}"):
             return await self._write(work, bounded=bounded)
 
+    async def _transact_under(self, faults: DataFaults, work: Work[T], *, bounded: bool) -> T:
+        with span(f"transaction {_name(work)}"):
+            await faults.slow()
+            began = self._clock.monotonic()
+            try:
+                return await self._write(work, bounded=bounded)
+            finally:
+                faults.held_up(self._clock.monotonic() - began)
+
     async def read(self, work: Work[T], *, bounded: bool = True) -> T:
         """One read transaction; writing in it is an error. Bounded as `transact`."""
+        if self._faults is not None and self._faults.any:
+            await self._faults.slow()
         if not is_traced():
             return await self._reading.run(partial(self._read, work), bounded=bounded)
         with span(f"read {_name(work)}"):
@@ -115,6 +131,16 @@ class Database:
     async def release_writes(self, _: object = None) -> str:
         self._gate.release()
         return "transactions may start"
+
+    @asynccontextmanager
+    async def suffering(self, faults: LocalFaults) -> AsyncIterator[None]:
+        """Inside, these may strike it."""
+        self._faults = DataFaults(faults, self._storage, self._clock)
+        try:
+            yield
+        finally:
+            await self._faults.close()
+            self._faults = None
 
     async def prepare(self, schema: Schema) -> None:
         """Make the tables and their first rows unless they are there. Two processes may do so at one moment.

@@ -21,7 +21,8 @@ async def service_database(context: ChildContext, file: str, schema: Schema) -> 
     async with open_database(storage, schema, context.clock) as database:
         context.link.on_command("hold-writes", database.hold_writes)
         context.link.on_command("release-writes", database.release_writes)
-        yield database
+        async with database.suffering(context.faults):
+            yield database
 
 
 @asynccontextmanager

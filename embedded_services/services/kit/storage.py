@@ -9,8 +9,10 @@ A file carries its service's `application_id`: the tables' version alone does no
 import os
 import sqlite3
 import threading
+import urllib.parse
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -18,9 +20,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, t
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from embedded_services.common import platform
+
 BUSY_TIMEOUT_S: Final = 5.0
 _WAL_PAUSE_S: Final = 0.01
-_SCHEMA_LOCK: Final = 0x_FA_01_7D_EC  # the key of PostgreSQL's advisory lock: any number that only we use
+_LOCK_LOOK_S: Final = 0.1
+_SCHEMA_LOCK: Final = 0x_FA_01_7D_EC  # the keys of PostgreSQL's advisory locks: any numbers that only we use
+_FAULT_LOCK: Final = 0x_FA_01_7D_ED
+_TRY_TURN: Final = text("SELECT pg_try_advisory_xact_lock(:key)")
 
 
 class Storage(Protocol):
@@ -60,6 +67,11 @@ class Storage(Protocol):
         ...
 
     def is_damage(self, error: DBAPIError) -> bool: ...
+
+    def lock_out(self, seconds: float, pause_s: float, ended: threading.Event) -> bool:
+        """Keep everybody from writing for so long, then let them for `pause_s`; not longer than until `ended`. False if another
+        process does so already. For faults; blocks the thread."""
+        ...
 
 
 class SqliteStorage:
@@ -118,6 +130,34 @@ class SqliteStorage:
     def is_damage(self, error: DBAPIError) -> bool:
         return _code(error.orig) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
+    def lock_out(self, seconds: float, pause_s: float, ended: threading.Event) -> bool:
+        with self._path.with_name(f"{self._path.name}.fault").open("a") as turn:
+            try:
+                with platform.exclusive(turn):
+                    if self._lock(seconds, ended):
+                        ended.wait(pause_s)
+                    return True
+            except BlockingIOError:
+                return False
+
+    def _lock(self, seconds: float, ended: threading.Event) -> bool:
+        """Hold the write lock; False if it was not to be had before `ended`."""
+        uri = f"file:{urllib.parse.quote(str(self._path))}?mode=rw"
+        with closing(
+            sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_LOOK_S)
+        ) as connection:
+            while not ended.is_set():
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    if _code(error) != sqlite3.SQLITE_BUSY:
+                        raise
+                else:
+                    ended.wait(seconds)
+                    connection.execute("ROLLBACK")
+                    return True
+        return False
+
     def _remember_file(self, _connection: sqlite3.Connection, _record: object) -> None:
         """Of the first connection: a later one may open what has taken the file's place."""
         self._opened = self._opened or _identity(self._path)
@@ -162,6 +202,21 @@ class ServerStorage:
 
     def is_damage(self, error: DBAPIError) -> bool:
         return getattr(error.orig, "sqlstate", None) in ("XX001", "XX002")
+
+    def lock_out(self, seconds: float, pause_s: float, ended: threading.Event) -> bool:
+        engine = create_engine(self._url, pool_size=1, max_overflow=0)
+        try:
+            with engine.begin() as connection:
+                if not connection.execute(_TRY_TURN, {"key": _FAULT_LOCK}).scalar():
+                    return False
+                for table in inspect(connection).get_table_names():
+                    name = connection.dialect.identifier_preparer.quote(table)
+                    connection.execute(text(f"LOCK TABLE {name} IN EXCLUSIVE MODE"))
+                ended.wait(seconds)
+            ended.wait(pause_s)
+        finally:
+            engine.dispose()
+        return True
 
 
 def application_id(service: str) -> int:
