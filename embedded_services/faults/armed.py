@@ -194,6 +194,8 @@ class LocalFaults:
         """Whether this process calls services."""
         self.any = False
         """Whether anything at all is armed, here or in another process."""
+        self.layers: frozenset[FaultLayer] = frozenset()
+        """Of all that is armed."""
         self.wake: Callable[[], None] = _nobody
 
     def __contains__(self, fault: str) -> bool:
@@ -216,6 +218,7 @@ class LocalFaults:
             by_kind.setdefault(held.kind, []).append(held)
         self._by_kind = by_kind
         self.any = bool(self._held)
+        self.layers = frozenset(held.layer for held in self._held.values())
         self._forget()
         for tell in self._on_change:
             tell()

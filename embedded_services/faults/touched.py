@@ -6,8 +6,9 @@ request's sake notes it there, through the context. In the answer to another pro
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Final
 
 HEADER: Final = "X-Faultdeck-Faults"
@@ -16,29 +17,25 @@ FIELD_LOWER: Final = FIELD.lower()
 _LENGTH: Final = len(FIELD)
 MOST: Final = 16
 """Faults that one request tells of."""
-_NONE: Final[frozenset[str]] = frozenset()
 _ENTRY: Final = re.compile(r"([A-Za-z0-9_]{1,40})=([0-9]{1,7}(?:\.[0-9]{1,3})?)(!?)")
 
 
 class Touches:
-    """`faults` has for each what it added, in seconds; `ruined` are those that spoilt an answer whose status does not say so."""
+    """`faults` has for each what it added, in seconds; `ruined` are those that spoilt an answer whose status does not say so.
 
-    __slots__ = ("faults", "request_id", "ruined", "trace_id")
+    Every request gets one while anything is armed, and hardly any has something to note: so one that is empty is no more
+    than an object.
+    """
 
-    def __init__(self, request_id: str = "", traceparent: str = "") -> None:
-        self.request_id = request_id
-        self.trace_id = traceparent[3:35]
-        self.faults: dict[str, float] = {}
-        self.ruined: frozenset[str] = _NONE
+    request_id: str = ""
+    trace_id: str = ""
+    faults: Mapping[str, float] = MappingProxyType({})
+    ruined: frozenset[str] = frozenset()
 
     def add(self, fault: str, added_s: float = 0.0, *, ruined: bool = False) -> None:
-        known = self.faults.get(fault)
-        if known is not None:
-            self.faults[fault] = known + added_s
-        elif len(self.faults) < MOST:
-            self.faults[fault] = added_s
-        else:
+        if fault not in self.faults and len(self.faults) >= MOST:
             return
+        self.faults = {**self.faults, fault: self.faults.get(fault, 0.0) + added_s}
         if ruined:
             self.ruined |= {fault}
 
@@ -58,8 +55,7 @@ class Touches:
     def waited(self, seconds: float) -> None:
         """What was struck last is why there was a wait before another try."""
         if self.faults:
-            last = next(reversed(self.faults))
-            self.faults[last] += seconds
+            self.add(next(reversed(list(self.faults))), seconds)
 
     def _read(self, value: str) -> None:
         for entry in value[: MOST * 60].split(",")[:MOST]:
@@ -78,7 +74,8 @@ def current() -> Touches | None:
 
 def begin(request_id: str = "", traceparent: str = "") -> Touches:
     """For the request that is answered in this context from now on."""
-    touches = Touches(request_id, traceparent)
+    touches = Touches()
+    touches.request_id, touches.trace_id = request_id, traceparent[3:35]
     _current.set(touches)
     return touches
 

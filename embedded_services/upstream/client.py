@@ -110,6 +110,7 @@ class UpstreamClient:
         if self._injector is not None:
             for name, service in self._services.items():
                 service.injection = self._injector.of(name)
+                service.hears = self._injector.hears(name)
 
     def affinity_of(self, service: str) -> str | None:
         """The `hash_key` by which the calls of a service are spread, or None if its strategy asks for no key."""
@@ -192,6 +193,7 @@ class UpstreamClient:
         self._services[name] = service
         if self._injector is not None:
             service.injection = self._injector.of(name)
+            service.hears = self._injector.hears(name)
         self._viewers[name] = Viewer(service)
 
     def _replace(self, service: Service, wanted: ServicePeers) -> None:

@@ -87,7 +87,7 @@ class InjectedTry:
             return self._aborted(status)
         head_only = self._request.method == "HEAD"
         answer = answer_of(self._service, self._target, self._epoch, began, connection, head_only=head_only)
-        if self._request.touches is not None:
+        if self._service.hears and self._request.touches is not None:
             self._request.touches.hear(answer.headers)
         return self._damaged(answer)
 

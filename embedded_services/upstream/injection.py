@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Final
 
 from embedded_services.contracts.faults import FaultLayer
+from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.faults.armed import Held, LocalFaults
+from embedded_services.faults.matching import CallTest
 from embedded_services.upstream.injected_try import InjectedTry
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
 from embedded_services.upstream.service import Service
@@ -18,6 +20,8 @@ from embedded_services.upstream.target import Target
 REQUEST_ID: Final = b"x-request-id"
 TRACEPARENT: Final = b"traceparent"
 IDEMPOTENCY_KEY: Final = b"Idempotency-Key"
+_OUTSIDE: Final = frozenset({FaultLayer.EDGE, FaultLayer.CONTROL, FaultLayer.PROCESS})
+"""What is done to a service from outside, of which it knows nothing."""
 
 
 class Injector:
@@ -39,6 +43,12 @@ class Injector:
         """What concerns the calls of a service; None if nothing does."""
         held = [one for one in self._edge if one.target.service in (None, service)]
         return Injection(held, self) if held else None
+
+    def hears(self, service: str) -> bool:
+        """Whether answers of a service may tell of faults that it met itself, in what it does or (the orchestrator alone) in
+        calls of its own."""
+        layers = self._faults.layers
+        return bool(layers - _OUTSIDE) or (service == ORCHESTRATOR and FaultLayer.EDGE in layers)
 
     def now(self) -> float:
         return self._monotonic()
@@ -73,9 +83,8 @@ class Injector:
             request.touches.add(held.id)
 
     def _renew(self) -> None:
-        if self._edge or self._faults.any:
-            self._edge = self._faults.of_layer(FaultLayer.EDGE)
-            self._changed()
+        self._edge = self._faults.of_layer(FaultLayer.EDGE)
+        self._changed()
         for ended, fault in self._held_up.items():
             if fault not in self._faults and not ended.done():
                 ended.set_result(None)
@@ -88,14 +97,14 @@ class Injection:
         self._held = held
         self._injector = injector
         self._by_instance: dict[str, list[Held]] = {}
+        self._tests: dict[str, list[CallTest | None]] = {}
 
     def concerns(self, instance: str, request: UpstreamRequest) -> bool:
         """Whether a fault may be injected into a try of `request` on this instance. Counts nothing."""
-        aimed = self._by_instance.get(instance)
-        if aimed is None:
-            aimed = self._aimed(instance)
-        for held in aimed:
-            test = held.test
+        tests = self._tests.get(instance)
+        if tests is None:
+            tests = self._tests[instance] = [held.test for held in self._aimed(instance)]
+        for test in tests:
             if test is None or test(request.method, request.target, request.headers, request.block):
                 return True
         return False

@@ -55,7 +55,7 @@ async def one_try(
         learn_failed(service, target, epoch, began, timeout_s, error)
         raise
     answer = answer_of(service, target, epoch, began, connection, head_only=request.method == "HEAD")
-    if request.touches is not None:
+    if service.hears and request.touches is not None:
         request.touches.hear(answer.headers)
     return answer
 

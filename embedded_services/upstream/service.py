@@ -102,6 +102,8 @@ class Service:
         self._departed: OrderedDict[str, Target] = OrderedDict()
         self.line: Line[Waiter] = Line()
         self.injection: Injection | None = None
+        self.hears = False
+        """Whether its answers may tell of faults."""
         self.budget = RetryBudget()
         self.shares = Shares()
         self.calls = 0

@@ -358,6 +358,7 @@ async def test_what_an_instance_met_itself_is_heard_even_if_its_answer_is_not_us
     client = await connect(
         RawUpstream(met_faults, "user-1"), RawUpstream(says_json, "user-2"), policy=PATIENT
     )
+    armed(client).arm(fault("lying-health"))
     heard = []
     for _ in range(2):
         touches = Touches()
