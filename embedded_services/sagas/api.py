@@ -24,8 +24,9 @@ from embedded_services.contracts.sagas import (
 from embedded_services.contracts.wire import Page
 from embedded_services.sagas.definition import Definition
 from embedded_services.sagas.journal import Shelf, Wanted
-from embedded_services.sagas.machine import Cancel, Event, Next, Run, Skip, TryAgain
 from embedded_services.sagas.orchestrator import Orchestrator, origin_of
+from embedded_services.sagas.run import Run
+from embedded_services.sagas.signals import Cancel, Event, Next, Skip, TryAgain
 from embedded_services.sagas.views import brief, show
 from embedded_services.services.kit.endpoints import Answer, Ask, Endpoint, Endpoints, Nothing, answer
 from embedded_services.services.kit.pages import decode_cursor, encode_cursor

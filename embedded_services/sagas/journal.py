@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from embedded_services.contracts.sagas import Entry, SagaState
-from embedded_services.sagas.machine import FINAL, Noted, Run
+from embedded_services.sagas.run import FINAL, Run
+from embedded_services.sagas.signals import Noted
 
 VERSION: Final = 1
 SAID_MAX: Final = 400

@@ -6,194 +6,37 @@ recovered run comes to the same commands again, and the calls carry the same key
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from embedded_services.contracts.sagas import ArmedFault, FaultKind, HoldReason, SagaState, StepState
 from embedded_services.sagas.definition import Definition, Step
-
-FINAL = frozenset({SagaState.COMPLETED, SagaState.COMPENSATED})
-AWAY_FIRST_S = 0.25
-AWAY_LONGEST_S = 3.0
-
-
-class Direction(StrEnum):
-    DO = "do"
-    UNDO = "undo"
-
-
-class StepRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    state: StepState = StepState.PENDING
-    attempts: int = 0
-    away: int = 0
-    """Attempts in a row for which there was nobody: they cost nothing."""
-    calling: bool = False
-    unsure: bool = False
-    """Whether there was a call of its action of which nothing was heard: it may have happened, or happen yet."""
-    started_at: float | None = None
-    ended_at: float | None = None
-    next_try_at: float | None = None
-    instance: str | None = None
-    output: Mapping[str, Any] | None = None
-    error: str | None = None
-    refusal: Mapping[str, Any] | None = None
-    """The service's own error, as its answer has it, where it said no."""
-    hit: int = 0
-    """How often the fault that is armed for it has acted."""
-
-
-class HoldRun(Struct, frozen=True):
-    reason: HoldReason
-    since: float
-    why: str = ""
-
-
-class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`allowed` steps may begin in step-by-step mode; None is not in that mode. `span` is that of the request which started
-    it, empty if there was none; `traced` says whether spans are told of it."""
-
-    id: str
-    name: str
-    trace_id: str
-    span: str = ""
-    traced: bool = True
-    data: Mapping[str, Any]
-    steps: tuple[StepRun, ...]
-    started_at: float
-    state: SagaState = SagaState.RUNNING
-    hold: HoldRun | None = None
-    failure: str = ""
-    deadline_at: float | None = None
-    """Until it has passed."""
-    allowed: int | None = None
-    faults: Mapping[str, ArmedFault] = {}
-
-
-# --- events ---
-
-
-@dataclass(frozen=True)
-class Begun:
-    pass
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """The orchestrator was started again: what was being called may or may not have happened."""
-
-
-@dataclass(frozen=True)
-class Succeeded:
-    step: int
-    direction: Direction
-    output: Mapping[str, Any]
-    instance: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The service said no: this call had no effect. `final`: asking again is no use."""
-
-    step: int
-    direction: Direction
-    error: str
-    instance: str | None = None
-    final: bool = False
-    refusal: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Nobody knows whether it happened: no answer in time, or none that says."""
-
-    step: int
-    direction: Direction
-    error: str
-    instance: str | None = None
-
-
-@dataclass(frozen=True)
-class Away:
-    """There was nobody to ask: nothing was sent."""
-
-    step: int
-    direction: Direction
-    why: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    """Time has passed."""
-
-
-@dataclass(frozen=True)
-class Next:
-    pass
-
-
-@dataclass(frozen=True)
-class Cancel:
-    reason: str
-
-
-@dataclass(frozen=True)
-class TryAgain:
-    """A person wants what is stuck to be tried once more."""
-
-
-@dataclass(frozen=True)
-class Skip:
-    reason: str
-
-
-Event: TypeAlias = (
-    Begun | Recovered | Succeeded | Refused | Lost | Away | Tick | Next | Cancel | TryAgain | Skip
+from embedded_services.sagas.run import FINAL, Direction, HoldRun, Run, StepRun
+from embedded_services.sagas.signals import (
+    Away,
+    Begun,
+    Cancel,
+    Command,
+    Crash,
+    Event,
+    Injected,
+    Invoke,
+    Lost,
+    Next,
+    Noted,
+    NotNow,
+    Recovered,
+    Refused,
+    Skip,
+    Succeeded,
+    Tell,
+    Tick,
+    TryAgain,
 )
 
-
-# --- what is to be done ---
-
-
-@dataclass(frozen=True)
-class Invoke:
-    """`fault` is what is to happen to this call."""
-
-    step: int
-    direction: Direction
-    attempt: int
-    fault: ArmedFault | None = None
-
-
-@dataclass(frozen=True)
-class Tell:
-    """An event for all who want to know."""
-
-    type: str
-    data: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Crash:
-    """The orchestrator is to die as if it were killed."""
-
-
-Command: TypeAlias = Invoke | Tell | Crash
-
-
-@dataclass(frozen=True)
-class Noted:
-    """A line for the journal."""
-
-    what: str
-    step: str | None = None
-    detail: str = ""
-
-
-class NotNow(Exception):  # noqa: N818 - an answer
-    """The saga is not in a state for that; the text says why."""
+AWAY_FIRST_S: Final = 0.25
+AWAY_LONGEST_S: Final = 3.0
 
 
 @dataclass
@@ -211,40 +54,6 @@ class Outcome:
         if run.state is SagaState.RUNNING and run.deadline_at is not None:
             times.append(run.deadline_at)
         return min(times) if times and run.state not in FINAL else None
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a saga comes from: the trace of the request that asked for it, its span, and whether spans are told of it."""
-
-    trace_id: str
-    span: str = ""
-    traced: bool = True
-
-
-def new_run(
-    definition: Definition,
-    id_: str,
-    origin: Origin,
-    data: Mapping[str, Any],
-    now: float,
-    *,
-    step_mode: bool = False,
-    faults: Mapping[str, ArmedFault] | None = None,
-) -> Run:
-    return Run(
-        id=id_,
-        name=definition.name,
-        trace_id=origin.trace_id,
-        span=origin.span,
-        traced=origin.traced,
-        data=dict(data),
-        steps=tuple(StepRun() for _ in definition.steps),
-        started_at=now,
-        deadline_at=None if step_mode else now + definition.deadline_s,
-        allowed=0 if step_mode else None,
-        faults=dict(faults or {}),
-    )
 
 
 def advance(definition: Definition, run: Run, event: Event, now: float) -> Outcome:
@@ -320,6 +129,8 @@ class _Machine:
                 self._lost(step, direction, error, instance)
             case Away(step, direction, why):
                 self._away(step, direction, why)
+            case Injected(step, kind):
+                self._note("fault", step, kind.value)
             case Tick():
                 self._tick()
             case Next() | Cancel() | TryAgain() | Skip():
@@ -627,8 +438,3 @@ def _ended(state: StepState, now: float) -> dict[str, Any]:
 
 def _is_due(step: StepRun, now: float) -> bool:
     return not step.calling and step.next_try_at is not None and step.next_try_at <= now
-
-
-def key_of(run: Run, definition: Definition, step: int, direction: Direction) -> str:
-    """The Idempotency-Key of a call: the same in every attempt, of every incarnation."""
-    return f"{run.id}:{definition.steps[step].name}:{direction.value}"

@@ -28,29 +28,24 @@ from embedded_services.contracts.sagas import ORCHESTRATOR, ArmedFault, SagaStat
 from embedded_services.sagas.definition import Call, Definition, Step
 from embedded_services.sagas.faulty import faulty
 from embedded_services.sagas.journal import Batch, Journal, Stored
-from embedded_services.sagas.machine import (
-    FINAL,
+from embedded_services.sagas.machine import advance
+from embedded_services.sagas.participants import Answer, Done, No, Nobody, Participants, Unknown
+from embedded_services.sagas.run import FINAL, Direction, Origin, Run, key_of, new_run
+from embedded_services.sagas.signals import (
     Away,
     Begun,
     Command,
     Crash,
-    Direction,
     Event,
     Invoke,
     Lost,
     NotNow,
-    Origin,
     Recovered,
     Refused,
-    Run,
     Succeeded,
     Tell,
     Tick,
-    advance,
-    key_of,
-    new_run,
 )
-from embedded_services.sagas.participants import Answer, Done, No, Nobody, Participants, Unknown
 from embedded_services.telemetry.spans import SpanBook, traceparent
 
 AT_ONCE: Final = 256

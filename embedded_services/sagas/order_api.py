@@ -17,10 +17,10 @@ from embedded_services.contracts.validation import invalid
 from embedded_services.contracts.wire import Message, Request
 from embedded_services.sagas.api import failed_step, request_of
 from embedded_services.sagas.definition import HttpCall
-from embedded_services.sagas.machine import Run
 from embedded_services.sagas.orchestrator import Orchestrator, origin_of
 from embedded_services.sagas.order_processing import MAX_LINES, NAME, Item
 from embedded_services.sagas.participants import Done, HttpParticipants, No
+from embedded_services.sagas.run import Run
 from embedded_services.services.kit.endpoints import Answer, Ask, Caller, Endpoint, Endpoints, Nothing, answer
 from embedded_services.services.kit.idempotency import REPLAYED
 

@@ -8,7 +8,7 @@ import msgspec
 from embedded_services.contracts.sagas import Entry, Hold, Saga, SagaStep, StepState
 from embedded_services.sagas.definition import Definition, Step
 from embedded_services.sagas.journal import Stored
-from embedded_services.sagas.machine import Run, StepRun
+from embedded_services.sagas.run import Run, StepRun
 
 BRIEF_BYTES: Final = 8 * 1024
 

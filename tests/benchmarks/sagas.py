@@ -252,8 +252,9 @@ def _fill(journal: Journal, count: int) -> None:
 
     from embedded_services.contracts.sagas import StepState
     from embedded_services.sagas.journal import Stored
-    from embedded_services.sagas.machine import Noted, Origin, Run, StepRun, new_run
     from embedded_services.sagas.order_processing import ORDER_PROCESSING
+    from embedded_services.sagas.run import Origin, Run, StepRun, new_run
+    from embedded_services.sagas.signals import Noted
 
     random = Random(1)
     for number in range(count):

@@ -9,7 +9,8 @@ import pytest
 
 from embedded_services.contracts.sagas import SagaState
 from embedded_services.sagas.journal import Journal, Shelf, Stored, Wanted
-from embedded_services.sagas.machine import Noted, Origin, Run, new_run
+from embedded_services.sagas.run import Origin, Run, new_run
+from embedded_services.sagas.signals import Noted
 from tests.unit.sagas.world import LINE
 
 

@@ -11,25 +11,22 @@ from hypothesis import strategies as st
 
 from embedded_services.contracts.sagas import HoldReason, SagaState, StepState
 from embedded_services.sagas.definition import Call, Definition, HttpCall, Retry, Step
-from embedded_services.sagas.machine import (
-    FINAL,
+from embedded_services.sagas.machine import advance
+from embedded_services.sagas.run import FINAL, Direction, Origin, new_run
+from embedded_services.sagas.signals import (
     Away,
     Begun,
     Cancel,
-    Direction,
     Event,
     Invoke,
     Lost,
     NotNow,
-    Origin,
     Recovered,
     Refused,
     Skip,
     Succeeded,
     Tick,
     TryAgain,
-    advance,
-    new_run,
 )
 
 OUTCOMES = ("ok", "refused", "lost-before", "lost-after", "lost-late", "away")

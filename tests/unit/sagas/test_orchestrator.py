@@ -13,9 +13,10 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.sagas import HoldReason
 from embedded_services.sagas.definition import Definition, Step
 from embedded_services.sagas.journal import Shelf
-from embedded_services.sagas.machine import Cancel, Next, Run, Skip, TryAgain
 from embedded_services.sagas.orchestrator import AT_ONCE, origin_of
 from embedded_services.sagas.participants import Done, No, Nobody, Unknown
+from embedded_services.sagas.run import Run
+from embedded_services.sagas.signals import Cancel, Next, Skip, TryAgain
 from tests.helpers.eventually import until
 from tests.unit.sagas.world import (
     COMPENSATED,

@@ -11,9 +11,9 @@ from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.sagas import SagaState
 from embedded_services.sagas.definition import Call, Definition, HttpCall, Retry, Step
 from embedded_services.sagas.journal import Journal, Stored
-from embedded_services.sagas.machine import Run
 from embedded_services.sagas.orchestrator import Orchestrator, origin_of
 from embedded_services.sagas.participants import Answer, Done
+from embedded_services.sagas.run import Run
 
 SOON = Retry(3, 0.005, 0.01)
 

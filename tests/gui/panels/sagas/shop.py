@@ -31,21 +31,11 @@ from embedded_services.contracts.system import ActionResult, Process, System, Sy
 from embedded_services.contracts.wire import Page
 from embedded_services.sagas.definition import Definition
 from embedded_services.sagas.journal import Stored
-from embedded_services.sagas.machine import (
-    Away,
-    Begun,
-    Direction,
-    Event,
-    Lost,
-    Origin,
-    Refused,
-    Run,
-    Succeeded,
-    advance,
-    new_run,
-)
+from embedded_services.sagas.machine import advance
 from embedded_services.sagas.order_processing import ORDER_PROCESSING
 from embedded_services.sagas.refund_order import REFUND_ORDER
+from embedded_services.sagas.run import Direction, Origin, Run, new_run
+from embedded_services.sagas.signals import Away, Begun, Event, Lost, Refused, Succeeded
 from embedded_services.sagas.views import brief, show
 from tests.helpers.clock import FakeClock
 

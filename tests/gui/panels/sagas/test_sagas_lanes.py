@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from app.panels.sagas.lanes import lanes_of
 from embedded_services.contracts.sagas import ArmedFault, FaultKind, SagaState
-from embedded_services.sagas.machine import (
+from embedded_services.sagas.refund_order import REFUND_ORDER
+from embedded_services.sagas.run import Direction
+from embedded_services.sagas.signals import (
     Away,
     Cancel,
-    Direction,
     Lost,
     Next,
     NotNow,
@@ -19,7 +20,6 @@ from embedded_services.sagas.machine import (
     Tick,
     TryAgain,
 )
-from embedded_services.sagas.refund_order import REFUND_ORDER
 from tests.gui.panels.sagas.shop import (
     CONFIRM,
     CREATE,

@@ -20,7 +20,7 @@ from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorDetail
 from embedded_services.contracts.ledger import LedgerItem, LedgerLine, LineName, LineState
 from embedded_services.contracts.sagas import SagaCounts, SagaState
-from embedded_services.sagas.machine import Next
+from embedded_services.sagas.signals import Next
 from tests.gui.panels.sagas.conftest import Built, child, press
 from tests.gui.panels.sagas.shop import (
     NOW,
