@@ -1,8 +1,9 @@
 """The Requests panel: write a request, say who sends it, send it through the gateway, and read what came back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
@@ -13,7 +14,7 @@ from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.requests.body_view import BodyView
-from app.panels.requests.draft import METHODS, Draft, Field, names_authorization
+from app.panels.requests.draft import METHODS, Draft, Field, TokenKind, names_authorization
 from app.panels.requests.exchange_page import ExchangePage
 from app.panels.requests.history_view import HistoryView
 from app.panels.requests.request_bar import RequestBar
@@ -24,6 +25,12 @@ from app.panels.requests.token_box import Held, TokenBox
 from app.widgets.button import Button, IconButton
 from app.widgets.panel import Panel
 
+TOKEN_FAULTS: Final[Mapping[object, TokenKind]] = {
+    "expired-token": "expired",
+    "wrong-signature": "forged",
+    "alg-none-token": "alg-none",
+}
+"""By the kinds of fault that are not armed but sent from here."""
 _EDITOR_WIDTH = 408
 _HISTORY_HEIGHT = 216
 
@@ -148,7 +155,10 @@ class RequestsPanel(Panel):
             self.set_draft(memory.draft)
 
     def open_at(self, argument: object) -> None:
-        """A request to send again, as (method, target); it is not sent yet."""
+        """A request to send again, as (method, target), or a kind of fault that is a token; nothing is sent yet."""
+        if argument in TOKEN_FAULTS:
+            self.token.choose(TOKEN_FAULTS[argument])
+            return
         method, target = argument if isinstance(argument, tuple) else ("", "")
         if method in METHODS:
             self._put_back(Draft(method, target))

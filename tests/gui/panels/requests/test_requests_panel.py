@@ -17,6 +17,7 @@ from app.widgets.segmented_toggle import SegmentedToggle
 from app.widgets.text_view import MOST_LINES, TextView
 from embedded_services.contracts.settings import Route, Settings, SettingsState
 from embedded_services.contracts.stream import Snapshot
+from embedded_services.faults.catalogue import KINDS
 from tests.gui.panels.requests.conftest import FakePort, build
 from tests.helpers.qt import eventually, texts
 
@@ -209,4 +210,16 @@ async def test_request_from_elsewhere_is_put_in_place_and_not_sent(qtbot: QtBot)
     console.panel.open_at(("BREW", "/coffee"))
     console.panel.open_at("nothing of this kind")
     assert console.panel.draft.target == "/api/orders?dry=1"
+    assert asked.count() == 0
+
+
+def test_a_token_fault_is_chosen_and_not_sent_yet(qtbot: QtBot) -> None:
+    console = build(FakePort(), qtbot)
+    asked = QSignalSpy(console.panel.send_requested)
+    kinds = [kind for kind, info in KINDS.items() if not info.armable]
+    chosen = []
+    for kind in kinds:
+        console.panel.open_at(kind)
+        chosen.append(console.panel.draft.auth)
+    assert chosen == ["expired", "forged", "alg-none"]
     assert asked.count() == 0
