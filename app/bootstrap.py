@@ -1,11 +1,13 @@
 """The composition root of the window: builds everything, runs until it is closed, ends everything.
 
 The frame is painted before the panels and the clients are even loaded: these take half a second, in which a user
-would look at nothing and the control plane needs no window.
+would look at nothing and the control plane needs no window. Then the panel that is seen is made, and the others when the
+system is up: both are made of the same processors.
 """
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import logging
 from collections.abc import Callable
@@ -18,27 +20,34 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from app.core import language
-from app.core.backend import Backend
+from app.core.backend import Backend, Phase
 from app.core.child import Child
 from app.core.language import CatalogueError, tr
 from app.core.messages import UserMessage, to_message
 from app.core.options import Options
-from app.core.settings import SettingsFile, WindowSettings, from_text, to_text
+from app.core.settings import SettingsFile, from_text, to_text
 from app.main_window import MainWindow
 from app.qt.signals import close_on_signals
 from app.qt.single_instance import FirstInstance
 from app.qt.tasks import spawn
 from app.qt.theme import CHOICES, Theme, ThemeChoice, theme
+from embedded_services.common.importing import importing
 from embedded_services.common.resources import resource
+from embedded_services.contracts.system import SystemStatus
 
 if TYPE_CHECKING:
     from app.core.session import Session
+    from app.panel_set import Place
     from app.window_presenter import WindowPresenter
 
 log = logging.getLogger(__name__)
 
-LOADED_LATER: Final = ("httpx", "aiohttp", "app.core.session", "app.window_presenter", "app.panel_set")
+LOADED_LATER: Final = ("httpx", "aiohttp", "app.core.session", "app.panel_set", "app.window_presenter")
 """What takes longest to load, piece by piece, so that the window answers in between."""
+
+UP_WITHIN_S: Final = 2.0
+SHOWN_S: Final = 0.15
+"""What became of the start is to be painted before other panels are made."""
 
 PAINT_S: Final = 0.3
 LOOK_S: Final = 0.002
@@ -55,6 +64,9 @@ def run(options: Options, early: Child | None) -> int:
     first = FirstInstance(options.workspace, application.window.raise_to_front, application.window)
     close_on_signals(application.window, application.window.close_requested.emit)
     application.closing_told = partial(setattr, first, "is_closing", True)
+    application.furnished_told = (
+        gc.freeze
+    )  # it stays, and looking through it would stop the window for 50 ms at a time
     application.window.show()
     with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(app)) as runner:
         runner.run(application.run())
@@ -79,7 +91,10 @@ class Application:
         self._settings = settings
         self._closing = asyncio.Event()
         self.closing_told: Callable[[], None] = lambda: None
+        self.furnished_told: Callable[[], None] = lambda: None
         self.furnished = asyncio.Event()
+        self._missing: list[Place] = []
+        self._presenter: WindowPresenter
         broken = self._use_language()
         self.window = MainWindow(backend.workspace)
         self.window.close_requested.connect(self._closing.set)
@@ -100,15 +115,17 @@ class Application:
         self.session = session = await self._furnish()
         session.backend.start()
         running = spawn(self.window, session.run(), "session")
-        self.furnished.set()
+        rest = spawn(self.window, self._furnish_rest(session), "panels")
         try:
             await self._closing.wait()
+            rest.cancel()
             self.closing_told()
             self._remember()
             await session.close()
         finally:
             running.cancel()
-            await asyncio.wait({running})
+            rest.cancel()
+            await asyncio.wait({running, rest})
             self.window.hide()
             self.window.deleteLater()
 
@@ -121,33 +138,74 @@ class Application:
                     await asyncio.sleep(LOOK_S)
 
     async def _furnish(self) -> "Session":
+        """The panel that was seen last, and those above it in the rail."""
         for module in LOADED_LATER:
-            importlib.import_module(module)
+            with importing():
+                importlib.import_module(module)
             await asyncio.sleep(0)
         from app.core.session import Session
-        from app.panel_set import add_panels
-        from app.window_presenter import WindowPresenter
+        from app.panel_set import PLACES
 
         session = Session(self._backend)
-        add_panels(self.window, session, self._settings.settings)
         remembered = self._settings.settings
-        self.window.set_filter_texts(remembered.filters)
+        keys = [place.key for place in PLACES]
+        self._missing = list(PLACES)
+        seen = keys.index(remembered.panel) if remembered.panel in keys else 0
+        for _ in range(seen + 1):
+            self._add_next(session)
         self.window.show_panel(remembered.panel)
-        self._presenter = WindowPresenter(self.window, session)
-        self._complete = partial(self._add_all, add_panels, WindowPresenter, session)
+        self._present(session)
         return session
 
-    def _add_all(
-        self,
-        add_panels: "Callable[[MainWindow, Session, WindowSettings], None]",
-        presenter: "type[WindowPresenter]",
-        session: "Session",
-    ) -> None:
+    async def _furnish_rest(self, session: "Session") -> None:
+        """All others, one in each turn."""
+        await self._until_up(session)
+        while self._missing:
+            self._add_next(session)
+            await asyncio.sleep(0)
+        self._presenter.deleteLater()
+        self._present(session)  # it joins what is in the frame to the panels
+        self.furnished.set()
+        self.furnished_told()
+
+    def _add_next(self, session: "Session") -> None:
+        place, settings = self._missing.pop(0), self._settings.settings
+        place.fill(self.window, session, settings)
+        texts = {key: text for key, text in settings.filters.items() if key.startswith(f"{place.key}/")}
+        self.window.set_filter_texts(texts)
+
+    def _present(self, session: "Session") -> None:
+        from app.window_presenter import WindowPresenter
+
+        self._presenter = WindowPresenter(self.window, session)
+
+    async def _until_up(self, session: "Session") -> None:
+        """Until the system is up, it is clear that it is not coming up, or it takes too long."""
+        from app.core.feed import SYSTEM
+
+        changed = asyncio.Event()
+        ends = (session.backend.listen(changed.set), session.feed.listen(changed.set, SYSTEM))
+        try:
+            async with asyncio.timeout(UP_WITHIN_S):
+                while _is_starting(session):
+                    changed.clear()
+                    await changed.wait()
+                await asyncio.sleep(SHOWN_S)
+        except TimeoutError:
+            log.info("the system is not up after %g s", UP_WITHIN_S)
+        finally:
+            for end in ends:
+                end()
+
+    def _add_all(self, session: "Session") -> None:
         """Once more, in a window that was built anew."""
+        from app.panel_set import PLACES
+
         self._presenter.deleteLater()
         self._prepare()
-        add_panels(self.window, session, self._settings.settings)
-        self._presenter = presenter(self.window, session)
+        for place in PLACES:
+            place.fill(self.window, session, self._settings.settings)
+        self._present(session)
 
     def _prepare(self) -> None:
         """What a window has before it has panels."""
@@ -190,7 +248,7 @@ class Application:
             QTimer.singleShot(LATER_MS, self.window, self._change_language)
             return
         broken = self._use_language()
-        self.window.rebuild(self._complete)
+        self.window.rebuild(partial(self._add_all, self.session))
         if broken is not None:
             self.window.show_error(broken)
 
@@ -212,7 +270,8 @@ class Application:
         kept.inspector_open = self.window.wants_inspector
         kept.split = to_text(self.window.split_state())
         kept.panel = self.window.current_panel
-        kept.filters = self.window.filter_texts()
+        if self.furnished.is_set():
+            kept.filters = self.window.filter_texts()
         self._settings.save()
 
     def _on_failure(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -221,3 +280,14 @@ class Application:
         log.error("%s", context["message"], exc_info=error)
         if error is not None:
             self.window.show_error(to_message(error))
+
+
+def _is_starting(session: "Session") -> bool:
+    system = session.feed.system
+    match session.backend.state.phase:
+        case Phase.STARTING:
+            return True
+        case Phase.RUNNING:
+            return system is None or system.status is SystemStatus.STARTING
+        case _:
+            return False
