@@ -45,6 +45,7 @@ class RunHistory(QObject):
         self._told: Mapping[str, Saga] = {}
         self._top = 0
         self._missed = 0
+        self._is_due = False
         self.is_loaded = False
         """Whether what is held is what the filter asked for."""
         self._newest, self._older = Latest(self), Latest(self)
@@ -127,6 +128,7 @@ class RunHistory(QObject):
             self._load()
 
     def _load(self) -> None:
+        self._is_due = self._newest.is_running
         if self._port.feed.link.is_live and not self._newest.is_running:
             self._newest.spawn(self._fetch_newest(), "newest runs", on_error=self._on_failure)
 
@@ -139,18 +141,16 @@ class RunHistory(QObject):
         if not self._model.show(rows, is_whole=page.next_cursor is None):
             self._older.cancel()
             self._cursor = page.next_cursor or ""
-        told = self._port.feed.rows(SAGAS)
-        # Nothing above what a page without a filter holds is known to be told; under one, what is told is all there is.
-        newest = [*rows[:1]] if not wanted.is_active else []
-        self._top = max([self._top, *(row.seq for row in newest)]) if newest else self._told_top(told)
+        # Of what is above the newest page without a filter nothing was told yet; under one, what was told is all there is.
+        told = [saga.seq for saga in self._port.feed.rows(SAGAS).values()] if wanted.is_active else []
+        self._top = max([self._top, *told, *(row.seq for row in rows[:1])])
         self.is_loaded = True
         self._told = {}
         self._end_wait()
         self._first()
         self._live.poke()
-
-    def _told_top(self, told: Mapping[str, Saga]) -> int:
-        return max([self._top, *(saga.seq for saga in told.values())])
+        if self._is_due:
+            QTimer.singleShot(0, self, self.reload)  # once this question has ended
 
     # --- older ones -----------------------------------------------------------------------------------------------
 

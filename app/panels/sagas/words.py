@@ -53,8 +53,8 @@ def state_words() -> Mapping[SagaState, str]:
 
 
 def short_id(saga: str) -> str:
-    """`saga_wavh5mgjwx5t` → `jwx5t`: its end tells it apart from those around it."""
-    return saga.removeprefix("saga_")[-5:]
+    """`saga_wavh5mgjwx5t` → `wx5t`: its end tells it apart from those around it. The timeline calls it the same."""
+    return saga.removeprefix("saga_")[-4:]
 
 
 def took(seconds: float) -> str:
