@@ -6,6 +6,7 @@ A chain is a cause with all that came of it, in an order in which no effect stan
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Final
 
 from embedded_services.contracts.timeline import TimelineEntry
@@ -33,6 +34,10 @@ class TimelineEntries:
     def __init__(self) -> None:
         self._entries: OrderedDict[str, TimelineEntry] = OrderedDict()
         """By id, the one that was told last at the end."""
+        self._members: dict[str, dict[str, TimelineEntry]] = {}
+        """By chain, and id."""
+        self._chains: dict[str, Chain] = {}
+        """Those whose entries have not changed since they were put together."""
         self.total = 0
 
     def __len__(self) -> int:
@@ -41,16 +46,31 @@ class TimelineEntries:
     def take(self, entries: Iterable[TimelineEntry]) -> None:
         """New ones, and later versions of those that are known."""
         for entry in entries:
-            before = self._entries.pop(entry.id, None)
-            if before is not None and before.seq > entry.seq:
-                entry = before
+            before = self._entries.get(entry.id)
+            if before is not None:
+                if before.seq >= entry.seq:
+                    continue
+                self._leave_chain(before)
+                self._entries.move_to_end(entry.id)
             self._entries[entry.id] = entry
+            self._members.setdefault(entry.chain, {})[entry.id] = entry
+            self._chains.pop(entry.chain, None)
             self.total += before is None
             if len(self._entries) > KEPT:
-                self._entries.popitem(last=False)
+                _, oldest = self._entries.popitem(last=False)
+                self._leave_chain(oldest)
+
+    def _leave_chain(self, entry: TimelineEntry) -> None:
+        members = self._members[entry.chain]
+        del members[entry.id]
+        self._chains.pop(entry.chain, None)
+        if not members:
+            del self._members[entry.chain]
 
     def clear(self) -> None:
         self._entries.clear()
+        self._members.clear()
+        self._chains.clear()
         self.total = 0
 
     def get(self, id_: str) -> TimelineEntry | None:
@@ -77,12 +97,9 @@ class TimelineEntries:
 
     def chains(self, most: int = SHOWN) -> list[Chain]:
         """The newest first: the one whose cause stands last in the timeline."""
-        by_chain: dict[str, list[TimelineEntry]] = {}
-        for entry in self._entries.values():
-            by_chain.setdefault(entry.chain, []).append(entry)
-        chains = [Chain(id_, tuple(sorted(entries, key=_order))) for id_, entries in by_chain.items()]
-        chains.sort(key=lambda chain: chain.root.order, reverse=True)
-        return chains[:most]
+        for id_ in self._members.keys() - self._chains.keys():
+            self._chains[id_] = Chain(id_, tuple(sorted(self._members[id_].values(), key=_order)))
+        return nlargest(most, self._chains.values(), key=lambda chain: chain.root.order)
 
 
 def _order(entry: TimelineEntry) -> int:

@@ -124,6 +124,7 @@ class EntryPage(InspectorPage):
         self._requests.show_links(traces)
         self._facts.set_facts(_facts(entry))
         for widget, is_shown in (
+            (self._text, entry.text != entry_words.alone(entry)),
             (self._causes, bool(causes)),
             (self._effects, bool(effects)),
             (self._requests, bool(traces)),

@@ -109,11 +109,20 @@ def in_chain(entry: TimelineEntry, cause: TimelineEntry | None) -> str:
     place = place_of(entry)
     is_new_place = cause is None or place_of(cause) != place
     names_itself = is_deed(entry) or entry.kind in _NAME_THEMSELVES
-    if place and is_new_place and not names_itself:
-        words = f"{place} {words}"
+    if cause is None and entry.kind in _ENDS:
+        words = f"{_whose(entry)} {words}"
+    elif place and is_new_place and not names_itself:
+        words = f"{place}: {words}" if entry.kind in _SENTENCES else f"{place} {words}"
     if entry.count > 1 and entry.kind not in _COUNTED:
         words = f"{words} ×{figures.count(entry.count)}"
     return words
+
+
+def _whose(entry: TimelineEntry) -> str:
+    """Of what it is the end."""
+    if entry.subject.saga:
+        return tr("saga {saga}", saga=short_saga(entry.subject.saga))
+    return f"{entry.word} {place_of(entry)}"
 
 
 def alone(entry: TimelineEntry) -> str:
@@ -264,6 +273,12 @@ _NAME_THEMSELVES: Final = frozenset(
     }
 )  # fmt: skip
 """Kinds whose words need no place before them."""
+
+
+_ENDS: Final = frozenset({Kind.SAGA_ENDED, Kind.SAGA_FAILED, Kind.FAULT_EXPIRED, Kind.FAULT_REMOVED})
+"""Kinds that end what their cause began, and say so in a word."""
+_SENTENCES: Final = frozenset({Kind.ERROR_BURST, Kind.PANIC, Kind.OVERLOAD})
+"""Kinds whose words have a subject of their own."""
 
 
 def kind_word(entry: TimelineEntry) -> str:

@@ -83,8 +83,21 @@ class Timeline(QFrame):
                 "{chains} chains of {n} events", chains=figures.count(len(chains)), n=figures.count(total)
             )
             self._count.setText(words)
+        passed = self._passed(chains)
         self.lines.show_chains(chains)
+        if passed:
+            bar = self._scroll.verticalScrollBar()
+            bar.setMaximum(max(bar.maximum(), passed * LINE))
+            bar.setValue(passed * LINE)
         self._show_hint()
+
+    def _passed(self, chains: Sequence[Chain]) -> int:
+        """How many lines are above what is looked at: what is read, or was chosen, stays where it is when others come."""
+        top = self._scroll.verticalScrollBar().value() // LINE
+        if not self.lines.chains or (top == 0 and not self._chip.isVisibleTo(self)):
+            return 0
+        looked_at = self.lines.chains[min(top, len(self.lines.chains) - 1)].id
+        return next((at for at, chain in enumerate(chains) if chain.id == looked_at), 0)
 
     def show_focus(self, focus: Focus | None, entry: str) -> None:
         """`entry` is the id of what the window is narrowed to."""

@@ -236,6 +236,16 @@ def test_the_chip_of_any_panel_shows_all_again(world: World) -> None:
     assert_all_is_shown(world)
 
 
+def test_clearing_the_filter_of_a_panel_clears_this_too(world: World) -> None:
+    freeze, *effects = world.teller.freeze()
+    world.tell(freeze, *effects)
+    for clear in (world.logs.clear_filter, world.gateway.log.clear_filter):
+        world.click(freeze)
+        assert world.window.focus_of_panels is not None
+        clear()
+        assert_all_is_shown(world)
+
+
 def assert_all_is_shown(world: World) -> None:
     assert len(world.tree()) == 4
     assert len(world.journal()) == 3

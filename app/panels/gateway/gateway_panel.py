@@ -98,6 +98,7 @@ class GatewayPanel(Panel):
     def _connect(self) -> None:
         self.pages.choice_requested.connect(self.show_page)
         self.log.request_selected.connect(self._on_request_selected)
+        self.log.focus_cleared.connect(self.focus_cleared)
         self.log.action_requested.connect(self._on_request_action)
         self.request_page.action_requested.connect(self._on_request_action)
         self.balancing.picks.request_requested.connect(self._on_pick)

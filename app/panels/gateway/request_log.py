@@ -30,6 +30,7 @@ class RequestLog(QWidget):
 
     request_selected = Signal(object)
     followed = Signal()
+    focus_cleared = Signal()
     action_requested = Signal(object, str)
 
     def __init__(self, model: RequestsModel, parent: QWidget | None = None) -> None:
@@ -108,6 +109,8 @@ class RequestLog(QWidget):
         self.field.clear()
         self.kinds.set_choice("all")
         self._apply()
+        if self._focus is not None:
+            self.focus_cleared.emit()
 
     def holds(self, identity: str) -> bool:
         """Whether the request with that id is here."""

@@ -218,6 +218,8 @@ class LimitsPanel(Panel):
         self._field.clear()
         self._which.set_choice("all")
         self._on_which_changed("all")
+        if self._focus is not None:
+            self.focus_cleared.emit()
 
     def _on_filter_changed(self, text: str) -> None:
         self._filtered.set_text(text)

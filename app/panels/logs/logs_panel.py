@@ -103,6 +103,8 @@ class LogsPanel(Panel):
 
     def clear_filter(self) -> None:
         self._set_filter(LogFilter())
+        if self._focus is not None:
+            self.focus_cleared.emit()
 
     def set_stale(self, stale: bool) -> None:
         self.view.set_stale(stale)

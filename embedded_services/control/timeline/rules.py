@@ -46,7 +46,9 @@ def same_place(cause: TimelineSubject, effect: TimelineSubject) -> bool:
 
 
 def same_service(cause: TimelineSubject, effect: TimelineSubject) -> bool:
-    return cause.service is not None and cause.service == effect.service
+    """The orchestrator is called as a service is, and is a process by itself."""
+    service = cause.service or cause.process
+    return service is not None and service == (effect.service or effect.process)
 
 
 def same_queue(cause: TimelineSubject, effect: TimelineSubject) -> bool:

@@ -123,6 +123,20 @@ def test_older_chains_are_reached_by_scrolling(strip: Strip) -> None:
     assert scroll.verticalScrollBar().value() == 7 * LINE
 
 
+def test_what_was_chosen_stays_in_sight_when_others_come(strip: Strip) -> None:
+    freeze, *effects = strip.freeze
+    strip.view.show_focus(focus_on(freeze, effects, "freeze payment-2"), freeze.id)
+    for _ in range(6):
+        strip.teller.kill()
+    strip.entries.take(strip.teller.told)
+    strip.view.show_chains(strip.entries.chains(), strip.entries.total)
+    settle()
+    scroll = strip.view.findChild(QScrollArea, "timelineScroll")
+    assert isinstance(scroll, QScrollArea)
+    top = scroll.verticalScrollBar().value()
+    assert top <= strip.view.lines.rect_of(freeze.id).top() < top + 3 * LINE
+
+
 def test_a_tooltip_has_the_absolute_time() -> None:
     _, timeouts, *_ = Teller().freeze()
     assert "2026-11-2" in tooltip(timeouts)

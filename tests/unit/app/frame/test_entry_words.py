@@ -63,3 +63,19 @@ def test_a_strategy_is_what_a_person_did_and_breaks_nothing() -> None:
     )
     assert entry_words.alone(entry) == "user picks by random"
     assert entry_words.kind_word(entry) == "What you did"
+
+
+def test_an_end_by_itself_says_of_what() -> None:
+    teller = Teller()
+    saga = TimelineSubject(saga="saga_2tfxfy67srrn", step="pay")
+    turned = teller.tell(Kind.SAGA_COMPENSATING, saga)
+    ended = teller.tell(Kind.SAGA_ENDED, saga, turned, word="compensated")
+    over = teller.tell(Kind.FAULT_EXPIRED, TimelineSubject(service="order", fault="f-1"), word="abort")
+    assert entry_words.alone(ended) == "saga srrn compensated"
+    assert entry_words.in_chain(ended, turned) == "compensated"
+    assert entry_words.alone(over) == "abort order expired"
+
+
+def test_clients_are_not_those_of_whom_it_is() -> None:
+    entry = Teller().tell(Kind.ERROR_BURST, TimelineSubject(service="order"), many=27)
+    assert entry_words.alone(entry) == "order: clients saw 27 errors"
