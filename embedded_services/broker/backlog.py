@@ -27,6 +27,10 @@ class Pages(Protocol):
         """The stored messages that follow on place `after`, in order; at least one if there is any."""
         ...
 
+    def drop(self, after: int) -> None:
+        """Forget all stored messages that follow on place `after`."""
+        ...
+
 
 class _Lane:
     __slots__ = ("fresh", "returned")
@@ -119,8 +123,13 @@ class Backlog:
         self._in_memory -= size
         return entry
 
-    def drain(self) -> Iterator[Entry]:
-        """Take all of it, in order."""
+    def clear(self) -> Iterator[Entry]:
+        """Take all that is in memory, in order; what is only in the store is dropped there, however much it is."""
+        if self._paged:
+            self._pages.drop(self._loaded_to)
+            self.count -= self._paged
+            self.bytes = self._in_memory
+            self._paged = 0
         while (entry := self.pop()) is not None:
             yield entry
 

@@ -134,7 +134,7 @@ class Broker:
             self._break(error)
         finally:
             self._in_turn = False
-        if self.vhost.has_more:
+        if not self._broken and (self.vhost.has_more or self._store.is_clearing):
             self.turn()
 
     def _settle(self) -> None:

@@ -9,10 +9,13 @@ from typing import Any, Final, Protocol
 from embedded_services.broker import dead_letters
 from embedded_services.broker.backlog import Backlog
 from embedded_services.broker.consumer import Consumer, Turns
-from embedded_services.broker.message import Entry, Message
+from embedded_services.broker.message import ENTRY_BYTES, Entry, Message
 from embedded_services.broker.queue_arguments import QueueArguments
 
 DELIVERY_COUNT: Final = "x-delivery-count"
+MOST_UNACKED: Final = 192 * 1024 * 1024
+"""Bytes with consumers beyond which a queue waits for acknowledgements: one who takes everything and acknowledges nothing
+must not have the whole queue read into memory."""
 
 
 class QueueHost(Protocol):
@@ -27,6 +30,10 @@ class QueueHost(Protocol):
     def delivered(self, queue: "Queue", seq: int) -> None: ...
 
     def load(self, queue: "Queue", after: int, limit: int, most_bytes: int) -> list[Entry]: ...
+
+    def drop(self, queue: "Queue", after: int, last: int) -> None:
+        """All that is stored behind place `after`, up to `last`."""
+        ...
 
     def dead_letter(self, queue: "Queue", message: Message, reason: str) -> None: ...
 
@@ -50,6 +57,9 @@ class _Pages:
                 entry.redelivered = True
                 entry.deliveries += self._queue.limits.quorum
         return entries
+
+    def drop(self, after: int) -> None:
+        self._host.drop(self._queue, after, self._queue.last_seq)
 
 
 class Queue:
@@ -88,13 +98,13 @@ class Queue:
         self.published = 0
         self.delivered = 0
         self.acknowledged = 0
-        self._last_seq = 0
+        self.last_seq = 0
         self._seen_to = 0
         self._unused_since: float | None = None
         self._own_times = False
 
     def recover(self, messages: int, size: int, last_seq: int, delivered_to: int) -> None:
-        self._last_seq = last_seq
+        self.last_seq = last_seq
         self._seen_to = self.recovered_to = delivered_to
         self.backlog.recover(messages, size)
         self._own_times = messages > 0
@@ -112,9 +122,9 @@ class Queue:
             if limits.overflow == "reject-publish-dlx":
                 self._host.dead_letter(self, message, dead_letters.MAXLEN)
             return False
-        self._last_seq += 1
+        self.last_seq += 1
         self.published += 1
-        entry = Entry(self._last_seq, message, self._expiry(message, now))
+        entry = Entry(self.last_seq, message, self._expiry(message, now))
         if self.durable and (message.persistent or limits.quorum):
             self._host.insert(self, entry, kept=True)
         self.backlog.push(entry)
@@ -157,7 +167,11 @@ class Queue:
         """Push to the consumers what they can take."""
         self.drop_expired(now)
         only_first = self.limits.single_active
-        while self.backlog.count and (consumer := self.consumers.choose(only_first=only_first)) is not None:
+        while (
+            self.bytes_out < MOST_UNACKED
+            and self.backlog.count
+            and (consumer := self.consumers.choose(only_first=only_first)) is not None
+        ):
             entry = self.take(now)
             if entry is None:
                 return
@@ -189,6 +203,11 @@ class Queue:
             self._seen_to = entry.seq
             self._host.delivered(self, entry.seq)
         return entry
+
+    @property
+    def bytes_out(self) -> int:
+        """What those that are not acknowledged take."""
+        return self.unacked_bytes + self.unacked * ENTRY_BYTES
 
     def _out(self, entry: Entry) -> None:
         self.unacked += 1
@@ -270,7 +289,7 @@ class Queue:
 
     def purge(self) -> int:
         count = self.backlog.count
-        for entry in self.backlog.drain():
+        for entry in self.backlog.clear():
             self.forget(entry)
         return count
 

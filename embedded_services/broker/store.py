@@ -9,6 +9,7 @@ were handed out is a mark of the queue, not of each: all up to it count as redel
 """
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,16 @@ from embedded_services.broker.message import Entry, Message
 from embedded_services.broker.store_file import FLUSH, StoreError, StoreFile
 
 SEQ_BITS: Final = 40
+CLEARED: Final = 2_000
+"""Rows that are deleted with a commit of those that nobody can reach any more."""
 _SEQ_MASK: Final = (1 << SEQ_BITS) - 1
 _COUNT: Final = (
     "SELECT COUNT(*), IFNULL(SUM(LENGTH(body)), 0), IFNULL(MAX(id), 0) FROM messages WHERE id BETWEEN ? AND ?"
 )
 _QUEUES: Final = "SELECT number, name, auto_delete, arguments, delivered_to FROM queues"
+_CLEAR: Final = (
+    "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?)"
+)
 _INSERT: Final = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LOAD: Final = (
     "SELECT id, expires_at, deliveries, exchange, routing_key, payload, body FROM messages "
@@ -60,6 +66,7 @@ class Store:
         self._returned: dict[int, int] = {}
         self._deletes: dict[int, None] = {}
         self._delivered: dict[int, int] = {}
+        self._doomed: deque[tuple[int, int]] = deque()
         self._known: set[int] = set()
         """Numbers of the queues of which there may be rows."""
 
@@ -97,8 +104,20 @@ class Store:
     # --- changes ---
 
     @property
+    def is_clearing(self) -> bool:
+        """There is more to delete, with the next commits."""
+        return bool(self._doomed)
+
+    @property
     def has_news(self) -> bool:
-        return bool(self._topology or self._inserts or self._deletes or self._delivered or self._returned)
+        return bool(
+            self._doomed
+            or self._topology
+            or self._inserts
+            or self._deletes
+            or self._delivered
+            or self._returned
+        )
 
     def add_exchange(self, exchange: Exchange) -> None:
         self._change(
@@ -141,9 +160,8 @@ class Store:
             for row in [row for row in changes if row >> SEQ_BITS == number]:
                 del changes[row]
         self._delivered.pop(number, None)
-        low = number << SEQ_BITS
-        self._change("DELETE FROM messages WHERE id BETWEEN ? AND ?", low, low | _SEQ_MASK)
         self._change("DELETE FROM queues WHERE number = ?", number)
+        self._doom(number << SEQ_BITS, number << SEQ_BITS | _SEQ_MASK)
 
     def insert(self, queue: int, entry: Entry, *, kept: bool) -> None:
         """`kept`: it survives a restart; else it is only out of memory."""
@@ -168,6 +186,17 @@ class Store:
         if self._inserts.pop(row, None) is None:
             self._deletes[row] = None
 
+    def drop(self, queue: int, after: int, last: int) -> None:
+        """All messages behind place `after`, up to `last`. Nobody may have them."""
+        low, high = (queue << SEQ_BITS | after) + 1, queue << SEQ_BITS | last
+        for row in [row for row in self._inserts if low <= row <= high]:
+            del self._inserts[row]
+        self._doom(low, high)
+
+    def _doom(self, low: int, high: int) -> None:
+        self._change("INSERT OR REPLACE INTO doomed VALUES (?, ?)", low, high)
+        self._doomed.append((low, high))
+
     def returned(self, queue: int, entry: Entry) -> None:
         """It came back once more: how often is kept, for queues that count."""
         self._returned[queue << SEQ_BITS | entry.seq] = entry.deliveries
@@ -181,7 +210,9 @@ class Store:
         self._file.mend()
         if not self.has_news:
             return
-        self._file.write(self._write)
+        cleared = self._file.write(self._write)
+        if cleared:
+            self._doomed.popleft()
         topology = bool(self._topology)
         for changes in (self._topology, self._inserts, self._returned, self._deletes, self._delivered):
             changes.clear()
@@ -198,7 +229,8 @@ class Store:
         Safe in another thread."""
         self._file.sync()
 
-    def _write(self, db: sqlite3.Connection) -> None:
+    def _write(self, db: sqlite3.Connection) -> bool:
+        """Whether the first of those that are doomed are gone."""
         for statement, values in self._topology:
             db.execute(statement, values)
         if self._inserts:
@@ -211,6 +243,13 @@ class Store:
         if self._delivered:
             pairs = [(seq, number) for number, seq in self._delivered.items()]
             db.executemany("UPDATE queues SET delivered_to = ? WHERE number = ?", pairs)
+        return bool(self._doomed) and self._clear(db, *self._doomed[0])
+
+    def _clear(self, db: sqlite3.Connection, low: int, high: int) -> bool:
+        if db.execute(_CLEAR, (low, high, CLEARED)).rowcount == CLEARED:
+            return False
+        db.execute("DELETE FROM doomed WHERE low = ?", (low,))
+        return True
 
     def load(self, queue: int, after: int, limit: int, most_bytes: int) -> list[Entry]:
         """Messages of a queue behind place `after`, in order: those that were committed, then those that will be. Raises

@@ -9,7 +9,9 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 VERSION: Final = 1
 CACHE_KB: Final = 8_192
@@ -31,6 +33,10 @@ _SCHEMA: Final = (
     "exchange TEXT NOT NULL, routing_key TEXT NOT NULL, payload BLOB NOT NULL, body BLOB NOT NULL)",
     "CREATE INDEX passing ON messages (id) WHERE kept = 0",
 )
+_DOOMED: Final = (
+    "CREATE TABLE IF NOT EXISTS doomed (low INTEGER PRIMARY KEY, high INTEGER NOT NULL) WITHOUT ROWID"
+)
+"""Rows from `low` to `high` are to be deleted: a queue with very many of them is gone at once, and they bit by bit."""
 
 
 class StoreError(Exception):
@@ -57,17 +63,18 @@ class StoreFile:
         os.close(self._log)
         self.db.close()
 
-    def write(self, change: Callable[[sqlite3.Connection], None]) -> None:
-        """All that `change` does, or nothing. Raises StoreError."""
+    def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """All that `change` does, or nothing; what it returns. Raises StoreError."""
         try:
             self.db.execute("BEGIN IMMEDIATE")
-            change(self.db)
+            result = change(self.db)
             self.db.execute("COMMIT")
         except sqlite3.Error as error:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
             raise StoreError(str(error)) from error
         self._commits += 1
+        return result
 
     @property
     def is_behind(self) -> bool:
@@ -125,6 +132,10 @@ def _prepare(db: sqlite3.Connection) -> None:
     elif version != VERSION:
         raise sqlite3.DatabaseError(f"it has version {version}, and this program knows {VERSION}")
     db.execute("DELETE FROM messages WHERE kept = 0")
+    db.execute(_DOOMED)
+    for low, high in db.execute("SELECT low, high FROM doomed").fetchall():
+        db.execute("DELETE FROM messages WHERE id BETWEEN ? AND ?", (low, high))
+    db.execute("DELETE FROM doomed")
 
 
 def _extend(log: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from embedded_services.broker import dead_letters, refusals
 from embedded_services.broker.consumer import Consumer
 from embedded_services.broker.exchanges import Destination, Exchange
-from embedded_services.broker.message import ENTRY_BYTES, Entry, Message
+from embedded_services.broker.message import Entry, Message
 from embedded_services.broker.queue import Queue
 from embedded_services.broker.queue_arguments import understand
 from embedded_services.broker.redeclaring import same_queue
@@ -219,10 +219,7 @@ class VirtualHost:
 
     def bytes_in_memory(self) -> int:
         """Of all messages, the ones that are out included."""
-        return sum(
-            queue.backlog.bytes_in_memory + queue.unacked_bytes + queue.unacked * ENTRY_BYTES
-            for queue in self.queues.values()
-        )
+        return sum(queue.backlog.bytes_in_memory + queue.bytes_out for queue in self.queues.values())
 
     # --- QueueHost: what queues need of us ---
 
@@ -241,6 +238,10 @@ class VirtualHost:
 
     def load(self, queue: Queue, after: int, limit: int, most_bytes: int) -> list[Entry]:
         return self._store.load(queue.number, after, limit, most_bytes)
+
+    def drop(self, queue: Queue, after: int, last: int) -> None:
+        self._store.drop(queue.number, after, last)
+        self._changed()
 
     def active(self, queue: Queue) -> None:
         self._active[queue] = None

@@ -22,6 +22,9 @@ class Pages:
     def load(self, after: int, limit: int, most_bytes: int) -> list[Entry]:
         return [self.rows[seq] for seq in sorted(self.rows) if seq > after][:limit]
 
+    def drop(self, after: int) -> None:
+        self.rows = {seq: entry for seq, entry in self.rows.items() if seq <= after}
+
 
 class Paged(RuleBasedStateMachine):
     @initialize(kept=st.integers(0, 12))
@@ -69,8 +72,11 @@ class Paged(RuleBasedStateMachine):
         self.ready[entry.seq] = entry
 
     @rule()
-    def drain(self) -> None:
-        assert [entry.seq for entry in self.backlog.drain()] == sorted(self.ready)
+    def clear(self) -> None:
+        taken = [entry.seq for entry in self.backlog.clear()]
+        assert taken == sorted(taken)
+        assert not (self.ready.keys() - taken) & self.pages.rows.keys()
+        assert set(taken) <= self.ready.keys()
         self.ready.clear()
         self.pages.rows.clear()
 
@@ -125,7 +131,22 @@ def test_only_the_head_of_a_long_queue_is_in_memory() -> None:
     for seq in range(1, 1001):
         backlog.push(Entry(seq, message(b"")))
     assert backlog.bytes_in_memory == 10 * ENTRY_BYTES
-    assert [entry.seq for entry in backlog.drain()] == list(range(1, 1001))
+    found = []
+    while (entry := backlog.pop()) is not None:
+        found.append(entry.seq)
+    assert found == list(range(1, 1001))
+
+
+def test_what_is_only_in_the_store_is_not_read_to_be_thrown_away() -> None:
+    pages = Pages()
+    backlog = Backlog(pages, window=10, batch=5)
+    for seq in range(1, 1001):
+        backlog.push(Entry(seq, message(b"x")))
+    assert [entry.seq for entry in backlog.clear()] == list(range(1, 11))
+    assert (backlog.count, backlog.bytes, pages.rows) == (0, 0, {})
+    backlog.push(Entry(1001, message(b"x")))
+    assert backlog.pop() is not None
+    assert backlog.pop() is None
 
 
 TestPaged = Paged.TestCase

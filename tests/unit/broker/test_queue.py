@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from embedded_services.broker.consumer import Consumer
 from embedded_services.broker.message import Entry, Message
-from embedded_services.broker.queue import Queue
+from embedded_services.broker.queue import MOST_UNACKED, Queue
 from embedded_services.broker.queue_arguments import QueueArguments
 from tests.unit.broker.builders import message
 
@@ -35,6 +35,10 @@ class Host:
 
     def load(self, queue: Queue, after: int, limit: int, most_bytes: int) -> list[Entry]:
         return [self.rows[seq] for seq in sorted(self.rows) if seq > after][:limit]
+
+    def drop(self, queue: Queue, after: int, last: int) -> None:
+        for seq in [seq for seq in self.rows if after < seq <= last]:
+            del self.rows[seq]
 
     def dead_letter(self, queue: Queue, message: Message, reason: str) -> None:
         self.dead.append((message.body, reason))
@@ -211,3 +215,16 @@ def test_a_restart_flags_what_somebody_may_have_seen() -> None:
     entry = queue.get(NOW, no_ack=True)
     assert entry is not None
     assert (entry.seq, entry.redelivered) == (5, False)
+
+
+def test_one_who_takes_everything_and_acknowledges_nothing_is_waited_for() -> None:
+    queue, outlet = new_queue(Host()), Outlet()
+    queue.add(Consumer("a", "q", outlet, no_ack=False, exclusive=False, prefetch=0))
+    large = bytes(MOST_UNACKED // 4)
+    for _ in range(8):
+        queue.publish(message(large), NOW)
+    queue.pump(NOW)
+    assert (len(outlet.got), queue.ready) == (4, 4)
+    queue.ack(outlet.got[0])
+    queue.pump(NOW)
+    assert (len(outlet.got), queue.ready) == (5, 3)

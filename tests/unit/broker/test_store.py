@@ -9,7 +9,7 @@ import pytest
 
 from embedded_services.broker.exchanges import Binding, Destination, Exchange
 from embedded_services.broker.message import Entry
-from embedded_services.broker.store import Store
+from embedded_services.broker.store import CLEARED, Store
 from embedded_services.broker.store_file import StoreError
 from tests.unit.broker.builders import message
 
@@ -161,4 +161,43 @@ def test_deliveries_are_counted_in_the_store(path: Path) -> None:
     store.close()
     store = Store(path)
     assert store.load(1, 0, 1, 1)[0].deliveries == 3
+    store.close()
+
+
+def many(store: Store, queue: int, count: int) -> None:
+    for seq in range(1, count + 1):
+        store.insert(queue, entry(seq), kept=True)
+    store.commit()
+
+
+def test_very_many_messages_go_bit_by_bit(store: Store) -> None:
+    many(store, 1, 2 * CLEARED + 5)
+    many(store, 2, 1)
+    store.drop(1, 3, 2 * CLEARED + 4)
+    commits = 0
+    while store.is_clearing:
+        store.commit()
+        commits += 1
+    assert commits == 3
+    assert [one.seq for one in store.load(1, 0, 10, 1 << 20)] == [1, 2, 3, 2 * CLEARED + 5]
+    assert len(bodies(store, 2)) == 1
+    assert not store.has_news
+
+
+def test_what_is_dropped_is_not_there_again_though_it_was_not_deleted_yet(path: Path) -> None:
+    store = Store(path)
+    store.add_queue(1, "purged", False, {})
+    store.add_queue(2, "removed", False, {})
+    for queue in (1, 2):
+        many(store, queue, 2 * CLEARED)
+    store.drop(1, 0, 2 * CLEARED)
+    store.drop_queue(2)
+    store.insert(1, entry(2 * CLEARED + 1, b"later"), kept=True)
+    store.commit()
+    assert store.is_clearing
+    store.close()
+    store = Store(path)
+    assert [(queue.name, queue.messages) for queue in store.queues()] == [("purged", 1)]
+    assert bodies(store) == [b"later"]
+    assert bodies(store, 2) == []
     store.close()
