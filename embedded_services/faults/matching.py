@@ -92,6 +92,21 @@ def _route_test(test: PathTest) -> CallTest:
     return lambda _method, path, _headers, _block: test(path)
 
 
+def field_reader(name: str) -> Callable[[Pairs, bytes], bytes]:
+    """Reads a field of a call, from its pairs or the block of more of them; empty if it is not there."""
+    lower = name.lower().encode()
+    line = re.compile(rb"(?:^|\r\n)(?i:" + re.escape(lower) + rb"):[ \t]*([^\r\n]*?)[ \t]*\r\n")
+
+    def read(headers: Pairs, block: bytes) -> bytes:
+        for field, content in headers:
+            if field.lower() == lower:
+                return content
+        found = line.search(block)
+        return found[1] if found is not None else b""
+
+    return read
+
+
 def _field_test(name: str, value: str | None) -> CallTest:
     lower, wanted = name.lower().encode(), value.encode() if value is not None else None
     any_value = rb"[^\r\n]*" if wanted is None else rb"[ \t]*" + re.escape(wanted) + rb"[ \t]*"

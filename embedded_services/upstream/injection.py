@@ -11,15 +11,15 @@ from typing import Final
 from embedded_services.contracts.faults import FaultLayer
 from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.faults.armed import Held, LocalFaults
-from embedded_services.faults.matching import CallTest
+from embedded_services.faults.matching import CallTest, field_reader
 from embedded_services.upstream.injected_try import InjectedTry
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
 from embedded_services.upstream.service import Service
 from embedded_services.upstream.target import Target
 
-REQUEST_ID: Final = b"x-request-id"
-TRACEPARENT: Final = b"traceparent"
-IDEMPOTENCY_KEY: Final = b"Idempotency-Key"
+_request_id: Final = field_reader("X-Request-ID")
+_traceparent: Final = field_reader("traceparent")
+_key: Final = field_reader("Idempotency-Key")
 _OUTSIDE: Final = frozenset({FaultLayer.EDGE, FaultLayer.CONTROL, FaultLayer.PROCESS})
 """What is done to a service from outside, of which it knows nothing."""
 
@@ -69,16 +69,10 @@ class Injector:
 
     def strikes(self, held: Held, request: UpstreamRequest) -> None:
         """Note a request that a fault was injected into."""
-        trace, request_id = b"", b""
-        for name, value in request.headers:
-            lower = name.lower()
-            if lower == TRACEPARENT:
-                trace = value[3:35]
-            elif lower == REQUEST_ID:
-                request_id = value
-        if not request_id and request.headers:  # a step of a saga is known by its key
-            request_id = dict(request.headers).get(IDEMPOTENCY_KEY, b"")
-        self._faults.note_affected(held, request_id.decode("latin-1"), trace.decode("latin-1"))
+        headers, block = request.headers, request.block
+        trace = _traceparent(headers, block)[3:35]
+        who = _request_id(headers, block) or _key(headers, block)  # a step of a saga is known by its key
+        self._faults.note_affected(held, who.decode("latin-1"), trace.decode("latin-1"))
         if request.touches is not None:
             request.touches.add(held.id)
 

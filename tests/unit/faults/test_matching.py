@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_services.contracts.faults import FaultTarget
-from embedded_services.faults.matching import call_test, event_matches, matches, route_test
+from embedded_services.faults.matching import call_test, event_matches, field_reader, matches, route_test
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,13 @@ def test_a_call_is_told_by_its_method_user_and_fields() -> None:
     assert not hits(FaultTarget(header="X-Other"))
     assert hits(FaultTarget(method="GET", route="/orders", user="u_1"))
     assert not hits(FaultTarget(method="GET", route="/products", user="u_1"))
+
+
+def test_a_field_is_read_wherever_it_is() -> None:
+    read = field_reader("X-Request-ID")
+    assert read([(b"x-request-id", b"r1")], b"") == b"r1"
+    assert read([], b"Accept: */*\r\nx-request-id:  r2 \r\n") == b"r2"
+    assert read([(b"Accept", b"r3")], b"Not-X-Request-ID: r4\r\n") == b""
 
 
 def test_fields_that_a_client_sent_are_read_off_their_block() -> None:
