@@ -1,15 +1,52 @@
-"""What is done to one call by a fault that was armed for the run: around the call, so that the machine sees no difference."""
+"""What is done to one call by a fault: around the call, so that the machine sees no difference.
 
-from collections.abc import Awaitable, Callable
+A fault comes with the run that it was armed for, or from whoever knows of faults that are in force (`FaultFor`).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
 
 from embedded_services.common.clock import Clock
 from embedded_services.common.tasks import Tasks
+from embedded_services.contracts.errors import ApiError, ErrorDetail
 from embedded_services.contracts.sagas import ArmedFault, FaultKind
-from embedded_services.sagas.definition import Step
+from embedded_services.sagas.definition import Definition, Step
 from embedded_services.sagas.participants import Answer, No, Nobody, Unknown
 
 Calling = Callable[[float], Awaitable[Answer]]
 """The call itself, given the seconds it may take."""
+
+FaultFor: TypeAlias = Callable[[str, str, str, bool], ArmedFault | None]
+"""What acts on this call: of the saga's name, the step's, the run's id, and whether it undoes. Asked once for each call, and
+what it answers happens; `times` means nothing in the answer, and a fault that does not act in this direction is passed
+over."""
+
+
+def no_fault(_saga: str, _step: str, _id: str, _undoing: bool) -> ArmedFault | None:
+    return None
+
+
+def armed(definition: Definition, given: Mapping[str, Any]) -> dict[str, ArmedFault]:
+    """The faults of a run. Raises ApiError VALIDATION_FAILED for a step that there is not, or a fault that cannot be."""
+    names = [step.name for step in definition.steps]
+    found: dict[str, ArmedFault] = {}
+    for step, fault in given.items():
+        field = f"faults.{step}"
+        if step not in names:
+            raise _invalid(field, f"is no step; one of {', '.join(names)}")
+        try:
+            found[step] = msgspec.convert(fault, ArmedFault)
+        except msgspec.ValidationError as error:
+            raise _invalid(field, str(error)) from error
+    return found
+
+
+def _invalid(field: str, message: str) -> ApiError:
+    return ApiError(
+        "VALIDATION_FAILED", f"{field}: {message}", details=[ErrorDetail(field=field, message=message)]
+    )
 
 
 async def faulty(fault: ArmedFault, step: Step, call: Calling, clock: Clock, tasks: Tasks) -> Answer:

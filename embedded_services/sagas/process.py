@@ -55,7 +55,7 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         context.link.on_linked(moved.again)
         spans = SpanBook(context.spec.id, context.clock)
         spans.wake = context.link.report_when_woken(spans.beat)
-        orchestrator.spans = spans
+        orchestrator.calls.spans = spans
         table: Endpoints = [
             _health(context, orchestrator),
             *SagaApi(orchestrator, shelf, DEFINITIONS, context.clock).endpoints,

@@ -10,10 +10,11 @@ import pytest
 
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.errors import ApiError
-from embedded_services.contracts.sagas import HoldReason
+from embedded_services.contracts.sagas import ArmedFault, FaultKind, HoldReason
+from embedded_services.sagas.calls import AT_ONCE
 from embedded_services.sagas.definition import Definition, Step
 from embedded_services.sagas.journal import Shelf
-from embedded_services.sagas.orchestrator import AT_ONCE, origin_of
+from embedded_services.sagas.orchestrator import origin_of
 from embedded_services.sagas.participants import Done, No, Nobody, Unknown
 from embedded_services.sagas.run import Run
 from embedded_services.sagas.signals import Cancel, Next, Skip, TryAgain
@@ -217,7 +218,7 @@ async def test_calls_under_way_are_bounded(tmp_path: Path) -> None:
 async def test_a_slow_disk_holds_up_the_sagas_and_not_the_loop(tmp_path: Path, slow: bool) -> None:
     """What is decided while a batch is written is the next batch."""
     async with world(tmp_path) as w:
-        w.orchestrator._took_s = 1.0 if slow else 0.0
+        w.orchestrator._turns._took_s = 1.0 if slow else 0.0
         runs = await asyncio.gather(*(w.start() for _ in range(40)))
         ended = await asyncio.gather(*map(w.end, runs))
         assert {run.state for run in ended} == {COMPLETED}
@@ -278,6 +279,55 @@ async def test_a_reply_is_lost_though_the_step_was_done(
         assert w.script.services.count("b") == (2 if times else 3)
 
 
+async def test_a_fault_that_is_in_force_acts_as_one_that_was_armed(tmp_path: Path) -> None:
+    asked: list[tuple[str, str, str, bool]] = []
+
+    def fault_for(saga: str, step: str, id_: str, undoing: bool) -> ArmedFault | None:
+        asked.append((saga, step, id_, undoing))
+        return {
+            ("b", False): ArmedFault(kind=FaultKind.FAIL_STEP, times=7),
+            ("a", False): ArmedFault(kind=FaultKind.FAIL_COMPENSATION),  # of the other direction: passed over
+        }.get((step, undoing))
+
+    async with world(tmp_path) as w:
+        w.orchestrator.fault_for = fault_for
+        run = await w.run()
+        assert (run.state, run.failure) == (COMPENSATED, "This step was made to fail")
+        assert asked == [
+            ("line", step, run.id, undoing) for step, undoing in (("a", False), ("b", False), ("a", True))
+        ]
+        assert w.script.services == ["a", "undo-a"]
+        lines = [(line.what, line.step, line.detail) for line in w.lines(run.id)]
+        assert ("fault", "b", "fail-step") in lines
+        assert ("fault", "a", "fail-compensation") not in lines
+
+
+async def test_what_was_armed_for_a_run_comes_before_what_is_in_force(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        w.orchestrator.fault_for = lambda *_: ArmedFault(kind=FaultKind.FAIL_STEP)
+        run = await w.run(faults={"a": {"kind": "reply-lost", "times": None}})
+        assert run.failure == "its answer was lost, as it was made to"
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_crash_that_is_in_force_comes_when_what_led_to_it_is_on_disk(
+    tmp_path: Path, *, before: bool
+) -> None:
+    crash = ArmedFault(kind=FaultKind.CRASH_ORCHESTRATOR, before=before)
+    async with world(tmp_path) as w:
+        crashed = asyncio.Event()
+        w.orchestrator.crash = crashed.set
+        w.orchestrator.fault_for = lambda _saga, step, _id, _undoing: crash if step == "b" else None
+        run = await w.start()
+        async with asyncio.timeout(5):
+            await crashed.wait()
+        found = w.journal.find(run.id)
+        assert found is not None
+        assert [state.calling for state in found.run.steps][:2] == [False, before]
+        assert w.script.services.count("b") == (0 if before else 1)
+        assert "fault" in [line.what for line in w.lines(run.id)]
+
+
 async def test_a_call_that_is_slower_than_its_timeout_arrives_when_nobody_waits(tmp_path: Path) -> None:
     slow = Definition("line", [step("a"), step("b", timeout_s=0.01)])
     async with world(tmp_path, slow) as w:
@@ -288,7 +338,7 @@ async def test_a_call_that_is_slower_than_its_timeout_arrives_when_nobody_waits(
             return Done({}, "b-1")
 
         w.script.will("b", arrive)
-        run = await w.run(faults={"b": {"kind": "slow", "delayMs": 120}})
+        run = await w.run(faults={"b": {"kind": "slow", "delayMs": 500}})
         assert (run.state, arrived.is_set()) == (COMPENSATED, False)
         async with asyncio.timeout(2):
             await arrived.wait()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.tasks import Tasks
-from embedded_services.contracts.sagas import SagaState
+from embedded_services.contracts.sagas import Entry, SagaState
 from embedded_services.sagas.definition import Call, Definition, HttpCall, Retry, Step
-from embedded_services.sagas.journal import Journal, Stored
+from embedded_services.sagas.journal import Journal, Shelf, Stored
 from embedded_services.sagas.orchestrator import Orchestrator, origin_of
 from embedded_services.sagas.participants import Answer, Done
 from embedded_services.sagas.run import Run
@@ -78,6 +78,11 @@ class World:
 
     async def end(self, run: Run) -> Run:
         return await self.orchestrator.wait(run.id, 5)
+
+    def lines(self, id_: str) -> list[Entry]:
+        """Its journal, as it is on disk."""
+        with closing(Shelf(self.journal.path)) as shelf:
+            return shelf.lines_of(self.orchestrator.get(id_).seq)
 
     async def until(self, run: Run, holds: Callable[[Run], bool]) -> Run:
         found: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -14,7 +14,7 @@ from app.panels.sagas.order_data import ItemText, items_of, order_of, start_data
 from app.panels.sagas.run_form import RunForm
 from app.widgets.switch import Switch
 from embedded_services.contracts.sagas import ArmedFault, FaultKind, NewSaga
-from embedded_services.sagas.orchestrator import _armed
+from embedded_services.sagas.faulty import armed
 from embedded_services.sagas.order_processing import ORDER_PROCESSING
 from embedded_services.sagas.refund_order import REFUND_ORDER
 from tests.gui.panels.sagas.conftest import child, press
@@ -159,7 +159,7 @@ def test_every_choice_is_one_that_the_orchestrator_takes() -> None:
                     assert choice.says
                     told = {step.name: choice.fault}
                     known = ORDER_PROCESSING if definition is ORDERS else REFUND_ORDER
-                    assert _armed(known, wire(told)) == told
+                    assert armed(known, wire(told)) == told
 
 
 def test_prediction_knows_the_point_of_no_return() -> None:
@@ -201,7 +201,7 @@ def test_order_can_be_written_as_json_and_comes_back(form: RunForm) -> None:
     editor.setPlainText('{"userId": "bob", "items": [{"productId": "prod3", "quantity": 9}]}')
     press(form, "asJson")
     assert editor.isHidden() or not editor.isVisible()
-    assert form.order.data == {"userId": "bob", "items": [{"productId": "prod3", "quantity": 9}]}
+    assert form.data.order.data == {"userId": "bob", "items": [{"productId": "prod3", "quantity": 9}]}
 
 
 def test_many_runs_are_asked_for_within_bounds(form: RunForm) -> None:
