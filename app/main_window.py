@@ -142,6 +142,7 @@ class MainWindow(QMainWindow):
         self.add_action(tr("Search all actions"), self.palette_view.open, PALETTE_KEYS)
         self.add_action(tr("Fold or open the inspector"), self._toggle_inspector, "Ctrl+I", "inspector")
         self.add_action(tr("Show or hide the timeline"), self._toggle_timeline, "Ctrl+T", "history")
+        self.add_action(tr("Go to the timeline"), self._go_to_timeline, "Ctrl+Shift+T", "history")
         self._clear_focus = self.add_action(
             tr("Show all again, not only what followed"), self.focus_cleared.emit, "Esc", "filter"
         )
@@ -319,6 +320,11 @@ class MainWindow(QMainWindow):
             self.wants_inspector = not is_folded
         width = self.inspector.maximumWidth() if is_folded else theme().size.inspector
         self._splitter.setSizes([max(1, sum(self._splitter.sizes()) - width), width])
+
+    def _go_to_timeline(self) -> None:
+        """To its entries, which the arrow keys walk along."""
+        self.timeline.setVisible(True)
+        self.timeline.lines.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _toggle_timeline(self) -> None:
         self.timeline.setVisible(not self.timeline.isVisible())

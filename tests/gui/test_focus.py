@@ -226,6 +226,21 @@ def test_escape_shows_all_again(world: World) -> None:
     assert_all_is_shown(world)
 
 
+def test_the_timeline_is_reached_and_used_without_a_mouse(world: World) -> None:
+    freeze, *effects = world.teller.freeze()
+    world.tell(freeze, *effects)
+    world.window.activateWindow()
+    world.qtbot.waitUntil(world.window.isActiveWindow)
+    lines = world.window.timeline.lines
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    world.qtbot.keyClick(world.services.tree, Qt.Key.Key_T, keys)
+    world.qtbot.waitUntil(lines.hasFocus)
+    world.qtbot.keyClick(lines, Qt.Key.Key_Right)
+    world.qtbot.keyClick(lines, Qt.Key.Key_Return)
+    settle()
+    assert world.window.focus_entry == freeze.id
+
+
 def test_the_chip_of_any_panel_shows_all_again(world: World) -> None:
     freeze, *effects = world.teller.freeze()
     world.tell(freeze, *effects)

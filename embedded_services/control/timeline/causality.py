@@ -42,7 +42,7 @@ class Causality:
             if held is None:
                 held = self._begin(fact, causes, now)
             else:
-                memory.go_on(held, fact.key, held.entry.count)
+                memory.go_on(held, fact.key, 0 if fact.is_level else held.entry.count)
                 self._go_on(held, fact, now)
             memory.call(held, fact.names)
             changed = self._late_effects(held, now)
@@ -83,7 +83,7 @@ class Causality:
     def _go_on(self, held: Held, fact: Fact, now: float) -> None:
         held.last = now
         entry = held.entry
-        count = held.base + fact.count
+        count = max(entry.count, fact.count) if fact.is_level else held.base + fact.count
         self._memory.tell_again(
             held,
             text=fact.text_for(count),

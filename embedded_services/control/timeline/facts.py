@@ -66,6 +66,8 @@ class Fact:
     tone: TimelineTone | None = None
     key: str = ""
     count: int = 1
+    is_level: bool = False
+    """`count` is how high it stood, and of several the highest counts: they do not add up."""
     traces: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     because: tuple[str, ...] = ()

@@ -163,7 +163,8 @@ class CallFacts:
         (self._moved_to_few.add if lost else self._moved_to_few.discard)(row.service)
         names = ", ".join(sorted(receiving))
         if receiving:
-            text = f"{row.service}: picks {'move to' if lost else 'are shared by'} {names}"
+            verb = "move to" if lost else "are shared by" if len(receiving) > 1 else "go to"
+            text = f"{row.service}: picks {verb} {names}"
         else:
             text = f"{row.service}: nobody is left to be picked"
         yield Fact(

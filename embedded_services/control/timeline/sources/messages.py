@@ -85,12 +85,13 @@ class MessageFacts:
                 yield Fact(
                     kind=Kind.OUTBOX,
                     at=at,
-                    text=f"{instance}: outbox grows, {state.waiting:,} messages wait{why}",
+                    text=f"{instance}: outbox grows, {{n}} message{{s}} wait{why}",
                     subject=subject,
                     source=instance,
                     word="grows",
                     key=f"outbox:{instance}:{self._runs[instance]}",
                     count=state.waiting,
+                    is_level=True,
                     names=(f"outbox:{instance}",),
                 )
         elif most is not None and state.waiting < GROWS_TO:

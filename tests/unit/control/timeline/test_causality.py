@@ -154,6 +154,12 @@ class TestOneEntry:
         strip.take(fact(Kind.CALLS_FAILED, key="2", count=1))
         assert strip.take(fact(Kind.CALLS_FAILED, key="2", count=5)).count == 12
 
+    def test_how_high_something_stood_does_not_add_up(self, strip: Strip) -> None:
+        for key, count in (("1", 60), ("2", 20)):
+            strip.take(fact(Kind.OUTBOX, key=key, count=count, is_level=True))
+        grown = strip.take(fact(Kind.OUTBOX, key="2", count=40, is_level=True, text="{n} message{s}"))
+        assert (grown.count, grown.text) == (60, "60 messages")
+
 
 KINDS = st.sampled_from(list(Kind))
 SUBJECTS = st.sampled_from(
