@@ -39,6 +39,7 @@ class Injecting(Protocol):
     """Of the process: `injection.Injector`."""
 
     def now(self) -> float: ...
+    def is_in_force(self, held: Held) -> bool: ...
     async def hold_up(self, held: Held, seconds: float) -> float: ...
     def strikes(self, held: Held, request: UpstreamRequest) -> None: ...
 
@@ -199,6 +200,8 @@ class InjectedTry:
     # --- what is common ---
 
     def _decide(self, held: Held) -> bool:
+        if not self._injecting.is_in_force(held):  # it was taken back while this try was under way
+            return False
         now = self._injecting.now()
         if held.by_connection and self._connection is not None:
             struck = held.decide_for(self._connection.fates, now)

@@ -53,6 +53,9 @@ class Injector:
     def now(self) -> float:
         return self._monotonic()
 
+    def is_in_force(self, held: Held) -> bool:
+        return held.id in self._faults
+
     async def hold_up(self, held: Held, seconds: float) -> float:
         """Wait for so long, or until the fault ends. Returns how long that was."""
         began = self._monotonic()

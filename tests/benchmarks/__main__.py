@@ -6,7 +6,7 @@ runs, and where there is a peer the runs alternate, so that both meet the same n
 
 import sys
 
-NAMES = ("system", "window", "gateway", "events", "broker", "sagas", "traffic")
+NAMES = ("system", "window", "gateway", "events", "broker", "sagas", "traffic", "faults")
 
 
 def main() -> int:

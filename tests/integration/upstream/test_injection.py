@@ -281,6 +281,18 @@ async def test_who_is_held_up_goes_on_when_the_fault_is_removed(connect: Connect
     assert in_flight(client) == 0
 
 
+async def test_what_was_taken_back_does_not_act_on_a_call_that_it_had_not_reached(connect: Connect) -> None:
+    client = await connect(RawUpstream(says_json, "user-1"), policy=PATIENT)
+    arming = armed(client)
+    arming.arm(fault("latency", ms=60_000), fault("latency", id="f_b", ms=60_000), fault("abort", id="f_c"))
+    calls = asyncio.gather(*(client.call("user", get()) for _ in range(10)))
+    await eventually(lambda: arming.counted() == (10, 10))
+    arming.arm()
+    async with asyncio.timeout(2):
+        assert {answer.status for answer in await calls} == {200}
+    assert arming.counted("f_b") == arming.counted("f_c") == (0, 0)
+
+
 async def test_who_is_held_up_goes_on_when_its_time_is_over(connect: Connect) -> None:
     client = await connect(RawUpstream(says_json, "user-1"), policy=PATIENT)
     arming = armed(client)
