@@ -59,7 +59,7 @@ from embedded_services.control.usage import UsageMeter
 from embedded_services.control.views import Facts, Views
 from embedded_services.control.workspace import Workspace, WorkspaceError
 from embedded_services.registry.external import ExternalInstances
-from embedded_services.registry.lifecycle import Entry
+from embedded_services.registry.lifecycle import Entry, is_check
 
 log = logging.getLogger(__name__)
 
@@ -336,6 +336,9 @@ class ControlPlane:
         moved = before is None or after is None or before.status is not after.status
         if moved or self.registries.peers_revision != self._agents.told_revision:
             self._agents.push_peers()
+        if is_check(before, after):
+            self.hub.noted("instances")
+            return
         self.hub.changed("instances", "services", "system", "journal", "processes")
         if before is not None and after is None:
             self.calls.forget(before.id)
@@ -343,7 +346,9 @@ class ControlPlane:
         if moved:
             self._startup.consider()
 
-    def _process_changed(self, _: Entry | None, after: Entry | None) -> None:
+    def _process_changed(self, before: Entry | None, after: Entry | None) -> None:
+        if is_check(before, after):
+            return
         if after is not None and after.id == BROKER and after.pid is None:
             self._broker.ended()
         if self.registries.peers_revision != self._agents.told_revision:

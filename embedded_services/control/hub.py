@@ -6,6 +6,7 @@ when it reads again, and is told how many events it missed.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 
 FRAME_S = 0.05
+SOON_S = 0.25
 MAX_ITEMS = 500
 
 Rows = Mapping[str, msgspec.Struct]
@@ -35,6 +37,8 @@ class Subscriber:
         self._hub = hub
         self._topics: tuple[str, ...] = ()
         self._told: dict[str, dict[str, Any]] = {}
+        self._seen: dict[str, int] = {}
+        """Which of the changes of each topic was looked at last."""
         self._seq: dict[str, int] = {}
         self._rev = 0
         self._fresh = False
@@ -59,18 +63,28 @@ class Subscriber:
     def take(self) -> list[msgspec.Struct]:
         """The frames that bring the client from what it was told to what is. Empty when nothing changed."""
         frames: list[msgspec.Struct] = []
-        rows = {topic: dict(self._hub.states[topic]()) for topic in self._topics if topic in self._hub.states}
+        states = [topic for topic in self._topics if topic in self._hub.states]
         if self._fresh:
             self._fresh = False
             self._rev += 1
-            frames.append(Snapshot(rev=self._rev, state=rows))
+            self._told = {topic: self._look(topic) for topic in states}
+            frames.append(Snapshot(rev=self._rev, state=self._told))
         else:
-            delta = self._difference(rows)
+            news = {topic: self._look(topic) for topic in states if self._is_news(topic)}
+            delta = self._difference(news)
             if delta is not None:
                 frames.append(delta)
-        self._told = rows
+            self._told = {**self._told, **news}
         frames.extend(self._events())
         return frames
+
+    def _is_news(self, topic: str) -> bool:
+        """Most of what is followed has not changed, and looking at it takes longer than telling what has."""
+        return self._hub.changes[topic] != self._seen.get(topic)
+
+    def _look(self, topic: str) -> dict[str, Any]:
+        self._seen[topic] = self._hub.changes[topic]
+        return dict(self._hub.states[topic]())
 
     def _difference(self, rows: dict[str, dict[str, Any]]) -> Delta | None:
         changed: dict[str, dict[str, Any]] = {}
@@ -114,6 +128,9 @@ class Hub:
         self._subscribers: set[Subscriber] = set()
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
+        self._later: asyncio.TimerHandle | None = None
+        self.changes: Counter[str] = Counter()
+        """How often each topic was said to have changed: what is not said is not seen."""
 
     def offer(self, states: Mapping[str, Callable[[], Rows]], rings: Mapping[str, Told]) -> None:
         """Topics besides those that there are."""
@@ -122,8 +139,18 @@ class Hub:
 
     def changed(self, *topics: str) -> None:
         """Cheap: any number of changes within a frame cost one comparison, and none where nobody looks."""
-        self._dirty.update(topics)
+        self._mark(topics)
         self._wake.set()
+
+    def noted(self, *topics: str) -> None:
+        """The same for what nobody waits for, though it is to be known soon: told with the next news, or within `SOON_S`."""
+        self._mark(topics)
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(SOON_S, self._wake.set)
+
+    def _mark(self, topics: tuple[str, ...]) -> None:
+        self._dirty.update(topics)
+        self.changes.update(topics)
 
     def is_followed(self, topic: str) -> bool:
         return any(subscriber.follows(topic) for subscriber in self._subscribers)
@@ -141,6 +168,9 @@ class Hub:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._later is not None:
+                self._later.cancel()
+                self._later = None
             dirty, self._dirty = self._dirty, set()
             for subscriber in self._subscribers:
                 if any(subscriber.follows(topic) for topic in dirty):

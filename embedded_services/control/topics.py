@@ -56,6 +56,7 @@ class SystemTopics:
     async def watch_usage(self, clock: Clock) -> None:
         """Only while somebody looks: reading memory maps costs something."""
         while True:
+            self._hub.noted("system")  # it has grown older
             if self._hub.is_followed("processes"):
                 pids = [row.pid for row in self._views.processes({}) if row.pid is not None]
                 self._seen = await self._usage.read(pids)

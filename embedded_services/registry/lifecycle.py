@@ -143,6 +143,14 @@ def step(entry: Entry, event: Event, now: float, policy: HealthPolicy) -> Entry:
     return after
 
 
+def is_check(before: Entry | None, after: Entry | None) -> bool:
+    """Whether a check found what the one before had found."""
+    if before is None or after is None or before.last_check == after.last_check:
+        return False
+    found = {"last_check": after.last_check, "misses": after.misses, "passes": after.passes}
+    return replace(before, **found) == after
+
+
 def _step(entry: Entry, event: Event, now: float, policy: HealthPolicy) -> Entry:  # noqa: C901 - one case an event
     match event:
         case Started(incarnation, pid, port):

@@ -11,6 +11,7 @@ from embedded_services.common.ring import Ring
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.stream import Delta, Events, Frame, Snapshot, decode_frame
+from embedded_services.control import hub
 from embedded_services.control.hub import FRAME_S, MAX_ITEMS, Hub, Subscriber
 from tests.helpers.clock import FakeClock, settle
 
@@ -49,6 +50,12 @@ class World:
                 self.rings[topic].pass_over(what[0])
             case _:
                 raise ValueError(kind)
+        self.hub.changed(topic)
+
+    def put(self, topic: str, **rows: int | None) -> None:
+        """Rows by their value; None for one that goes."""
+        for key, value in rows.items():
+            self.change("remove" if value is None else "set", topic, key, value)
 
     def plain(self) -> dict[str, dict[str, Any]]:
         return {
@@ -138,9 +145,9 @@ def test_first_comes_a_snapshot_then_deltas_that_count_up_by_one(world: World) -
     world.rows["instances"]["a"] = Row(1)
     reader = Reader(world, ["instances"])
     assert reader.read() == [Snapshot(rev=1, state={"instances": {"a": {"value": 1}}})]
-    world.rows["instances"] |= {"a": Row(2), "b": Row(1)}
+    world.put("instances", a=2, b=1)
     assert reader.read() == [Delta(rev=2, set={"instances": {"a": {"value": 2}, "b": {"value": 1}}})]
-    del world.rows["instances"]["a"]
+    world.put("instances", a=None)
     assert reader.read() == [Delta(rev=3, remove={"instances": ["a"]})]
 
 
@@ -258,3 +265,41 @@ async def test_only_those_who_follow_what_changed_are_woken(world: World) -> Non
         await world.clock.advance(1.0)
         assert follower.subscriber.wake.is_set()
         assert not other.subscriber.wake.is_set()
+
+
+def test_what_has_not_changed_is_not_looked_at(world: World) -> None:
+    reader = Reader(world, ALL)
+    reader.read()
+    looks = world.looks
+    world.put("instances", a=1)
+    reader.read()
+    reader.read()
+    assert world.looks == looks + 1
+
+
+async def test_what_is_noted_is_told_a_little_later_or_with_other_news(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "SOON_S", 0.01)
+    reader = Reader(world, ["instances", "services"])
+    reader.read()
+    reader.subscriber.wake.clear()
+    async with Tasks("test") as tasks:
+        tasks.spawn(world.hub.run(), "hub")
+        await settle()
+        world.rows["instances"]["a"] = Row(1)
+        world.hub.noted("instances")
+        assert not reader.subscriber.wake.is_set()
+        await asyncio.wait_for(reader.subscriber.wake.wait(), 1.0)
+        assert reader.plain() != world.plain()
+        reader.read()
+        assert reader.plain() == world.plain()
+        await world.clock.advance(1.0)
+        reader.subscriber.wake.clear()
+        world.rows["instances"]["a"] = Row(2)
+        world.hub.noted("instances")
+        world.put("services", b=1)
+        await settle()
+        assert reader.subscriber.wake.is_set()
+        reader.read()
+        assert reader.plain() == world.plain()

@@ -22,6 +22,7 @@ from embedded_services.registry.lifecycle import (
     Thawed,
     Trusted,
     Undrained,
+    is_check,
     step,
 )
 
@@ -216,3 +217,13 @@ def test_a_frozen_instance_that_answers_was_thawed_by_somebody_else() -> None:
     thawed = step(frozen, CheckPassed(2.0), 6.0, HealthPolicy())
     assert (thawed.status, thawed.in_rotation) == (Status.HEALTHY, True)
     assert "thawed" in thawed.reason
+
+
+def test_a_check_that_found_what_the_one_before_found_is_no_more_than_that() -> None:
+    again = step(healthy(), CheckPassed(2.0), 43.0, HealthPolicy())
+    assert is_check(again, step(again, CheckPassed(3.0), 44.0, HealthPolicy()))
+    for other in (CheckFailed("refused"), Exited("killed"), Froze("by you"), Started(2, 7, 1)):
+        assert not is_check(again, step(again, other, 44.0, HealthPolicy()))
+    assert not is_check(None, again)
+    assert not is_check(again, None)
+    assert not is_check(again, again)
