@@ -147,8 +147,8 @@ def is_check(before: Entry | None, after: Entry | None) -> bool:
     """Whether a check found what the one before had found."""
     if before is None or after is None or before.last_check == after.last_check:
         return False
-    found = {"last_check": after.last_check, "misses": after.misses, "passes": after.passes}
-    return replace(before, **found) == after
+    found = replace(before, last_check=after.last_check, misses=after.misses, passes=after.passes)
+    return found == after
 
 
 def _step(entry: Entry, event: Event, now: float, policy: HealthPolicy) -> Entry:  # noqa: C901 - one case an event
