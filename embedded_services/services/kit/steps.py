@@ -6,12 +6,14 @@ for long finds nothing to do. Outcome, key and events are one transaction.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import Connection, Table
 
+from embedded_services.common.clock import Clock
 from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.contracts.validation import invalid
+from embedded_services.services.kit.database import Database
 from embedded_services.services.kit.endpoints import Answer, Ask
 from embedded_services.services.kit.idempotency import forbid, once
 
@@ -19,21 +21,36 @@ _DO: Final = ":do"
 _UNDO: Final = ":undo"
 
 
-def act(
-    connection: Connection, keys: Table, ask: Ask[object], now: float, work: Callable[[], Answer]
-) -> Answer:
-    """What the action answers, the first time and again. Raises ApiError CONFLICT if it has been undone."""
-    _check_key(ask, _DO)
-    return once(connection, keys, ask, now, work)
+Work: TypeAlias = Callable[[Connection, float], Answer]
+"""What a step does, within its transaction, at this time."""
 
 
-def undo(
-    connection: Connection, keys: Table, ask: Ask[object], now: float, work: Callable[[], Answer]
-) -> Answer:
-    """`work` undoes what there is, be it nothing; the action can have no effect from now on."""
-    key = _check_key(ask, _UNDO)
-    forbid(connection, keys, ORCHESTRATOR, key.removesuffix(_UNDO) + _DO, now)
-    return once(connection, keys, ask, now, work)
+class SagaSteps:
+    """`keys` are the service's idempotency keys."""
+
+    def __init__(self, database: Database, keys: Table, clock: Clock) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+
+    async def act(self, ask: Ask[object], work: Work) -> Answer:
+        """What the action answers, the first time and again. Raises ApiError CONFLICT if it has been undone."""
+        now = self._clock.now()
+        _check_key(ask, _DO)
+        return await self._database.transact(
+            lambda connection: once(connection, self._keys, ask, now, lambda: work(connection, now))
+        )
+
+    async def undo(self, ask: Ask[object], work: Work) -> Answer:
+        """`work` undoes what there is, be it nothing; the action can have no effect from now on."""
+        now = self._clock.now()
+        key = _check_key(ask, _UNDO)
+
+        def undoing(connection: Connection) -> Answer:
+            forbid(connection, self._keys, ORCHESTRATOR, key.removesuffix(_UNDO) + _DO, now)
+            return once(connection, self._keys, ask, now, lambda: work(connection, now))
+
+        return await self._database.transact(undoing)
 
 
 def _check_key(ask: Ask[object], ending: str) -> str:

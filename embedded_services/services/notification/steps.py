@@ -4,7 +4,6 @@ Whoever else confirms the same order (`order.created` is heard here, too) finds 
 is one notification.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from msgspec import Meta
@@ -15,7 +14,7 @@ from embedded_services.contracts.wire import Message, Request
 from embedded_services.services.kit.database import Database
 from embedded_services.services.kit.endpoints import Answer, Ask, Endpoint, Endpoints, answer
 from embedded_services.services.kit.fields import Id
-from embedded_services.services.kit.steps import act, undo
+from embedded_services.services.kit.steps import SagaSteps, Work
 from embedded_services.services.notification.notices import CONFIRMED, Notice, Notices
 from embedded_services.services.notification.renderer import Rendered, Renderer
 from embedded_services.services.notification.tables import idempotency_keys
@@ -51,7 +50,7 @@ class Noticed(Message, frozen=True):
 class Steps:
     def __init__(self, database: Database, clock: Clock, renderer: Renderer, notices: Notices) -> None:
         self._database = database
-        self._clock = clock
+        self._steps = SagaSteps(database, idempotency_keys, clock)
         self._renderer = renderer
         self._notices = notices
 
@@ -73,15 +72,15 @@ class Steps:
             id_, _ = self._notices.keep(connection, notice, now)
             return answer(Sent(confirmation_sent=True, notification_id=id_))
 
-        return await self._transact(ask, act, work)
+        return await self._steps.act(ask, work)
 
     async def take_back(self, ask: Ask[ToTakeBack]) -> Answer:
-        return await self._transact(ask, undo, await self._cancellation(ask))
+        return await self._steps.undo(ask, await self._cancellation(ask))
 
     async def cancel(self, ask: Ask[ToTakeBack]) -> Answer:
-        return await self._transact(ask, act, await self._cancellation(ask))
+        return await self._steps.act(ask, await self._cancellation(ask))
 
-    async def _cancellation(self, ask: Ask[ToTakeBack]) -> Callable[[Connection, float], Answer]:
+    async def _cancellation(self, ask: Ask[ToTakeBack]) -> Work:
         asked = ask.input
         rendered = await self._render(CANCELLED, {"orderId": asked.order_id, "reason": asked.reason})
 
@@ -95,11 +94,3 @@ class Steps:
     async def _render(self, template: str, data: dict[str, Any]) -> Rendered:
         row = await self._database.read(lambda connection: find_template(connection, template))
         return await self._renderer.render(source_of(row), None, data)
-
-    async def _transact(
-        self, ask: Ask[Any], kind: Callable[..., Answer], work: Callable[[Connection, float], Answer]
-    ) -> Answer:
-        now = self._clock.now()
-        return await self._database.transact(
-            lambda connection: kind(connection, idempotency_keys, ask, now, lambda: work(connection, now))
-        )

@@ -4,7 +4,6 @@ again whatever became of it.
 A pending order is not told of: `order.created` is published when the saga confirms it.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -20,7 +19,7 @@ from embedded_services.services.kit.database import Database
 from embedded_services.services.kit.endpoints import Answer, Ask, Endpoint, Endpoints, answer
 from embedded_services.services.kit.events import data_of
 from embedded_services.services.kit.fields import Id
-from embedded_services.services.kit.steps import act, undo
+from embedded_services.services.kit.steps import SagaSteps
 from embedded_services.services.order.messages import MAX_LINES, Line, Order, Wanted
 from embedded_services.services.order.moves import OrderStatus, check_move
 from embedded_services.services.order.moving import move, move_row
@@ -83,8 +82,7 @@ class Cancelled(Message, frozen=True):
 
 class Steps:
     def __init__(self, database: Database, clock: Clock, outbox: Outbox) -> None:
-        self._database = database
-        self._clock = clock
+        self._steps = SagaSteps(database, idempotency_keys, clock)
         self._outbox = outbox
 
     @property
@@ -108,7 +106,7 @@ class Steps:
             order = write(connection, asked.order_id, asked.user_id, priced(connection, asked.items), now)
             return answer(Validated(items=order.items, total=order.total))
 
-        return await self._act(ask, work)
+        return await self._steps.act(ask, work)
 
     async def reserve(self, ask: Ask[OfOrder]) -> Answer:
         """Raises ApiError CONFLICT "Insufficient inventory"."""
@@ -134,7 +132,7 @@ class Steps:
                 )
             )
 
-        return await self._act(ask, work)
+        return await self._steps.act(ask, work)
 
     async def release(self, ask: Ask[OfOrder]) -> Answer:
         order_id = ask.input.order_id
@@ -143,7 +141,7 @@ class Steps:
             release(connection, self._outbox, order_id, now)
             return answer({"released": True})
 
-        return await self._undo(ask, work)
+        return await self._steps.undo(ask, work)
 
     async def create(self, ask: Ask[ToCreate]) -> Answer:
         """The order becomes `confirmed`, or `paid` if its payment has been heard of. Raises ApiError CONFLICT if it was
@@ -167,16 +165,18 @@ class Steps:
             self._outbox.publish(connection, "order.created", data_of(order), now)
             return answer(Created(order=order))
 
-        return await self._act(ask, work)
+        return await self._steps.act(ask, work)
 
     async def cancel(self, ask: Ask[OfOrder]) -> Answer:
         """The order is cancelled and its stock free, if there is such an order. Raises ApiError CONFLICT if it was shipped."""
-        return await self._undo(
+        return await self._steps.undo(
             ask, lambda connection, now: self._cancel(connection, ask.input.order_id, now)
         )
 
     async def cancel_for_good(self, ask: Ask[OfOrder]) -> Answer:
-        return await self._act(ask, lambda connection, now: self._cancel(connection, ask.input.order_id, now))
+        return await self._steps.act(
+            ask, lambda connection, now: self._cancel(connection, ask.input.order_id, now)
+        )
 
     async def check_refund(self, ask: Ask[OfOrder]) -> Answer:
         """Raises ApiError NOT_FOUND, or CONFLICT for an order that was not paid or is on its way."""
@@ -190,7 +190,7 @@ class Steps:
             order = load(connection, row.id)
             return answer(Refundable(user_id=order.user_id, payment_id=paid_with, total=order.total))
 
-        return await self._act(ask, work)
+        return await self._steps.act(ask, work)
 
     def _cancel(self, connection: Connection, order_id: str, now: float) -> Answer:
         row = find_or_none(connection, order_id, lock=True)
@@ -207,15 +207,3 @@ class Steps:
         if row.status != OrderStatus.PENDING:
             raise ApiError("CONFLICT", f"An order that is {row.status} cannot be {done}")
         return row
-
-    async def _act(self, ask: Ask[Any], work: Callable[[Connection, float], Answer]) -> Answer:
-        now = self._clock.now()
-        return await self._database.transact(
-            lambda connection: act(connection, idempotency_keys, ask, now, lambda: work(connection, now))
-        )
-
-    async def _undo(self, ask: Ask[Any], work: Callable[[Connection, float], Answer]) -> Answer:
-        now = self._clock.now()
-        return await self._database.transact(
-            lambda connection: undo(connection, idempotency_keys, ask, now, lambda: work(connection, now))
-        )

@@ -4,9 +4,8 @@ An order that its owner has paid for by hand meanwhile is not charged again: tha
 other when the saga is undone.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, bindparam, insert, select
 
@@ -21,7 +20,7 @@ from embedded_services.services.kit.endpoints import Answer, Ask, Endpoint, Endp
 from embedded_services.services.kit.events import data_of
 from embedded_services.services.kit.fields import Id
 from embedded_services.services.kit.money import from_minor, to_minor
-from embedded_services.services.kit.steps import act, undo
+from embedded_services.services.kit.steps import SagaSteps
 from embedded_services.services.payment.cancelled import REASON, must_be_wanted
 from embedded_services.services.payment.ledger import record
 from embedded_services.services.payment.messages import Currency, Kind, Method, PaymentStatus
@@ -71,8 +70,7 @@ class Refunded(Message, frozen=True):
 
 class Steps:
     def __init__(self, database: Database, clock: Clock, outbox: Outbox) -> None:
-        self._database = database
-        self._clock = clock
+        self._steps = SagaSteps(database, idempotency_keys, clock)
         self._outbox = outbox
 
     @property
@@ -88,9 +86,8 @@ class Steps:
         one that was cancelled."""
         asked = ask.input
         amount = to_minor(asked.amount, "amount")
-        now = self._clock.now()
 
-        def work(connection: Connection) -> Answer:
+        def work(connection: Connection, now: float) -> Answer:
             known = self._find(connection, asked.order_id, asked.user_id)
             if known is None:
                 must_be_wanted(connection, asked.order_id)
@@ -109,22 +106,20 @@ class Steps:
                 )
             )
 
-        return await self._transact(ask, now, act, work)
+        return await self._steps.act(ask, work)
 
     async def refund(self, ask: Ask[ToRefund]) -> Answer:
-        now = self._clock.now()
-        return await self._transact(ask, now, undo, lambda connection: self._refund(connection, ask, now))
+        return await self._steps.undo(ask, lambda connection, now: self._refund(connection, ask, now))
 
     async def refund_for_good(self, ask: Ask[ToRefund]) -> Answer:
         """Raises ApiError CONFLICT where nothing was paid."""
-        now = self._clock.now()
 
-        def work(connection: Connection) -> Answer:
+        def work(connection: Connection, now: float) -> Answer:
             if self._find(connection, ask.input.order_id, ask.input.user_id) is None:
                 raise ApiError("CONFLICT", "Nothing was paid for this order")
             return self._refund(connection, ask, now)
 
-        return await self._transact(ask, now, act, work)
+        return await self._steps.act(ask, work)
 
     def _pay(self, connection: Connection, asked: ToCharge, amount: int, now: float) -> AnyRow:
         id_ = new_id("pay")
@@ -158,10 +153,3 @@ class Steps:
     @staticmethod
     def _find(connection: Connection, order: str, user: str) -> AnyRow | None:
         return _of_order.row(connection, {"order": order, "user": user})
-
-    async def _transact(
-        self, ask: Ask[Any], now: float, kind: Callable[..., Answer], work: Callable[[Connection], Answer]
-    ) -> Answer:
-        return await self._database.transact(
-            lambda connection: kind(connection, idempotency_keys, ask, now, lambda: work(connection))
-        )
