@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from app.panels.sagas.cards import Card, Subject, forward_card, undo_card
+from app.panels.sagas.cards import Card, Subject
+from app.panels.sagas.forward_card import forward_card
 from app.panels.sagas.run_rows import failed_step
 from app.panels.sagas.step_story import Story, Turn, story_of
+from app.panels.sagas.undo_card import undo_card
 from embedded_services.contracts.sagas import Saga, SagaDefinition, SagaState, StepState
 
 

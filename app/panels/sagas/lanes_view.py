@@ -4,17 +4,14 @@ from itertools import pairwise
 from typing import Final
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
-from app.core import figures
-from app.core.language import tr
 from app.panels.sagas.cards import Card, Way
 from app.panels.sagas.lanes import Lanes
+from app.panels.sagas.lanes_paint import LABEL, Scene, paint_lanes
 from app.panels.sagas.step_card import FORWARD_HEIGHT, TAG_RISE, UNDO_HEIGHT, StepCard
-from app.qt.icons import draw_icon
 from app.qt.theme import theme
-from app.qt.tokens import Tone
 from embedded_services.common.clock import Clock
 
 _SIDE: Final = 16
@@ -22,14 +19,12 @@ _GAP: Final = 18
 _GAP_BESIDE: Final = 12
 _LEAST: Final = 132
 _MOST: Final = 208
-_LABEL: Final = 16
 _TOP: Final = 8
-_FORWARD: Final = _TOP + _LABEL + TAG_RISE
+_FORWARD: Final = _TOP + LABEL + TAG_RISE
 _BETWEEN: Final = 48
 _UNDO: Final = _FORWARD + FORWARD_HEIGHT + _BETWEEN
 HEIGHT: Final = _UNDO + UNDO_HEIGHT + 6
 TICK_MS: Final = 100
-_LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
 
 class LanesView(QScrollArea):
@@ -205,126 +200,6 @@ class _Ground(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), theme().color("canvas"))
-        self._draw_label(
-            painter, QRectF(_SIDE, _TOP - 4, 300, _LABEL), tr("Forward"), "arrow-right", after=True
-        )
-        self._draw_label(
-            painter, QRectF(_SIDE, _UNDO - TAG_RISE - _LABEL - 2, 300, _LABEL), tr("Undo"), "arrow-left", after=False
-        )  # fmt: skip
-        for at in range(1, len(self._cards)):
-            self._draw_forward(painter, at)
-            self._draw_back(painter, at)
-        self._draw_beside(painter)
-        self._draw_turn(painter)
-
-    def _draw_label(self, painter: QPainter, area: QRectF, text: str, icon: str, *, after: bool) -> None:
-        color = theme().color("text_secondary")
-        font = theme().font("small")
-        advance = QFontMetricsF(font).horizontalAdvance(text)
-        left = area.left() if after else area.left() + 20
-        place = QRectF(left + advance + 6 if after else area.left(), area.center().y() - 7, 14, 14)
-        draw_icon(painter, place, icon, color)
-        painter.setFont(font)
-        painter.setPen(color)
-        painter.drawText(QRectF(left, area.top(), area.width(), area.height()), _LEFT, text)
-
-    def _draw_forward(self, painter: QPainter, at: int) -> None:
-        column = self.lanes.columns[at]
-        if column.beside:
-            return
-        is_reached = column.forward.ground != "idle"
-        before, after = self._frame(at - 1, 0), self._frame(at, 0)
-        self._arrow(
-            painter,
-            QPointF(before.right() + 1, before.center().y()),
-            QPointF(after.left() - 1, after.center().y()),
-            "text" if is_reached else None,
-        )
-
-    def _draw_back(self, painter: QPainter, at: int) -> None:
-        """From the undoing of a step to that of the step before."""
-        turn = self.lanes.turn_column
-        before, after = self._frame(at - 1, 1), self._frame(at, 1)
-        is_way = turn is not None and at <= turn
-        begun = self.lanes.columns[at - 1].undo.ground != "idle"
-        tone: Tone | None = "warn" if is_way and begun else None
-        if turn is not None and at > turn:
-            return
-        self._arrow(
-            painter,
-            QPointF(after.left() - 1, after.center().y()),
-            QPointF(before.right() + 1, before.center().y()),
-            tone,
-        )
-
-    def _arrow(self, painter: QPainter, start: QPointF, end: QPointF, tone: Tone | None) -> None:
-        """Dashed and pale where nobody went; `tone` is None there."""
-        color = theme().color("text_muted" if tone is not None and self._is_stale else tone or "edge_idle")
-        pen = QPen(color, 1.6 if tone else 1.2)
-        if tone is None:
-            pen.setStyle(Qt.PenStyle.DotLine)
-        painter.setPen(pen)
-        painter.drawLine(start, end)
-        _head(painter, start, end, color)
-
-    def _draw_beside(self, painter: QPainter) -> None:
-        """A frame around steps that run at the same time."""
-        at = 1
-        columns = self.lanes.columns
-        while at < len(columns):
-            if not columns[at].beside:
-                at += 1
-                continue
-            first = at - 1
-            while at < len(columns) and columns[at].beside:
-                at += 1
-            frame = self._frame(first, 0).united(self._frame(at - 1, 0)).adjusted(-6, -6, 6, 6)
-            painter.setPen(QPen(theme().color("border_strong"), 1, Qt.PenStyle.DashLine))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(frame, 10, 10)
-            painter.setPen(theme().color("text_muted"))
-            painter.setFont(theme().font("small"))
-            painter.drawText(
-                QRectF(frame.left() + 4, frame.bottom() + 1, frame.width(), _LABEL),
-                _LEFT,
-                tr("at the same time"),
-            )
-
-    def _draw_turn(self, painter: QPainter) -> None:
-        turn, at = self.lanes.turn, self.lanes.turn_column
-        if turn is None or at is None:
-            return
-        above, below = self._frame(at, 0), self._frame(at, 1)
-        x = above.center().x()
-        self._arrow(
-            painter, QPointF(x, above.bottom() + 2), QPointF(x, below.top() - TAG_RISE / 2 - 2), "warn"
-        )
-        text = tr("turns back at {time}", time=figures.precise_time(turn.at)) if turn.at else tr("turns back")
-        if turn.step is None and turn.why:
-            text = f"{text}: {turn.why}"
-        metrics = QFontMetricsF(theme().font("strong"))
-        width = metrics.horizontalAdvance(text)
-        middle = (above.bottom() + below.top()) / 2 - 6
-        left = x + 12
-        if left + 20 + width > self.width() - 8:
-            left = max(90.0, x - 32 - width)
-        color = theme().color("text_muted" if self._is_stale else "warn")
-        draw_icon(painter, QRectF(left, middle - 7, 14, 14), "undo", color)
-        painter.setPen(color)
-        painter.setFont(theme().font("strong"))
-        painter.drawText(
-            QRectF(left + 20, middle - 10, self.width() - left - 24, 20),
-            _LEFT,
-            metrics.elidedText(text, Qt.TextElideMode.ElideRight, self.width() - left - 24),
-        )
-
-
-def _head(painter: QPainter, start: QPointF, end: QPointF, color: QColor) -> None:
-    """The head of an arrow that is level or upright."""
-    along = end - start
-    length = max(1.0, (along.x() ** 2 + along.y() ** 2) ** 0.5)
-    unit = along / length
-    across = QPointF(-unit.y(), unit.x())
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(color)
-    painter.drawPolygon(QPolygonF([end, end - unit * 6 + across * 4, end - unit * 6 - across * 4]))
+        frames = tuple((self._frame(at, 0), self._frame(at, 1)) for at in range(len(self._cards)))
+        forward, undo = QPointF(_SIDE, _TOP - 4), QPointF(_SIDE, _UNDO - TAG_RISE - LABEL - 2)
+        paint_lanes(painter, Scene(self.lanes, frames, self.width(), forward, undo, self._is_stale))

@@ -6,12 +6,13 @@ from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QWidget
+from PySide6.QtWidgets import QMenu, QSplitter, QWidget
 
 from app.core.breaking import BreakSubject
 from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
+from app.panels.sagas.absence_banner import AbsenceBanner
 from app.panels.sagas.cards import Way
 from app.panels.sagas.ledger_pane import LedgerPane
 from app.panels.sagas.run_filter import RunFilter, filter_of
@@ -26,8 +27,6 @@ from app.panels.sagas.step_page import StepPage
 from app.panels.sagas.step_target import StepTarget
 from app.panels.sagas.words import state_words
 from app.qt.theme import theme
-from app.widgets.button import Button
-from app.widgets.notice import Notice
 from app.widgets.panel import Panel
 from app.widgets.segmented_toggle import SegmentedToggle
 from embedded_services.common.clock import Clock, SystemClock
@@ -69,26 +68,16 @@ class SagasPanel(Panel):
         self.states = SegmentedToggle(
             tr("State"), {ALL: tr("All"), **{state.value: word for state, word in state_words().items()}}, compact=True
         )  # fmt: skip
-        self._absence = Notice("warn", closable=False)
-        self._mend = Button("")
-        self._mend_key = ""
         self._unfocused: RunFilter | None = None
         """What the filter was before the window was narrowed to something."""
-        self._banner = QWidget()
+        self._banner = AbsenceBanner()
         self._build_ui()
         self._build_actions()
         self._connect()
 
     def _build_ui(self) -> None:
         self.states.setObjectName("sagaStates")
-        self._absence.setObjectName("orchestratorAbsence")
-        self._mend.setObjectName("mendOrchestrator")
         self.add_header_widget(self.states)
-        banner = QHBoxLayout(self._banner)
-        banner.setContentsMargins(16, 8, 16, 8)
-        banner.addWidget(self._absence, 1)
-        banner.addWidget(self._mend)
-        self._banner.setVisible(False)
         lower = _split(Qt.Orientation.Horizontal, (self.ledger, self.form), (244, 560), (1, 2))
         right = _split(Qt.Orientation.Vertical, (self.pane, lower), (392, 286), (5, 4))
         whole = _split(Qt.Orientation.Horizontal, (self.list, right), (246, 810), (0, 1))
@@ -131,7 +120,7 @@ class SagasPanel(Panel):
         self.ledger.saga_requested.connect(self.open_at)
         self.saga_page.action_requested.connect(self.pane.ask)
         self.step_page.action_requested.connect(self._on_step_action)
-        self._mend.clicked.connect(lambda: self.orchestrator_asked.emit(self._mend_key))
+        self._banner.mend_requested.connect(self.orchestrator_asked)
 
     # --- what the presenter tells ---------------------------------------------------------------------------------
 
@@ -157,18 +146,11 @@ class SagasPanel(Panel):
 
     def show_absence(self, message: UserMessage | None, mend: str = "", words: str = "") -> None:
         """Why no saga moves; None while there is an orchestrator. `mend` is what would bring it back."""
-        if message is not None and message != self._absence.message:
-            self._absence.show_message(message)
-        self._mend_key = mend
-        self._mend.setText(words)
-        self._mend.setVisible(bool(mend))
-        if self._banner.isVisibleTo(self) != (message is not None):
-            self._absence.setVisible(message is not None)
-            self._banner.setVisible(message is not None)
+        self._banner.show_absence(message, mend, words)
 
     @property
     def absence(self) -> str:
-        return str(self._absence.message) if self._banner.isVisibleTo(self) else ""
+        return self._banner.words
 
     def look_at(self, saga: str) -> None:
         """Choose it, without taking the inspector."""
