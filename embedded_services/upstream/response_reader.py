@@ -3,6 +3,8 @@
 A body is complete only when its own framing says so. What cannot be understood raises `NotHttpError`; a connection that ends
 too early is told by `eof`. Interim responses (1xx) are passed over, trailers dropped, and everything that is not body is
 bounded by `MAX_HEAD`. After a switch of protocols that was asked for, everything is body.
+
+A long body of an announced length is not parsed: it is counted, and handed out in the pieces in which it came.
 """
 
 from typing import Final
@@ -11,6 +13,9 @@ import httptools
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a head, and of trailers or chunk extensions between two pieces of body."""
+
+LONG: Final = 64 * 1024
+"""Bytes of a body that is worth a parser of its own for the next response."""
 
 
 class NotHttpError(Exception):
@@ -25,6 +30,7 @@ class ResponseReader:
         "_head_bytes",
         "_head_only",
         "_interim",
+        "_left",
         "_parser",
         "_persistent",
         "_spent",
@@ -56,6 +62,8 @@ class ResponseReader:
         self._body: list[bytes] = []
         self._head_only = head_only
         self._interim = False
+        self._left = 0
+        """Bytes of the body that are yet to come and need no parsing."""
         self._upgrade = upgrade
         self.switched = False
         """The connection speaks another protocol now."""
@@ -66,6 +74,9 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> None:
         """Take in what came. Raises NotHttpError."""
+        if self._left:
+            self._count_off(data)
+            return
         if self.switched:
             self.on_body(data)
             return
@@ -80,13 +91,34 @@ class ResponseReader:
                 raise NotHttpError(str(error.__context__ or error)) from None
             self._excess = True
         if in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD and self._head_is_too_large():
-                raise NotHttpError(f"its head is larger than {MAX_HEAD} bytes")
+            self._note_head(len(data))
         elif not self.complete:
             self._dry = 0 if self.buffered > before else self._dry + len(data)
             if self._dry > MAX_HEAD:
                 raise NotHttpError(f"it sent more than {MAX_HEAD} bytes of framing and no body")
+
+    def _note_head(self, size: int) -> None:
+        """So many bytes came that began before the end of the head."""
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD and self._head_is_too_large():
+            raise NotHttpError(f"its head is larger than {MAX_HEAD} bytes")
+        if not self.has_head or self.complete or self.switched:
+            return
+        length = self.length
+        if length is not None and length > LONG:
+            self._left = length - self.buffered
+            self._persistent = self._parser.should_keep_alive()
+            self._spent = True
+
+    def _count_off(self, data: bytes) -> None:
+        left = self._left
+        if len(data) > left:
+            self._excess = True
+            data = data[:left]
+        self._left = left - len(data)
+        self._body.append(data)
+        self.buffered += len(data)
+        self.complete = not self._left
 
     def _switch(self, rest: bytes) -> None:
         """`rest` is no HTTP any more."""
@@ -102,6 +134,14 @@ class ResponseReader:
             self.complete = True
             self._persistent = False
         return self.complete
+
+    def piece(self) -> bytes:
+        """The oldest of what came and was not taken, as it came; empty if there is nothing."""
+        if not self._body:
+            return b""
+        piece = self._body.pop(0)
+        self.buffered -= len(piece)
+        return piece
 
     def take(self) -> bytes:
         """The body that came since the last call."""

@@ -141,8 +141,9 @@ class Connection(asyncio.Protocol):
                 self.close()
                 raise
             self._deadline.clear()
-        piece = self.reader.take()
-        self._resume_reading()
+        piece = self.reader.piece()
+        if self.reader.buffered < LAG:
+            self._resume_reading()
         return piece
 
     def finish(self, now: float) -> bool:

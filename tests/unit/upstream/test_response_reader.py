@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded_services.upstream.response_reader import MAX_HEAD, NotHttpError, ResponseReader
+from embedded_services.upstream.response_reader import LONG, MAX_HEAD, NotHttpError, ResponseReader
 
 
 def read(*pieces: bytes, head_only: bool = False) -> ResponseReader:
@@ -30,6 +30,54 @@ def test_a_body_of_known_length_is_read_however_it_is_cut(body: bytes, places: l
     assert reader.headers == [(b"A", b"1"), (b"a", b"2"), (b"Content-Length", b"%d" % len(body))]
     assert reader.length == len(body)
     assert reader.take() == body
+
+
+BODY = bytes(range(256)) * 1024
+long_cuts = st.lists(st.integers(0, len(BODY) + 60), max_size=6)
+
+
+@given(
+    long_cuts,
+    st.sampled_from([b"", b"Connection: close\r\n"]),
+    st.sampled_from([b"", b"x", b"HTTP/1.1 200 OK\r\n"]),
+)
+def test_a_long_body_is_handed_out_in_the_pieces_in_which_it_came(
+    places: list[int], close: bytes, excess: bytes
+) -> None:
+    wire = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (close, len(BODY), BODY)
+    reader = read()
+    pieces = []
+    for came in split(wire, places):
+        assert not reader.complete
+        reader.feed(came)
+        while piece := reader.piece():
+            pieces.append(piece)
+    assert b"".join(pieces) == BODY
+    assert (reader.complete, reader.reusable, reader.buffered) == (True, not close, 0)
+    if excess:
+        reader.feed(excess)
+        assert not reader.reusable
+
+
+@given(long_cuts, st.integers(1, len(BODY) - LONG))
+def test_a_long_body_that_breaks_off_is_never_complete(places: list[int], missing: int) -> None:
+    wire = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+    reader = read(*split(wire[:-missing], places))
+    assert (reader.eof(), reader.complete) == (False, False)
+
+
+def test_after_a_long_body_comes_another_response() -> None:
+    reader = read(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY), BODY)
+    assert reader.reusable
+    assert reader.take() == BODY
+    reader.expect(head_only=False)
+    reader.feed(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
+    assert (reader.status, reader.take(), reader.reusable) == (404, b"no", True)
+
+
+def test_a_long_body_with_something_behind_it_is_cut_where_it_ends() -> None:
+    reader = read(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BODY), BODY + b"more")
+    assert (reader.complete, reader.reusable, reader.take()) == (True, False, BODY)
 
 
 @given(chunks, cuts)
