@@ -15,6 +15,7 @@ from pamqp import base, commands
 
 from embedded_services.broker import frames, handshake
 from embedded_services.broker.channel import Channel
+from embedded_services.broker.channels import Channels, ids_of
 from embedded_services.broker.frames import BrokenStream, FrameReader, Heartbeat
 from embedded_services.broker.handshake import PROTOCOL, Login, LoginRefusal, Opening
 from embedded_services.broker.outflow import Outflow
@@ -30,7 +31,7 @@ HIGH_WATER: Final = 1024 * 1024
 MOST_OUTPUT: Final = 16 * HIGH_WATER
 """Bytes that wait for a client before it is not heard any more: it asks, and does not read the answers."""
 
-ConnectionMethods, ChannelMethods = commands.Connection, commands.Channel
+ConnectionMethods = commands.Connection
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Connection(asyncio.Protocol):
         self._greeting = b""
         self._greeted = False
         self._opening = Opening(host.login)
-        self._channels: dict[int, Channel] = {}
+        self._channels = Channels(self, host.vhost)
         self.outflow = Outflow()
         self._paused_deliveries = False
         self._writable = True
@@ -78,11 +79,15 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self.peer = ""
 
-    # --- Peer: what channels need of us ---
+    # --- Owner: what channels need of us ---
 
     @property
     def user(self) -> str:
         return self._opening.user
+
+    @property
+    def channel_max(self) -> int:
+        return self._opening.terms.channel_max
 
     @property
     def can_take(self) -> bool:
@@ -105,6 +110,10 @@ class Connection(asyncio.Protocol):
 
     def will_confirm(self, channel: Channel) -> None:
         self.outflow.will_confirm(channel)
+        self._host.has_output(self)
+
+    def confirm_early(self, channel: Channel) -> None:
+        self.outflow.confirm_early(channel)
         self._host.has_output(self)
 
     def _say(self, data: bytes) -> None:
@@ -137,8 +146,7 @@ class Connection(asyncio.Protocol):
         """The client reads: it may get, and be heard, again."""
         if self._paused_deliveries:
             self._paused_deliveries = False
-            for channel in self._channels.values():
-                channel.more_room()
+            self._channels.more_room()
         self._stuffed = False
         if self._held is not None:
             self._loop.call_soon(self.release)
@@ -246,12 +254,12 @@ class Connection(asyncio.Protocol):
             self._open(number, frame)
             return
         try:
-            self._running(number, frame)
-        except Refusal as refusal:
-            if refusal.closes_connection:
-                self._end(refusal, frame)
+            if number:
+                self._channels.take(number, frame)
             else:
-                self._close_channel(number, refusal, frame)
+                self._own(frame)
+        except ConnectionRefusal as refusal:
+            self._end(refusal, frame)
         except StoreError as error:
             self._end(ConnectionRefusal(541, str(error)), frame)
 
@@ -296,43 +304,6 @@ class Connection(asyncio.Protocol):
             if opening.terms.heartbeat_s:
                 self._set_timer(opening.terms.heartbeat_s / 2, self._beat)
 
-    def _running(self, number: int, frame: frames.Frame) -> None:
-        if not number:
-            self._own(frame)
-            return
-        channel = self._channels.get(number)
-        if channel is None:
-            self._open_channel(number, frame)
-        elif channel.closing:
-            if isinstance(frame, ChannelMethods.CloseOk):
-                del self._channels[number]
-            elif isinstance(frame, ChannelMethods.Close):
-                self.send(number, ChannelMethods.CloseOk())
-                del self._channels[number]
-        elif isinstance(frame, ChannelMethods.Close):
-            channel.close()
-            del self._channels[number]
-            self._confirm_early(channel)
-            self.send(number, ChannelMethods.CloseOk())
-        elif isinstance(frame, ChannelMethods.Open):
-            raise ConnectionRefusal(504, "second 'channel.open' seen")
-        else:
-            channel.take(frame)
-
-    def _open_channel(self, number: int, frame: frames.Frame) -> None:
-        if isinstance(frame, ChannelMethods.CloseOk):
-            return
-        if not isinstance(frame, ChannelMethods.Open):
-            raise ConnectionRefusal(504, "expected 'channel.open'")
-        most = self._opening.terms.channel_max
-        if number > most:
-            raise ConnectionRefusal(
-                530,
-                f"number of channels opened ({len(self._channels)}) has reached the negotiated channel_max ({most})",
-            )
-        self._channels[number] = Channel(number, self, self._host.vhost)
-        self.send(number, ChannelMethods.OpenOk())
-
     def _own(self, frame: frames.Frame) -> None:
         """What concerns the connection itself."""
         if isinstance(frame, ConnectionMethods.Close):
@@ -345,33 +316,19 @@ class Connection(asyncio.Protocol):
 
     # --- ends ---
 
-    def _close_channel(self, number: int, refusal: Refusal, frame: frames.Frame) -> None:
-        log.info("%s: channel %d: %s", self.peer, number, refusal)
-        channel = self._channels[number]
-        self._confirm_early(channel)
-        channel.closing = True
-        channel.close()
-        self.send(number, ChannelMethods.Close(refusal.code, refusal.text, *_ids(frame)))
-
-    def _confirm_early(self, channel: Channel) -> None:
-        self.outflow.confirm_early(channel)
-        self._host.has_output(self)
-
     def _end(self, refusal: Refusal, frame: frames.Frame | None = None) -> None:
         """Tell the client why, once, and wait a moment for its answer."""
         if self._ending:
             return
         log.warning("%s: %s", self.peer, refusal)
         self._leave()
-        self.send(0, ConnectionMethods.Close(refusal.code, refusal.text, *_ids(frame)))
+        self.send(0, ConnectionMethods.Close(refusal.code, refusal.text, *ids_of(frame)))
         self._set_timer(CLOSE_S, self.drop)
 
     def _leave(self) -> None:
         """What it held goes back, and what was its own goes with it."""
         self._ending = True
-        for channel in list(self._channels.values()):
-            channel.close()
-        self._channels.clear()
+        self._channels.close_all()
         self.outflow.confirm_nothing_more()
         self._host.vhost.connection_left(self)
 
@@ -409,10 +366,3 @@ class Connection(asyncio.Protocol):
             self._transport.write(frames.HEARTBEAT_FRAME)
             self._sent = now
         self._set_timer(interval / 2, self._beat)
-
-
-def _ids(frame: frames.Frame | None) -> tuple[int, int]:
-    """The class and the method that a refusal is about."""
-    if not isinstance(frame, base.Frame):
-        return (0, 0) if frame is None else (frames.BASIC_CLASS, 40)
-    return frame.index >> 16, frame.index & 0xFFFF
