@@ -72,12 +72,14 @@ class Injector:
 
     def strikes(self, held: Held, request: UpstreamRequest) -> None:
         """Note a request that a fault was injected into."""
-        headers, block = request.headers, request.block
-        trace = _traceparent(headers, block)[3:35]
+        headers, block, touches = request.headers, request.block, request.touches
+        trace = _traceparent(headers, block)[3:35].decode("latin-1")
         who = _request_id(headers, block) or _key(headers, block)  # a step of a saga is known by its key
-        self._faults.note_affected(held, who.decode("latin-1"), trace.decode("latin-1"))
-        if request.touches is not None:
-            request.touches.add(held.id)
+        known = who.decode("latin-1")
+        if touches is not None:
+            touches.add(held.id)
+            known, trace = known or touches.request_id, trace or touches.trace_id
+        self._faults.note_affected(held, known, trace)
 
     def _renew(self) -> None:
         self._edge = self._faults.of_layer(FaultLayer.EDGE)

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from typing import Any
 
 import httpx
@@ -83,7 +82,8 @@ async def test_latency_is_as_long_as_it_was_asked_to_be(
     assert await gets(system, user, 4) == [200] * 4
     assert time.monotonic() - began >= 0.48
     told = await proved(system, fault, lambda told: told.proof.client_requests == 4)
-    assert (told.proof.injected, told.proof.client_failures) == (4, 0)
+    assert told.proof.injected >= 4
+    assert told.proof.client_failures == 0
     assert told.proof.added_ms is not None
     assert told.proof.added_ms.p50 is not None
     assert told.proof.added_ms.p50 >= 120
@@ -202,20 +202,30 @@ async def test_the_stream_tells_of_faults(system: RunningSystem, arm: Arm, user:
         assert row["state"] == "active"
 
 
-async def test_restore_all_is_quick_with_many_connections_open(
+async def test_restore_all_lets_a_thousand_connections_go_on(
     system: RunningSystem, user: dict[str, str], arm: Arm
 ) -> None:
-    limits = httpx.Limits(max_connections=1_000, max_keepalive_connections=1_000)
-    url = system.ready.gateway
-    faults = [await arm("latency", service=name, ms=1) for name in ("order", "user", "payment")]
-    async with httpx.AsyncClient(base_url=url, limits=limits, trust_env=False, timeout=30) as many:
-        answers = await asyncio.gather(*(many.get("/api/products", headers=user) for _ in range(300)))
-        assert Counter(answer.status_code for answer in answers) == {200: 300}
-        restored = await system.control.restore_all()
-    assert sorted(restored.removed) == sorted(fault.id for fault in faults)
-    assert restored.pending == []
-    told = await system.control.faults()
-    assert all(fault.state is FaultState.REMOVED for fault in told.items if fault.id in restored.removed)
+    fault = await arm("latency", service="order", ms=60_000)
+    host, port = httpx.URL(system.ready.gateway).host, httpx.URL(system.ready.gateway).port
+    request = (
+        f"POST /api/products HTTP/1.1\r\nHost: {host}\r\nAuthorization: {user['Authorization']}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    ).encode()
+
+    async def status() -> bytes:
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(request)
+            return (await reader.read())[9:12]
+        finally:
+            writer.close()
+
+    clients = asyncio.gather(*(status() for _ in range(1_000)))
+    await proved(system, fault, lambda told: told.proof.injected == 1_000)
+    restored = await system.control.restore_all()
+    assert (restored.removed, restored.pending) == ([fault.id], [])
+    assert not {answer for answer in await clients if answer[:1] not in (b"4", b"5")}
+    assert (await system.control.fault(fault.id)).state is FaultState.REMOVED
 
 
 def wish(kind: str = "latency", **given: Any) -> NewFault:

@@ -53,8 +53,10 @@ async def until_status(system: RunningSystem, name: str, *statuses: str, after: 
     return await until(look)
 
 
-@pytest.mark.parametrize("name", EVERYWHERE)
-@pytest.mark.parametrize("kind", ["kill", "terminate", "restart"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [*(("kill", name) for name in EVERYWHERE), ("terminate", "order-1"), ("restart", "orchestrator")],
+)
 async def test_a_process_that_is_ended_comes_back(
     system: RunningSystem, arm: Arm, kind: str, name: str
 ) -> None:
