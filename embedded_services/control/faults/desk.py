@@ -166,9 +166,14 @@ class FaultDesk:
         """It ends `ttl` seconds from now. Raises NOT_FOUND, and CONFLICT for one that has ended."""
         record = self._in_force(fault)
         now = self._clock.monotonic()
+        before = record.ttl, record.deadline, record.expires_wall
         record.ttl = min(ttl, MAX_TTL_S)
         record.deadline, record.expires_wall = now + record.ttl, self._clock.now() + record.ttl
-        self._write_down()
+        try:
+            self._write_down()
+        except ApiError:
+            record.ttl, record.deadline, record.expires_wall = before
+            raise
         self._tell(record)
         if record.kind.layer is not FaultLayer.CONTROL:
             self._notice.push()
@@ -231,7 +236,10 @@ class FaultDesk:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
             self._proofs.forget(oldest)
-        self._write_down()
+        try:
+            self._write_down()
+        except ApiError as error:  # what is over must be over; at worst the next start says that it was left
+            log.error("faults that ended are still written down: %s", error.message)
         if any(record.kind.layer is not FaultLayer.CONTROL for record in records):
             self._notice.push()
         for record in records:
@@ -246,10 +254,7 @@ class FaultDesk:
             now = self._clock.monotonic()
             over = [record for record in self._records.values() if now >= record.deadline]
             if over:
-                try:
-                    await self._undo(over, FaultState.EXPIRED)
-                except ApiError as error:
-                    log.error("faults that ended are still written down: %s", error.message)
+                await self._undo(over, FaultState.EXPIRED)
                 continue
             next_s = min((record.deadline for record in self._records.values()), default=now + 3600.0) - now
             waits = {

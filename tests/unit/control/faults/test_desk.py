@@ -88,6 +88,22 @@ async def test_what_cannot_be_written_down_is_not_armed(book: Desk) -> None:
     book.path.rmdir()
 
 
+async def test_what_is_over_is_over_though_that_cannot_be_written_down(
+    book: Desk, expect_log: Callable[[str], None]
+) -> None:
+    fault = await book.arm("abort")
+    book.path.unlink()
+    (book.path / "in the way").mkdir(parents=True)
+    with pytest.raises(ApiError, match="cannot write"):
+        await book.desk.extend(fault.id, 100)
+    assert book.desk.get(fault.id).ttl == 60
+    expect_log("still written down")
+    assert (await book.desk.remove(fault.id)).state is FaultState.REMOVED
+    assert book.desk.snapshot().items == []
+    (book.path / "in the way").rmdir()
+    book.path.rmdir()
+
+
 async def test_children_are_told_complete_parameters_and_moments_of_their_own_clock(book: Desk) -> None:
     now = book.system.clock.monotonic()
     await book.arm("abort", ttl=30, status=418)
