@@ -19,7 +19,9 @@ OTHERS: Final = "others"
 """The instance of series for which there was no room."""
 CLIENT_LEFT: Final = 499
 
-_Key = tuple[str | None, str | None, int]
+_Key = tuple[str | None, str | None, str | None, int]
+_Row = tuple[str, str | None]
+"""A route as it is told: its prefix and its service. Several may share a prefix, and differ in their methods."""
 
 
 class Meters:
@@ -31,8 +33,8 @@ class Meters:
         self._series_of: dict[_Key, Series] = {}
         self._series: dict[tuple[str, str, str], Series] = {}
         self._second = -1
-        self._services: dict[str, str | None] = {}
-        self._recent: dict[str, tuple[float, Latency]] = {}
+        self._rows: list[_Row] = []
+        self._recent: dict[_Row, tuple[float, Latency]] = {}
         self.recent = Recent.nothing()
         """The last ten seconds of all routes, up to the last whole second."""
         self.latency = Latency()
@@ -42,16 +44,16 @@ class Meters:
         """Other routes from now on."""
         self._settle()
         self._waiting, self._series_of = {}, {}
-        self._services = {route.prefix: route.service for route in settings.routes}
+        self._rows = list(dict.fromkeys((route.prefix, route.service) for route in settings.routes))
 
     def add(
         self, route: str | None, service: str | None, instance: str | None, status: int, took_s: float
     ) -> None:
         """A request was answered."""
-        key = (route, instance, status)
+        key = (route, service, instance, status)
         waiting = self._waiting.get(key)
         if waiting is None:
-            waiting = self._begin(key, service)
+            waiting = self._begin(key)
         waiting.append(took_s)
 
     def digest(self, now: float) -> bool:
@@ -74,21 +76,22 @@ class Meters:
         return list(self._series.values())
 
     def routes(self) -> list[Route]:
-        """What was asked of each route: of those in the settings, and of others that were asked for."""
+        """What was asked of each route: of those in the settings, and of others that were asked for. Routes that share a
+        prefix are told apart by their services."""
         self._settle()
-        statuses: dict[str, Counter[int]] = {prefix: Counter() for prefix in self._services}
+        statuses: dict[_Row, Counter[int]] = {row: Counter() for row in self._rows}
         for series in self._asked():
-            statuses.setdefault(series.route, Counter()).update(series.statuses)
+            statuses.setdefault(_row(series), Counter()).update(series.statuses)
         told = []
-        for prefix, counts in statuses.items():
-            rate, latency = self._recent.get(prefix, (0.0, Latency()))
+        for row, counts in statuses.items():
+            rate, latency = self._recent.get(row, (0.0, Latency()))
             classes: Counter[str] = Counter()
             for status, number in counts.items():
                 classes[_class_of(status)] += number
             told.append(
                 Route(
-                    prefix=prefix,
-                    service=self._services.get(prefix),
+                    prefix=row[0],
+                    service=row[1],
                     requests=counts.total(),
                     rate=rate,
                     latency_ms=latency,
@@ -98,12 +101,12 @@ class Meters:
         return told
 
     def _look(self) -> None:
-        by_route: dict[str, list[Series]] = {}
+        by_route: dict[_Row, list[Series]] = {}
         for series in self._asked():
             if series.recent.requests:
-                by_route.setdefault(series.route, []).append(series)
-        recent = {route: together(members) for route, members in by_route.items()}
-        self._recent = {route: (window.rate, window.latency) for route, window in recent.items()}
+                by_route.setdefault(_row(series), []).append(series)
+        recent = {row: together(members) for row, members in by_route.items()}
+        self._recent = {row: (window.rate, window.latency) for row, window in recent.items()}
         self.recent = together([series for members in by_route.values() for series in members])
         self.latency = self.recent.latency
 
@@ -113,12 +116,12 @@ class Meters:
     def _settle(self) -> None:
         for key, took_s in self._waiting.items():
             if took_s:
-                self._series_of[key].digest(key[2], took_s)
+                self._series_of[key].digest(key[3], took_s)
                 took_s.clear()
 
-    def _begin(self, key: _Key, service: str | None) -> list[float]:
+    def _begin(self, key: _Key) -> list[float]:
         """The list that latencies of such requests wait in."""
-        route, instance, _ = key
+        route, service, instance, _ = key
         name = (route or NO_ROUTE, service or "", instance or "")
         if name not in self._series and len(self._series) >= MAX_SERIES:
             name = (NO_ROUTE, "", OTHERS)
@@ -132,6 +135,10 @@ class Meters:
         waiting: list[float] = []
         self._waiting[key] = waiting
         return waiting
+
+
+def _row(series: Series) -> _Row:
+    return series.route, series.service or None
 
 
 def _class_of(status: int) -> str:

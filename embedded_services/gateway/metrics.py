@@ -4,6 +4,7 @@ Names follow Prometheus' conventions: base units, `_total` for what only grows, 
 process are the ones that its client libraries use.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -48,16 +49,16 @@ def render(measured: Measured) -> bytes:
 
 def _requests(text: Exposition, telemetry: Telemetry) -> None:
     series, clients = telemetry.meters.series(), telemetry.clients
-    by_status: dict[tuple[str, int], int] = {}
+    by_status: Counter[tuple[str, str, int]] = Counter()
     for one in series:
         for status, count in one.statuses.items():
-            by_status[one.route, status] = by_status.get((one.route, status), 0) + count
+            by_status[one.route, one.service, status] += count
     text.counter(
         f"{_PREFIX}requests_total",
-        "Requests answered, by route and status; 499 is a client that left before there was an answer.",
+        "Requests answered, by route, service and status; 499 is a client that left before there was an answer.",
         [
-            ({"route": route, "code": str(status)}, count)
-            for (route, status), count in sorted(by_status.items())
+            ({"route": route, "service": service, "code": str(status)}, count)
+            for (route, service, status), count in sorted(by_status.items())
         ],
     )
     text.histogram(

@@ -183,7 +183,6 @@ class Gateway:
             return _DASHBOARD
         if route is None:
             raise ApiError("NOT_FOUND", "API endpoint not found", path=request.path)
-        exchange.service = route.service
         _require(exchange, METHODS if route.methods is None else route.methods)
         return route
 
@@ -191,7 +190,7 @@ class Gateway:
         """The route that is asked; what is refused counts for it too."""
         route = self._routes.match_method(exchange.request.path, exchange.request.method)
         if route is not None:
-            exchange.route = route.prefix
+            exchange.route, exchange.service = route.prefix, route.service
         return route
 
     def _limit(self, exchange: Exchange) -> None:

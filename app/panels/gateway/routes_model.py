@@ -43,20 +43,23 @@ class RouteRow:
 def route_rows(settings: Settings | None, totals: GatewayTotals | None) -> list[RouteRow]:
     """Those of the settings, in their order, then those that the gateway has besides.
 
-    The gateway counts by path: where several routes share one (`POST` of it goes elsewhere), the figures of all of them stand
-    in the row of the one that covers most."""
-    told: dict[str, RouteFigures] = (
-        {route.prefix: route for route in totals.routes} if totals is not None else {}
+    The gateway counts by path and service: where several routes share both, the figures of all of them stand in the row of the
+    one that covers most."""
+    told: dict[tuple[str, str | None], RouteFigures] = (
+        {(route.prefix, route.service): route for route in totals.routes} if totals is not None else {}
     )
     rows = []
     routes = settings.routes if settings is not None else []
-    covering = {route.prefix: route for route in sorted(routes, key=lambda route: not route.exact)}
+    covering = {
+        (route.prefix, route.service): route for route in sorted(routes, key=lambda route: not route.exact)
+    }
     for route in routes:
         methods = ", ".join(route.methods) if route.methods else tr("all")
         plain = RouteRow(route.prefix, route.exact, route.service, methods, route.public)
-        figure = told.pop(route.prefix, None) if covering[route.prefix] is route else None
+        target = route.prefix, route.service
+        figure = told.pop(target, None) if covering[target] is route else None
         rows.append(_with_figures(plain, figure))
-    for prefix, figure in told.items():
+    for (prefix, _), figure in told.items():
         plain = RouteRow(prefix, True, figure.service or "", figures.NONE, None)
         rows.append(_with_figures(plain, figure))
     return rows
@@ -130,4 +133,4 @@ def _columns() -> tuple[Column[RouteRow], ...]:
 
 class RoutesModel(RowTableModel[RouteRow]):
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(_columns(), key=lambda row: (row.prefix, row.exact), parent=parent)
+        super().__init__(_columns(), key=lambda row: (row.prefix, row.exact, row.service), parent=parent)

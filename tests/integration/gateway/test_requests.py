@@ -222,8 +222,8 @@ async def test_metrics_tell_what_happened(start: Start) -> None:
     await gateway.get("/api/users")
     await gateway.get("/api/nothing")
     text = (await gateway.ask("GET", "/metrics")).body.decode()
-    assert 'faultdeck_gateway_requests_total{route="/api/users",code="200"} 1' in text
-    assert 'faultdeck_gateway_requests_total{route="none",code="404"} 1' in text
+    assert 'faultdeck_gateway_requests_total{route="/api/users",service="user",code="200"} 1' in text
+    assert 'faultdeck_gateway_requests_total{route="none",service="",code="404"} 1' in text
     assert 'faultdeck_gateway_upstream_tries_total{instance="user-1"} 1' in text
 
 
@@ -235,7 +235,7 @@ async def test_what_is_refused_counts_for_the_route_that_was_asked(start: Start)
         assert (await gateway.ask("GET", "/api/users/7", **headers)).status == status
     text = (await gateway.ask("GET", "/metrics")).body.decode()
     for status in (401, 403, 429):
-        assert f'faultdeck_gateway_requests_total{{route="/api/users",code="{status}"}} 1' in text
+        assert f'faultdeck_gateway_requests_total{{route="/api/users",service="user",code="{status}"}} 1' in text
     beat = gateway.beat()
     assert beat is not None
     assert [(record.status, record.route) for record in beat.requests[:3]] == [

@@ -44,6 +44,24 @@ def test_what_is_told_apart_is_bounded() -> None:
     assert any(one.instance == OTHERS for one in series)
 
 
+def test_routes_of_one_path_are_told_apart_by_the_service_they_go_to() -> None:
+    meters = Meters(demo_settings())
+    meters.digest(0)
+    for service, status in (("order", 200), ("orchestrator", 202), ("order", 200), ("orchestrator", 503)):
+        meters.add("/api/orders", service, f"{service}-1", status, 0.01)
+        meters.add("/api/orders", service, None, status, 0.01)
+    meters.digest(1)
+    told = {
+        route.service: (route.requests, route.rate, route.statuses)
+        for route in meters.routes()
+        if route.prefix == "/api/orders"
+    }
+    assert told == {
+        "order": (4, 0.4, {"2xx": 4}),
+        "orchestrator": (4, 0.4, {"2xx": 2, "5xx": 2}),
+    }
+
+
 def test_changed_routes_keep_what_was_counted() -> None:
     meters = Meters(demo_settings())
     meters.add("/api/users", "user", "user-1", 200, 0.01)

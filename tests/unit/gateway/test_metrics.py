@@ -78,9 +78,9 @@ def test_every_counter_is_told_as_prometheus_reads_it(text: str) -> None:
         for sample in family.samples
     }
     name = "faultdeck_gateway_"
-    assert found[name + "requests_total", "/api/users", "200"] == 1
-    assert found[name + "requests_total", "/api/users", "499"] == 1
-    assert found[name + "requests_total", "404", "none"] == 1
+    assert found[name + "requests_total", "/api/users", "200", "user"] == 1
+    assert found[name + "requests_total", "/api/users", "499", "user"] == 1
+    assert found[name + "requests_total", "404", "none", "user"] == 1
     duration = name + "request_duration_seconds"
     assert found[duration + "_count", "/api/users", "user", "user-1"] == 4
     assert found[duration + "_sum", "/api/users", "user", "user-1"] == pytest.approx(1.2)

@@ -182,7 +182,7 @@ class CallFacts:
     def _answered(self, caller: str, beat: Beat, at: float, now: float) -> Iterator[Fact]:
         for route in beat.gateway.routes if beat.gateway is not None else ():
             total = route.statuses.get("5xx", 0)
-            more = self._totals.more(f"{caller}|5xx|{route.prefix}", total) if total else 0
+            more = self._totals.more(f"{caller}|5xx|{route.prefix}|{route.service}", total) if total else 0
             if more:
                 yield from self._errors(caller, route.service or route.prefix, route.service, more, at, now)
         if beat.limits is None:

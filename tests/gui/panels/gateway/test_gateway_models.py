@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from PySide6.QtCore import QAbstractItemModel
 
@@ -197,6 +198,17 @@ def test_routes_of_one_path_are_rows_of_their_own_and_counted_once(qapp: object,
     model.apply(rows)
     model.apply(rows[::-1])
     assert model.rowCount() == len(rows)
+
+
+def test_each_row_of_a_path_has_the_figures_of_its_own_service(qapp: object) -> None:
+    told = totals()
+    order = next(route for route in told.routes if route.prefix == "/api/orders")
+    made = msgspec.structs.replace(order, service="orchestrator", requests=17)
+    rows = route_rows(demo_settings(), msgspec.structs.replace(told, routes=[*told.routes, made]))
+    assert [(row.exact, row.service, row.requests) for row in rows if row.prefix == "/api/orders"] == [
+        (True, "orchestrator", 17),
+        (False, "order", 9779),
+    ]
 
 
 def test_tries_are_bars_of_the_request() -> None:
