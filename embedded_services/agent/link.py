@@ -5,6 +5,7 @@ reported only the newest is kept (counters are totals, so nothing is lost by tha
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -58,6 +59,7 @@ class AgentLink:
         self._on_linked: list[Callable[[], None]] = []
         self.faults = LocalFaults(spec.id, spec.service, clock.monotonic, clock.now)
         """The faults in force, as this process was told last."""
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
         self.faults.wake = self.report_when_woken(self._count_faults)
         self.on_linked(self.faults.tell_again)
         if spec.faults is not None:
@@ -117,6 +119,7 @@ class AgentLink:
                 failures += 1
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
         async with Tasks(f"{self._spec.id} link") as tasks:
             tasks.spawn(self._beat(socket), "beat")
             tasks.spawn(self._beat_when_woken(socket), "beat when woken")
@@ -141,6 +144,13 @@ class AgentLink:
                         await socket.send_bytes(wire.encode(told))
                     case Command():
                         tasks.spawn(self._obey(socket, message), message.name)
+
+    async def tell_of_faults(self) -> None:
+        """What was counted of them, now: for a process that a fault is about to end."""
+        beat = self._count_faults()
+        if beat is not None and self._socket is not None and not self._socket.closed:
+            with contextlib.suppress(ConnectionError):  # whoever would hear it is away
+                await self._socket.send_bytes(wire.encode(beat))
 
     def _count_faults(self) -> Beat | None:
         counts = self.faults.counts()

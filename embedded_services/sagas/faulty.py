@@ -14,17 +14,18 @@ from embedded_services.contracts.errors import ApiError, ErrorDetail
 from embedded_services.contracts.sagas import ArmedFault, FaultKind
 from embedded_services.sagas.definition import Definition, Step
 from embedded_services.sagas.participants import Answer, No, Nobody, Unknown
+from embedded_services.sagas.run import Run
 
 Calling = Callable[[float], Awaitable[Answer]]
 """The call itself, given the seconds it may take."""
 
-FaultFor: TypeAlias = Callable[[str, str, str, bool], ArmedFault | None]
-"""What acts on this call: of the saga's name, the step's, the run's id, and whether it undoes. Asked once for each call, and
+FaultFor: TypeAlias = Callable[[Run, str, bool], ArmedFault | None]
+"""What acts on this call: of the run, its step's name, and whether it undoes. Asked once for each call, and
 what it answers happens; `times` means nothing in the answer, and a fault that does not act in this direction is passed
 over."""
 
 
-def no_fault(_saga: str, _step: str, _id: str, _undoing: bool) -> ArmedFault | None:
+def no_fault(_run: Run, _step: str, _undoing: bool) -> ArmedFault | None:
     return None
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -69,7 +69,8 @@ def die() -> None:
 
 class Orchestrator:
     """`changed` hears of each saga that moved, after it was committed; `told` that events wait in the outbox. `crash` ends
-    the process at once. `fault_for` is asked before each call whether a fault acts on it that was not armed for the run."""
+    the process at once. `fault_for` is asked before each call whether a fault acts on it that was not armed for the run; `last_words` come before
+    such a fault ends the process."""
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Orchestrator:
         self.changed: Callable[[Stored], None] = _nobody
         self.told: Callable[[], None] = _nobody
         self.crash: Callable[[], None] = die
+        self.last_words: Callable[[], Awaitable[None]] = _no_words
         self.fault_for: FaultFor = no_fault
         self._open: dict[str, Stored] = {}
         self._timers: dict[str, tuple[float, asyncio.TimerHandle]] = {}
@@ -336,12 +338,13 @@ class Orchestrator:
 
     def _found(self, run: Run, definition: Definition, command: Invoke) -> ArmedFault | None:
         undoing = command.direction is Direction.UNDO
-        fault = self.fault_for(run.name, definition.steps[command.step].name, run.id, undoing)
+        fault = self.fault_for(run, definition.steps[command.step].name, undoing)
         return fault if fault is not None and fault.acts_on_undo is undoing else None
 
     async def _crash(self) -> None:
         """Once what led to it is on disk."""
         await self._turns.committed()
+        await self.last_words()
         self.crash()
 
 
@@ -359,3 +362,6 @@ def _wake(futures: list[asyncio.Future[None]]) -> None:
 
 
 def _nobody(*_: object) -> None: ...
+
+
+async def _no_words() -> None: ...

@@ -10,6 +10,7 @@ from embedded_services.common.platform import raise_file_limit
 from embedded_services.common.tasks import Tasks
 from embedded_services.sagas.api import SagaApi
 from embedded_services.sagas.definition import Definition
+from embedded_services.sagas.faults_in_force import FaultsInForce
 from embedded_services.sagas.journal import Journal, Shelf
 from embedded_services.sagas.orchestrator import Orchestrator
 from embedded_services.sagas.order_api import OrderApi
@@ -56,6 +57,8 @@ async def serve(context: ChildContext) -> AsyncIterator[int]:
         spans = SpanBook(context.spec.id, context.clock)
         spans.wake = context.link.report_when_woken(spans.beat)
         orchestrator.calls.spans = spans
+        orchestrator.fault_for = FaultsInForce(context.faults, context.clock.monotonic)
+        orchestrator.last_words = context.link.tell_of_faults
         table: Endpoints = [
             _health(context, orchestrator),
             *SagaApi(orchestrator, shelf, DEFINITIONS, context.clock).endpoints,

@@ -298,7 +298,9 @@ class FaultDesk:
         """What a process counted, and what the gateway tells of its requests."""
         if beat.faults:
             known = {*self._records, *self._ended}
-            self._prove(self._proofs.report(child, incarnation, beat.faults, known))
+            changed = self._proofs.report(child, incarnation, beat.faults, known)
+            self._prove(changed)
+            self._end_spent(changed)
         if child == GATEWAY and beat.requests:
             for record in self._records.values():
                 process = record.process if record.kind.layer is FaultLayer.CONTROL else None
@@ -308,6 +310,14 @@ class FaultDesk:
                 fresh = [told for told in beat.requests if told.at >= record.armed_wall]
                 if sum(deeds.witness(told, process) for told in fresh):
                     self._prove([record.id])
+
+    def _end_spent(self, faults: list[str]) -> None:
+        """One that has acted as often as it was to is over, in whichever incarnation of its process it did."""
+        for fault in faults:
+            record = self._records.get(fault)
+            if record is not None and 0 < record.times <= self._proofs.of(fault).injected:
+                record.deadline, record.expires_wall = self._clock.monotonic(), self._clock.now()
+                self._wake.set()
 
     def _done(self, record: Record) -> None:
         self._proofs.deeds(record.id).done += 1

@@ -61,6 +61,11 @@ class Record:
         return isinstance(self.params, CrashLoop)
 
     @property
+    def times(self) -> int:
+        """How often it acts at most, 0 for as often as it can."""
+        return int(getattr(self.params, "times", 0))
+
+    @property
     def given_params(self) -> dict[str, Any]:
         told: dict[str, Any] = msgspec.to_builtins(self.params)
         return told

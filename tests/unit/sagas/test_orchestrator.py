@@ -282,8 +282,8 @@ async def test_a_reply_is_lost_though_the_step_was_done(
 async def test_a_fault_that_is_in_force_acts_as_one_that_was_armed(tmp_path: Path) -> None:
     asked: list[tuple[str, str, str, bool]] = []
 
-    def fault_for(saga: str, step: str, id_: str, undoing: bool) -> ArmedFault | None:
-        asked.append((saga, step, id_, undoing))
+    def fault_for(run: Run, step: str, undoing: bool) -> ArmedFault | None:
+        asked.append((run.name, step, run.id, undoing))
         return {
             ("b", False): ArmedFault(kind=FaultKind.FAIL_STEP, times=7),
             ("a", False): ArmedFault(kind=FaultKind.FAIL_COMPENSATION),  # of the other direction: passed over
@@ -317,7 +317,7 @@ async def test_a_crash_that_is_in_force_comes_when_what_led_to_it_is_on_disk(
     async with world(tmp_path) as w:
         crashed = asyncio.Event()
         w.orchestrator.crash = crashed.set
-        w.orchestrator.fault_for = lambda _saga, step, _id, _undoing: crash if step == "b" else None
+        w.orchestrator.fault_for = lambda _run, step, _undoing: crash if step == "b" else None
         run = await w.start()
         async with asyncio.timeout(5):
             await crashed.wait()
