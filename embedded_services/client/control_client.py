@@ -178,9 +178,21 @@ class ControlClient:
         """Everybody's count starts afresh."""
         await self._call("DELETE", "/v1/limits/clients", type(None))
 
-    async def requests(self, *, cursor: str = "", limit: int = 100) -> Page[RequestRecord]:
-        """Requests through the gateway, newest first."""
-        return await self._page("/v1/requests", Page[RequestRecord], cursor, limit)
+    async def requests(
+        self,
+        *,
+        cursor: str = "",
+        limit: int = 100,
+        route: str = "",
+        status: str = "",
+        instance: str = "",
+        trace: str = "",
+        q: str = "",
+    ) -> Page[RequestRecord]:
+        """Requests through the gateway, newest first; of a `route` (its prefix), a `status` or class of them (`5xx`), an
+        `instance` that was tried, a trace, and with a text `q` in them."""
+        narrowed = {"route": route, "status": status, "instance": instance, "trace": trace, "q": q}
+        return await self._page("/v1/requests", Page[RequestRecord], cursor, limit, narrowed)
 
     async def trace(self, trace: str) -> Trace:
         """The spans of a trace that are kept; NOT_FOUND where there are none."""

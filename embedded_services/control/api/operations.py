@@ -29,6 +29,7 @@ from embedded_services.control.actions import NAMES, Actions
 from embedded_services.control.api.event_operations import EventHandlers, event_operations
 from embedded_services.control.api.fault_operations import FaultHandlers, fault_operations
 from embedded_services.control.api.paging import newest_first, page_of
+from embedded_services.control.api.request_query import RequestQuery
 from embedded_services.control.api.saga_operations import SagaHandlers, saga_operations
 from embedded_services.control.api.table import ActionOptions, Call, GatewayQuery, Operation, PageQuery
 from embedded_services.control.api.timeline_operations import TimelineHandlers, timeline_operations
@@ -132,7 +133,8 @@ class Handlers:
         return newest_first(self.journal, call.query)
 
     async def read_requests(self, call: Call) -> Page[RequestRecord]:
-        return newest_first(self.requests, call.query)
+        query: RequestQuery = call.query
+        return newest_first(self.requests, query, query.wants)
 
     async def read_logs(self, call: Call) -> Page[LogEntry]:
         query: LogQuery = call.query
@@ -286,7 +288,7 @@ def operations(do: Handlers) -> list[Operation]:
             summary="Requests through the gateway, newest first",
             handler=do.read_requests,
             response=Page[RequestRecord],
-            query=PageQuery,
+            query=RequestQuery,
         ),
         Operation(
             method="GET",

@@ -115,6 +115,12 @@ CALLS: list[tuple[str, Callable[[ControlClient], Awaitable[Any]], Any, Any]] = [
         {"items": []},
         None,
     ),
+    (
+        "GET /v1/requests?limit=100&route=%2Fapi%2Forders&status=5xx&instance=order-1&trace=abc&q=a%20b",
+        lambda c: c.requests(route="/api/orders", status="5xx", instance="order-1", trace="abc", q="a b"),
+        {"items": []},
+        None,
+    ),
     ("GET /v1/logs?limit=100", lambda c: c.logs(), {"items": [LOG]}, None),
     (
         "GET /v1/logs?limit=5&cursor=42&level=ERROR&process=user-1&q=caf%C3%A9%20%26",

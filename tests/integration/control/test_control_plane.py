@@ -162,6 +162,10 @@ async def test_requests_and_logs_are_there_for_scripts(system: RunningSystem, ra
         while answer.headers["x-request-id"] not in seen:
             await asyncio.sleep(0.02)  # beats come four times a second
             seen = [record.id for record in (await system.control.requests()).items]
+    found = (await system.control.requests(status="4xx", q="GET /API/nowhere")).items
+    assert "find-me-again" in [record.id for record in found]
+    assert (await system.control.requests(route="/api/users", q="find-me-again")).items == []
+    assert (await raw.get("/v1/requests", params={"status": "9xx"})).status_code == 400
     logs = (await raw.get("/v1/logs", params={"process": "user-1", "q": "SERVING ON", "limit": 1})).json()
     assert [entry["process"] for entry in logs["items"]] == ["user-1"]
     errors = (await raw.get("/v1/logs", params={"level": "ERROR"})).json()
