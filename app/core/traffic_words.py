@@ -57,6 +57,11 @@ def percent_text(percent: float | None) -> str:
     return tr("{n} %", n=f"{shown:.1f}".removesuffix(".0"))
 
 
+def milliseconds(value: float | None) -> str:
+    """Three figures that mean something: `6.2`, `24`, `18,710`."""
+    return figures.decimal(value, 0 if value is not None and value >= 10 else 1)
+
+
 def phase_text(traffic: Traffic | None, now: float) -> str:
     """One line: what it is doing, and for how long or why not."""
     if traffic is None:

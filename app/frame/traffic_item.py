@@ -15,9 +15,10 @@ from app.widgets.sparkline import Sparkline
 from app.widgets.switch import Switch
 from embedded_services.contracts.traffic import LEAST_RATE, MOST_RATE, Traffic, TrafficSample
 
-_CURVE_FROM: Final = 1320
-_READINGS_FROM: Final = 1240
-_RATE_FROM: Final = 1080
+_CURVE_FROM: Final = 1400
+_READINGS_FROM: Final = 1320
+_RATE_FROM: Final = 1240
+_ALL_FROM: Final = 1000
 
 
 class TrafficItem(QWidget):
@@ -81,7 +82,8 @@ class TrafficItem(QWidget):
         self._failed.set_tone("bad" if percent else "text_secondary")
 
     def set_room(self, width: int) -> None:
-        """So wide is the window: where it is narrow, the readings give way, and the rate last."""
+        """So wide is the window: where it is narrow, first the readings give way to what must always be seen, at last all of it."""
+        self.setVisible(width >= _ALL_FROM)
         self._curve.setVisible(width >= _CURVE_FROM)
         self._readings.setVisible(width >= _READINGS_FROM)
         self.rate.setVisible(width >= _RATE_FROM)

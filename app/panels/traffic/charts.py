@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWi
 
 from app.core import figures
 from app.core.language import tr
-from app.core.traffic_words import failed_percent, percent_text
+from app.core.traffic_words import failed_percent, milliseconds, percent_text
 from app.panels.traffic.fault_spans import FaultSpan
 from app.panels.traffic.legend import LegendItem
 from app.panels.traffic.traffic_series import Curves, TrafficSeries
@@ -38,8 +38,8 @@ class Charts(QWidget):
         self._span = SegmentedToggle(tr("Time shown"), {"120": tr("2 min"), "600": tr("10 min")})
         self._span.setObjectName("span")
         self.legend = {
-            "p50": LegendItem("p50", "plot_p50", "1,000"),
-            "p95": LegendItem("p95", "plot_p95", "1,000"),
+            "p50": LegendItem("p50", "plot_p50", "10,000"),
+            "p95": LegendItem("p95", "plot_p95", "10,000"),
             "p99": LegendItem("p99", "plot_p99", "10,000", thick=2.6),
             "max": LegendItem("max", "plot_max", "10,000"),
             "asked": LegendItem(tr("asked"), "plot_max", "500"),
@@ -177,14 +177,11 @@ class Charts(QWidget):
             self._plots.show_rest(*self._waiting)
 
     def _show_legend(self, sample: TrafficSample | None, recent: Sequence[TrafficSample]) -> None:
-        def ms(value: float | None) -> str:
-            return figures.decimal(value, 0 if value is not None and value >= 10 else 1)
-
         known = sample is not None
-        self.legend["p50"].set_value(ms(sample.p50_ms if sample else None))
-        self.legend["p95"].set_value(ms(sample.p95_ms if sample else None))
-        self.legend["p99"].set_value(ms(sample.p99_ms if sample else None))
-        self.legend["max"].set_value(ms(sample.max_ms if sample else None))
+        self.legend["p50"].set_value(milliseconds(sample.p50_ms if sample else None))
+        self.legend["p95"].set_value(milliseconds(sample.p95_ms if sample else None))
+        self.legend["p99"].set_value(milliseconds(sample.p99_ms if sample else None))
+        self.legend["max"].set_value(milliseconds(sample.max_ms if sample else None))
         self.legend["asked"].set_value(figures.decimal(sample.asked, 0) if sample else figures.NONE)
         self.legend["rate"].set_value(figures.decimal(sample.rate) if sample else figures.NONE)
         self.legend["failed"].set_value(percent_text(failed_percent(recent)) if known else figures.NONE)

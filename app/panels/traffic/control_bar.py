@@ -48,6 +48,7 @@ class ControlBar(QFrame):
         super().__init__(parent)
         self.setProperty("region", "bar")
         self._is_on = False
+        self._shown_on = False
         self.rate = NumberField(
             tr("Rate asked"), LEAST_RATE, MOST_RATE, _rate_step, rate_text, unit="/s", width=52
         )
@@ -157,13 +158,20 @@ class ControlBar(QFrame):
         self._is_on = traffic is not None and traffic.is_on
         self._phase.setText(phase_text(traffic, now))
         self._phase.setToolTip("" if traffic is None else traffic.reason)
-        self.switch.setText(tr("Stop") if self._is_on else tr("Start"))
-        self.switch.set_icon("stop" if self._is_on else "start")
-        self.switch.set_kind("normal" if self._is_on else "primary")
+        self._show_switch()
         running = traffic is not None and traffic.phase is Phase.RUNNING and sample is not None
         self._got.setText(figures.decimal(sample.rate) if running and sample is not None else figures.NONE)
         settled = running and traffic is not None and now - (traffic.since or now) > _SETTLED_S
         self._show_reached(sample if settled else None)
+
+    def _show_switch(self) -> None:
+        """Only when it changes: to make icons several times a second is neither cheap nor, in the long run, safe."""
+        if self._shown_on is self._is_on:
+            return
+        self._shown_on = self._is_on
+        self.switch.setText(tr("Stop") if self._is_on else tr("Start"))
+        self.switch.set_icon("stop" if self._is_on else "start")
+        self.switch.set_kind("normal" if self._is_on else "primary")
 
     def _show_reached(self, sample: TrafficSample | None) -> None:
         known = sample is not None and sample.asked > 0

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 
 from app.core import figures
 from app.core.language import tr
-from app.core.traffic_words import percent_text, totals_failed_percent
+from app.core.traffic_words import milliseconds, percent_text, totals_failed_percent
 from app.qt.columns import Column
 from app.qt.row_table_model import RowTableModel
 from app.qt.tokens import Tone
@@ -84,9 +84,9 @@ def _columns() -> tuple[Column[KindRow], ...]:
             tone=_failed_tone,
             sample="< 0.1 %",
         ),
-        Column(tr("p50, ms"), lambda row: figures.decimal(row.p50), align="right", sample="1,000.0"),
-        Column(tr("p99, ms"), lambda row: figures.decimal(row.p99), align="right", sample="1,000.0"),
-        Column(tr("max, ms"), lambda row: figures.decimal(row.longest), align="right", sample="1,000.0"),
+        Column(tr("p50, ms"), lambda row: milliseconds(row.p50), align="right", sample="100,000"),
+        Column(tr("p99, ms"), lambda row: milliseconds(row.p99), align="right", sample="100,000"),
+        Column(tr("max, ms"), lambda row: milliseconds(row.longest), align="right", sample="100,000"),
     )
 
 

@@ -28,7 +28,7 @@ from app.widgets.button import Button
 from app.widgets.label import Label
 from app.widgets.segmented_toggle import SegmentedToggle
 
-_WIDTH: Final = 600
+_WIDTH: Final = 720
 
 
 class PlanDialog(QDialog):
@@ -59,8 +59,8 @@ class PlanDialog(QDialog):
             "seed": self._field("seed", draft.seed),
         }
         self._texts: dict[FieldName, QPlainTextEdit] = {
-            "steps": self._text("steps", draft.steps, EXAMPLE_STEPS, 76),
-            "requests": self._text("requests", draft.requests, EXAMPLE_REQUESTS, 132),
+            "steps": self._text("steps", draft.steps, EXAMPLE_STEPS, 92),
+            "requests": self._text("requests", draft.requests, EXAMPLE_REQUESTS, 136),
         }
         self._error = Label("", "small", "bad", wrap=True)
         self._error.setObjectName("planError")
@@ -84,7 +84,7 @@ class PlanDialog(QDialog):
         field = QPlainTextEdit(text)
         field.setObjectName(name)
         field.setFont(theme().font("mono"))
-        field.setPlaceholderText(example)
+        field.setPlaceholderText(tr("For example:") + "\n" + example)
         field.setTabChangesFocus(True)
         field.setFixedHeight(height)
         return field

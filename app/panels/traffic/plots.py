@@ -23,6 +23,8 @@ from app.qt.tokens import Tone
 _AXIS: Final = 52
 _FLOOR_MS: Final = 1.0
 _LEAST: Final = 4
+_LABEL: Final = 0.15
+"""A span that begins in this last part of the time has its words before it."""
 _LATENCIES: Final[dict[str, Tone]] = {
     "max": "plot_max", "p50": "plot_p50", "p95": "plot_p95", "p99": "plot_p99",
 }  # fmt: skip
@@ -132,6 +134,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
                 region.lines[0].setVisible(span.start >= start)
                 region.lines[1].setVisible(span.end is not None and span.end <= end)
                 text.setText(span.text)
+                late = left > end - _LABEL * (end - start)
+                text.setAnchor((1, 0) if late else (0, 0))
                 text.setPos(left, top)
 
     def _new_span(self) -> tuple[Any, Any]:

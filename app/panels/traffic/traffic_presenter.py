@@ -32,7 +32,8 @@ from embedded_services.contracts.traffic import (
 
 FIGURES_MS: Final = 250
 SECOND_MS: Final = 1000
-LIBRARY: Final = "app.panels.traffic.plots"
+PAINT_S: Final = 0.05
+LIBRARIES: Final = ("numpy", "pyqtgraph", "app.panels.traffic.plots")
 
 
 class TrafficPresenter(QObject):
@@ -156,13 +157,17 @@ class TrafficPresenter(QObject):
         return now if link.is_live or link.last_reading is None else link.last_reading
 
     def _on_looked_at(self) -> None:
-        """What draws the plots is loaded the first time, beside the loop, so that the window goes on."""
+        """What draws the plots is loaded the first time."""
         if not self._loading:
             self._loading = True
             self._spawn(self._load(), "load the plots")
 
     async def _load(self) -> None:
-        await asyncio.to_thread(importlib.import_module, LIBRARY)
+        """In pieces, once the panel is painted. Not in another thread: what Qt's classes are made of is not made for that."""
+        await asyncio.sleep(PAINT_S)
+        for name in LIBRARIES:
+            importlib.import_module(name)
+            await asyncio.sleep(0)
         self._panel.charts.build()
         self._show()
 
