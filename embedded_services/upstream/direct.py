@@ -4,11 +4,13 @@ That is a third of the price of a call to a service that is well. Where more is 
 another try, a task is started for that (`call.py`), and its outcome told in the same way.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from embedded_services.common.tasks import Tasks
 from embedded_services.upstream.call import Call
-from embedded_services.upstream.failures import TryError
+from embedded_services.upstream.failures import TryError, nobody_there
 from embedded_services.upstream.messages import UpstreamRequest, UpstreamResponse
 from embedded_services.upstream.one_try import answer_of, learn_failed, one_try
 from embedded_services.upstream.retries import IDEMPOTENT
@@ -61,7 +63,7 @@ class DirectCall:
             request.method in IDEMPOTENT or request.repeatable
         )
         self._timeout_s = service.try_timeout_s if could_repeat else service.timeout_s
-        self._cancel_task: Callable[[], None] | None = None
+        self._cancel_task: Callable[[], object] | None = None
         self._unstarted = False
         """A task was started for the try, and has not come to it."""
         self._epoch = service.begin(target, now)
@@ -72,7 +74,7 @@ class DirectCall:
         injection = self._service.injection
         if injection is not None and injection.concerns(target.id, request):
             self._unstarted = True
-            self._cancel_task = self._tasks.spawn(self._try_by_task(), "try")
+            self._in_task(self._try_by_task(), "try")
             return
         try:
             message = request.message(target.authority, self._service.deadline_field)
@@ -83,7 +85,7 @@ class DirectCall:
         connection = target.pool.take(surely_alive=not repeatable)
         if connection is None:
             self._unstarted = True
-            self._cancel_task = self._tasks.spawn(self._connect(message), "connect")
+            self._in_task(self._connect(message), "connect")
             return
         self._connection = connection
         try:
@@ -93,10 +95,9 @@ class DirectCall:
 
     def cancel(self) -> None:
         """Nobody waits for the outcome any more."""
+        self._told = _nobody
         if self._cancel_task is not None:
             self._cancel_task()
-            if self._unstarted:
-                self._learn(None)
         else:
             self._connection.close()
             self._learn(None)
@@ -168,7 +169,21 @@ class DirectCall:
 
     def _go_on(self, outcome: UpstreamResponse | TryError) -> None:
         """With what may be done besides this try."""
-        self._cancel_task = self._tasks.spawn(self._resume(outcome), "call")
+        self._in_task(self._resume(outcome), "call")
+
+    def _in_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._tasks.start(work, name)
+        task.add_done_callback(self._left)
+        self._cancel_task = task.cancel
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        """A task has ended. Whoever waits must hear of one that was taken down with all others, or failed."""
+        if task.cancelled():
+            if self._unstarted:
+                self._learn(None)
+            self._told(nobody_there(self._service.name, "this process is stopping"))
+        elif (error := task.exception()) is not None:
+            self._told(error if isinstance(error, Exception) else RuntimeError(str(error)))
 
     async def _resume(self, outcome: UpstreamResponse | TryError) -> None:
         call = Call(self._service, self._request, self._tasks, self._began)
@@ -178,3 +193,6 @@ class DirectCall:
         except Exception as error:  # noqa: BLE001 - it is told, as every outcome
             told = error
         self._told(told)
+
+
+def _nobody(_: Outcome) -> None: ...

@@ -30,6 +30,8 @@ from embedded_services.upstream.transport import Connection
 
 _SLICE_S: Final = 0.05
 """Of a body that travels slowly, so much arrives at a time."""
+_EARLY_S: Final = 0.005
+"""Timers may fire so much before their time."""
 _CODES: Final = {status: code for code, status in reversed(STATUS_OF.items())}
 
 log = logging.getLogger(__name__)
@@ -213,11 +215,12 @@ class InjectedTry:
 
     async def _hold_up(self, held: Held, seconds: float) -> None:
         """Raises TryError when the try has no time left after that."""
-        waited = await self._injecting.hold_up(held, min(seconds, max(0.0, self._left())))
+        left = max(0.0, self._left())
+        waited = await self._injecting.hold_up(held, min(seconds, left))
         self._held_up_s += waited
         if self._request.touches is not None:
             self._request.touches.add(held.id, waited)
-        if self._left() <= 0.0:
+        if self._left() <= 0.0 or (seconds >= left and waited > left - _EARLY_S):
             raise TryError(Fault.TIMEOUT)
 
     async def _travel(self, size: int) -> None:

@@ -318,6 +318,21 @@ async def test_a_call_that_is_given_up_leaves_nothing_behind(connect: Connect, t
     assert (await client.call("user", get())).status == 200
 
 
+async def test_who_is_held_up_is_told_when_the_process_stops(connect: Connect, tasks: Any) -> None:
+    client = await connect(RawUpstream(says_json, "user-1"), policy=PATIENT)
+    arming = armed(client)
+    arming.arm(fault("latency", ms=60_000))
+    held_up = [tasks.start(client.call("user", get()), "call") for _ in range(3)]
+    await eventually(lambda: arming.counted() == (3, 3))
+    not_begun = tasks.start(client.call("user", get()), "call")
+    await asyncio.sleep(0)
+    await client.close()
+    for call in (*held_up, not_begun):
+        with pytest.raises(UpstreamError, match="this process is stopping"):
+            await call
+    assert in_flight(client) == 0
+
+
 # --- what stands around a call ---
 
 

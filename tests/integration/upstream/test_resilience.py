@@ -350,7 +350,7 @@ async def test_those_who_wait_are_told_when_the_process_stops(connect: Connect, 
     gate = Gate()
     client = await connect(gate.upstream, policy=limited(1, 9))
     calls = [tasks.start(client.call("user", post()), "call") for _ in range(2)]
-    await eventually(lambda: row(client).queued == 1)
+    await eventually(lambda: row(client).queued == 1 and len(gate.upstream.requests) == 1)
     await client.close()
     with pytest.raises(UpstreamError, match="this process is stopping"):
         await calls[1]
