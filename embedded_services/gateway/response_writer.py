@@ -147,7 +147,7 @@ def _head(response: Response, length: int | None, recipient: Recipient) -> bytes
     if status == _SWITCHED:
         framing = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % response.upgrade
     else:
-        if status not in _NEVER_A_BODY:
+        if status not in _NEVER_A_BODY and not (length is None and recipient.head_only):
             if length is not None:
                 framing = b"Content-Length: %d\r\n" % length
             elif recipient.is_11:

@@ -247,7 +247,7 @@ async def test_head_has_the_length_and_no_body(start: Start) -> None:
     known = await client.ask("HEAD", "/api/users", **bearer())
     assert (known.status, known.headers["content-length"]) == (200, "5000")
     unknown = await client.ask("HEAD", "/api/users", **bearer())
-    assert unknown.headers["transfer-encoding"] == "chunked"
+    assert (unknown.status, unknown.headers.keys() & {"transfer-encoding", "content-length"}) == (200, set())
     assert (await client.ask("GET", "/api/users", **bearer())).body == b"after"
 
 
