@@ -38,7 +38,7 @@ class TrafficItem(QWidget):
             MOST_RATE,
             lambda value, up: next_rate(value, more=up),
             rate_text,
-            unit="/s",
+            unit=tr("/s"),
             width=44,
         )
         self._curve = Sparkline()

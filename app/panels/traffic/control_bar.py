@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core import figures
 from app.core.language import tr
+from app.core.traffic_notes import said
 from app.core.traffic_words import next_rate, phase_text, rate_text
 from app.panels.traffic.mix_bar import MixBar, percents
 from app.panels.traffic.plan_form import summary
@@ -50,7 +51,7 @@ class ControlBar(QFrame):
         self._is_on = False
         self._shown_on = False
         self.rate = NumberField(
-            tr("Rate asked"), LEAST_RATE, MOST_RATE, _rate_step, rate_text, unit="/s", width=52
+            tr("Rate asked"), LEAST_RATE, MOST_RATE, _rate_step, rate_text, unit=tr("/s"), width=52
         )
         self.rate.setObjectName("rate")
         self._got = Label(figures.NONE, "figure")
@@ -157,7 +158,7 @@ class ControlBar(QFrame):
     def show_traffic(self, traffic: Traffic | None, sample: TrafficSample | None, now: float) -> None:
         self._is_on = traffic is not None and traffic.is_on
         self._phase.setText(phase_text(traffic, now))
-        self._phase.setToolTip("" if traffic is None else traffic.reason)
+        self._phase.setToolTip("" if traffic is None else said(traffic.reason))
         self._show_switch()
         running = traffic is not None and traffic.phase is Phase.RUNNING and sample is not None
         self._got.setText(figures.decimal(sample.rate) if running and sample is not None else figures.NONE)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core import figures
 from app.core.language import tr
+from app.core.traffic_notes import said
 from app.panels.traffic.charts import Charts
 from app.panels.traffic.control_bar import ControlBar
 from app.panels.traffic.fault_spans import FaultSpan
@@ -129,12 +130,12 @@ class TrafficPanel(Panel):
 def notes_of(traffic: Traffic) -> list[str]:
     """What must be known besides the figures."""
     if traffic.phase is Phase.STOPPED and not traffic.run:
-        first = traffic.reason or tr(
+        first = said(traffic.reason) or tr(
             "Start sends requests at the rate asked, whatever becomes of those before."
         )
         return [first]
     found = (
-        [tr("Stopped: {why}", why=traffic.reason)]
+        [tr("Stopped: {why}", why=said(traffic.reason))]
         if traffic.phase is Phase.STOPPED
         else [summary(traffic.plan)]
     )
@@ -146,4 +147,4 @@ def notes_of(traffic: Traffic) -> list[str]:
     late = traffic.totals.late_p99_ms
     if late is not None and late <= LATE_MS:
         found.append(tr("The generator itself was at most {ms} ms late (99 %).", ms=figures.decimal(late)))
-    return [*found, *traffic.notes]
+    return [*found, *(said(note) for note in traffic.notes)]
