@@ -58,9 +58,15 @@ _Words = Callable[[re.Match[str]], str]
 _SHORTER: Final[Sequence[tuple[re.Pattern[str], _Words]]] = (
     (
         re.compile(
+            r"(?:by you \(SIGSTOP\); )?"
             r"(?:(?P<n>\d+) checks in a row|a check) failed: (?P<what>.*?)(?:; out of rotation at (?P<limit>\d+))?$"
         ),
         _checks_failed,
+    ),
+    (re.compile(r"by a fault \(SIGSTOP\); in rotation"), lambda _: tr("by a fault, still in rotation")),
+    (
+        re.compile(r"by a fault \(SIGSTOP\); (?P<rest>.*)$"),
+        lambda found: tr("by a fault: {what}", what=in_short("", found["rest"])),
     ),
     (re.compile(r".*; ended (?P<n>\d+) times within (?P<s>\d+) s"), _ended),
     (re.compile(r"by you \(SIGSTOP\); in rotation"), lambda _: tr("by you, still in rotation")),
@@ -89,14 +95,23 @@ _CLAUSES: Final[Sequence[tuple[re.Pattern[str], _Words]]] = tuple(
         (r"frozen", lambda _: tr("frozen")),
         (r"frozen by you \(SIGSTOP\)", lambda _: tr("frozen by you (SIGSTOP)")),
         (r"in rotation until its checks fail", lambda _: tr("in rotation until its checks fail")),
+        (r"frozen by a fault \(SIGSTOP\)", lambda _: tr("frozen by a fault (SIGSTOP)")),
+        (r"crashed by a fault", lambda _: tr("crashed by a fault")),
+        (
+            r"thawed as its fault ended, check under way",
+            lambda _: tr("thawed as its fault ended, check under way"),
+        ),
         (r"thawed by you, check under way", lambda _: tr("thawed by you, check under way")),
         (
             r"answers its checks: somebody else thawed it",
             lambda _: tr("answers its checks: somebody else thawed it"),
         ),
         (r"killed by you", lambda _: tr("killed by you")),
+        (r"killed by a fault", lambda _: tr("killed by a fault")),
         (r"terminated by you", lambda _: tr("terminated by you")),
+        (r"terminated by a fault", lambda _: tr("terminated by a fault")),
         (r"restarted by you", lambda _: tr("restarted by you")),
+        (r"restarted by a fault", lambda _: tr("restarted by a fault")),
         (r"drained by you", lambda _: tr("drained by you")),
         (r"restart brings it back", lambda _: tr("restart brings it back")),
         (r"killed by signal (\d+)", lambda found: tr("killed by signal {n}", n=found[1])),

@@ -40,6 +40,11 @@ class _Wish:
     hold_lock: bool
     fault: str
 
+    @property
+    def who(self) -> str:
+        """As reasons say it."""
+        return "a fault" if self.fault else "you"
+
 
 def _nobody(_action: str, _slot: Slot, _fault: str) -> None:
     return
@@ -83,7 +88,7 @@ class Actions:
     async def _kill(self, slot: Slot, wish: _Wish) -> ActionResult:
         child = self._running(slot)
         self._heard("kill", slot, wish.fault)
-        self._ask(slot, "killed by you")
+        self._ask(slot, f"killed by {wish.who}")
         child.signal(platform.kill)
         return _did(
             slot, "kill", child, "sent SIGKILL; it restarts at once" if slot.wanted else "sent SIGKILL"
@@ -93,7 +98,7 @@ class Actions:
         child = self._running(slot)
         self._not_frozen(slot)
         self._heard("terminate", slot, wish.fault)
-        self._ask(slot, "terminated by you")
+        self._ask(slot, f"terminated by {wish.who}")
         self._leave(slot, "terminating")
         self._tasks.spawn(self._end(child), f"end of {slot.id}")
         then = "; then it restarts" if slot.wanted else ""
@@ -114,7 +119,7 @@ class Actions:
                 raise ApiError("CONFLICT", f"{slot.id} ended meanwhile")
         self._heard("freeze", slot, wish.fault)
         child.signal(platform.freeze)
-        reason = "frozen by you (SIGSTOP); in rotation until its checks fail"
+        reason = f"frozen by {wish.who} (SIGSTOP); in rotation until its checks fail"
         slot.catalog.apply(slot.id, Froze(reason), self._clock.now(), cause="action")
         return _did(slot, "freeze", child, "sent SIGSTOP; callers find out when it does not answer")
 
@@ -135,8 +140,9 @@ class Actions:
             raise ApiError("CONFLICT", f"{slot.id} is about to end: {slot.asked}")
         self._heard("thaw", slot, wish.fault)
         child.signal(platform.thaw)
+        why = "as its fault ended" if wish.fault else "by you"
         slot.catalog.apply(
-            slot.id, Thawed("thawed by you, check under way"), self._clock.now(), cause="action"
+            slot.id, Thawed(f"thawed {why}, check under way"), self._clock.now(), cause="action"
         )
         slot.checks.watch(slot.id)
         return _did(slot, "thaw", child, "sent SIGCONT")
@@ -151,7 +157,7 @@ class Actions:
         if child is None:
             self._supervisor.start(slot)
             return _did(slot, "restart", slot.running, "started")
-        self._ask(slot, "restarted by you")
+        self._ask(slot, f"restarted by {wish.who}")
         if slot.catalog.get(slot.id).status is Status.FROZEN:
             child.signal(platform.kill)
             return _did(

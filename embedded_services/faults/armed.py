@@ -279,6 +279,11 @@ class LocalFaults:
         held.decide(self._monotonic())
 
     def note_affected(self, held: Held, request_id: str, trace_id: str) -> None:
+        """What nobody could look up, such as a health check, is not named."""
+        if not request_id and not trace_id:
+            return
+        if held.counter.told:
+            self._changed(held.counter)
         held.affected(self._now(), request_id, trace_id, self._slot)
 
     def client_saw(self, touches: touched.Touches, *, failed: bool) -> None:

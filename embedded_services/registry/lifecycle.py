@@ -225,7 +225,8 @@ def _failed(entry: Entry, message: str, now: float, policy: HealthPolicy) -> Ent
         case Status.FROZEN:
             if misses < policy.fall:
                 return entry
-            return replace(entry, in_rotation=False, reason=f"frozen; {in_a_row}")
+            who = entry.reason.partition("; ")[0]
+            return replace(entry, in_rotation=False, reason=f"{who}; {in_a_row}")
         case Status.HEALTHY:
             if misses < policy.fall:
                 return replace(entry, reason=f"{in_a_row}; out of rotation at {policy.fall}")

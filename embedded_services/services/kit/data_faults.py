@@ -61,6 +61,7 @@ class DataFaults:
             return
         for held in self._faults.acting(LOCKED):
             touches.add(held.id, took_s)
+            self._faults.note_affected(held, touches.request_id, touches.trace_id)
 
     @property
     def any(self) -> bool:

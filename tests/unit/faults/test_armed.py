@@ -174,6 +174,29 @@ def test_a_request_that_is_affected_twice_is_named_once() -> None:
     assert [one.request_id for one in counts.last] == ["m2", "m1"]
 
 
+def test_what_nobody_could_look_up_is_not_named() -> None:
+    process = Process()
+    process.arm(armed(kind="handler-failure"))
+    touched.begin()
+    try:
+        assert process.faults.ask("handler-failure") is not None
+    finally:
+        touched.end()
+    (counts,) = process.faults.counts()
+    assert (counts.injected, counts.last) == (1, [])
+
+
+def test_one_that_is_named_after_its_counts_were_told_is_told_too() -> None:
+    process = Process()
+    process.arm(armed(kind="handler-failure"))
+    process.asks(1)
+    process.faults.counts()
+    (held,) = process.faults.acting("handler-failure")
+    process.faults.note_affected(held, "r1", "a" * 32)
+    (counts,) = process.faults.counts()
+    assert [one.request_id for one in counts.last] == ["r1"]
+
+
 def test_whoever_sends_counts_is_woken_once_until_it_asks() -> None:
     process = Process()
     process.arm(armed(kind="handler-failure"))

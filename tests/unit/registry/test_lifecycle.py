@@ -192,7 +192,10 @@ def test_link_that_comes_back_does_not_hide_what_is_wrong() -> None:
         ((CheckFailed("a"), CheckFailed("b")), "2 checks in a row failed: b"),
         ((CheckFailed("a"), CheckPassed(1.0)), "passing its checks"),
         ((Froze("frozen by you"), CheckFailed("a")), "frozen by you"),
-        ((Froze("frozen by you"), CheckFailed("a"), CheckFailed("b")), "frozen; 2 checks in a row failed: b"),
+        (
+            (Froze("frozen by a fault"), CheckFailed("a"), CheckFailed("b"), CheckFailed("c")),
+            "frozen by a fault; 3 checks in a row failed: c",
+        ),
         ((Exited("killed by signal 9"),), "killed by signal 9"),
         ((Trusted(),), "renews itself; asked for no checks"),
     ],
