@@ -51,6 +51,7 @@ class Button(QPushButton):
             self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._kind: Kind = kind
         self._icon = icon
+        self._drawn: tuple[str, Kind] | None = None
         self._angle = 0
         self._turning = QTimer(self)
         self._turning.timeout.connect(self._turn)
@@ -67,7 +68,11 @@ class Button(QPushButton):
             self.set_icon(self._icon)
 
     def set_icon(self, icon: str) -> None:
+        """An icon that is there already is not made again: several a second, and PySide ends the process sooner or later."""
         self._icon = icon
+        if (icon, self._kind) == self._drawn:
+            return
+        self._drawn = icon, self._kind
         self.setIcon(theme().icon(icon, _ICON_TONES.get(self._kind, "text_secondary")))
         side = theme().size.icon
         self.setIconSize(
