@@ -163,7 +163,7 @@ class ChainLines(QWidget):
     def _walk(self, right: int, down: int) -> None:
         at, column = self._position()
         if column < 0:
-            at, column = 0, 0
+            at, column = len(self._chains) - 1, 0
         else:
             at = min(max(0, at + down), len(self._chains) - 1)
             column = min(max(0, column + right), len(self._line(at).places) - 1)
@@ -184,7 +184,7 @@ class ChainLines(QWidget):
         """For those who hear the window instead of seeing it."""
         self.setAccessibleName(
             "; ".join(
-                ", ".join(entry_words.alone(entry) for entry in chain.entries) for chain in self._chains[:5]
+                ", ".join(entry_words.alone(entry) for entry in chain.entries) for chain in self._chains[-5:]
             )
         )
         entries = (entry for chain in self._chains for entry in chain.entries)

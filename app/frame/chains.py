@@ -96,10 +96,14 @@ class TimelineEntries:
         return found
 
     def chains(self, most: int = SHOWN) -> list[Chain]:
-        """The newest first: the one whose cause stands last in the timeline."""
+        """The newest last: the one whose cause stands last in the timeline."""
         for id_ in self._members.keys() - self._chains.keys():
             self._chains[id_] = Chain(id_, tuple(sorted(self._members[id_].values(), key=_order)))
-        return nlargest(most, self._chains.values(), key=lambda chain: chain.root.order)
+        return sorted(nlargest(most, self._chains.values(), key=_root_order), key=_root_order)
+
+
+def _root_order(chain: Chain) -> int:
+    return chain.root.order
 
 
 def _order(entry: TimelineEntry) -> int:

@@ -1,5 +1,5 @@
-"""The strip at the bottom: what happened of late, one line a chain of consequences, the newest on top; older ones are reached
-by scrolling. A click on an entry narrows every panel to it and to what came of it, until it is cleared.
+"""The strip at the bottom: what happened of late, one line a chain of consequences, the newest at the bottom; older ones are
+reached by scrolling. A click on an entry narrows every panel to it and to what came of it, until it is cleared.
 """
 
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ class Timeline(QFrame):
         layout.addStretch(1)
 
     def show_chains(self, chains: Sequence[Chain], total: int) -> None:
-        """The newest first. `total` counts all entries so far."""
+        """The newest last. `total` counts all entries so far."""
         if not chains:
             self._count.setText(tr("What causes what will be listed here"))
         elif len(chains) == 1:
@@ -83,21 +83,26 @@ class Timeline(QFrame):
                 "{chains} chains of {n} events", chains=figures.count(len(chains)), n=figures.count(total)
             )
             self._count.setText(words)
-        passed = self._passed(chains)
+        above = self._above(chains)
         self.lines.show_chains(chains)
-        if passed:
-            bar = self._scroll.verticalScrollBar()
-            bar.setMaximum(max(bar.maximum(), passed * LINE))
-            bar.setValue(passed * LINE)
+        self._scroll_to(above)
         self._show_hint()
 
-    def _passed(self, chains: Sequence[Chain]) -> int:
-        """How many lines are above what is looked at: what is read, or was chosen, stays where it is when others come."""
+    def _above(self, chains: Sequence[Chain]) -> int:
+        """How many lines are to be above those in sight: the newest are in sight, unless older ones are read or were chosen:
+        these stay where they are when others come."""
+        shown, last = self.lines.chains, len(chains)
         top = self._scroll.verticalScrollBar().value() // LINE
-        if not self.lines.chains or (top == 0 and not self._chip.isVisibleTo(self)):
-            return 0
-        looked_at = self.lines.chains[min(top, len(self.lines.chains) - 1)].id
-        return next((at for at, chain in enumerate(chains) if chain.id == looked_at), 0)
+        is_at_end = top >= len(shown) - self._scroll.height() // LINE
+        if not shown or (is_at_end and not self._chip.isVisibleTo(self)):
+            return last
+        looked_at = shown[min(top, len(shown) - 1)].id
+        return next((at for at, chain in enumerate(chains) if chain.id == looked_at), last)
+
+    def _scroll_to(self, above: int) -> None:
+        bar = self._scroll.verticalScrollBar()
+        bar.setMaximum(max(0, len(self.lines.chains) * LINE - self._scroll.height()))
+        bar.setValue(above * LINE)
 
     def show_focus(self, focus: Focus | None, entry: str) -> None:
         """`entry` is the id of what the window is narrowed to."""
@@ -114,5 +119,9 @@ class Timeline(QFrame):
     def set_short(self, *, is_short: bool) -> None:
         """Where height is scarce, one chain at a time."""
         shown = SHORT_LINES if is_short else LINES
+        if shown * LINE == self._scroll.height():
+            return
+        above = self._above(self.lines.chains)
         self.setFixedHeight(theme().size.timeline - (LINES - shown) * LINE)
         self._scroll.setFixedHeight(shown * LINE)
+        self._scroll_to(above)

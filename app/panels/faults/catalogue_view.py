@@ -141,6 +141,7 @@ class _Group(QFrame):
         column.setSpacing(6)
         column.addLayout(head)
         column.addLayout(self._grid)
+        self.setMinimumWidth(1)  # cards follow the width, and do not hold it
         self._arrange(3)
 
     def show_fitting(self, text: str) -> int:
@@ -158,7 +159,7 @@ class _Group(QFrame):
         self._arrange(max(1, min(_MOST, room // (LEAST_WIDTH + _AIR))))
         width = room // self._columns - _AIR
         for card in self._cards:
-            card.setMaximumWidth(width)
+            card.setFixedWidth(width)
 
     def _arrange(self, columns: int) -> None:
         if columns != self._columns:
@@ -171,5 +172,4 @@ class _Group(QFrame):
             card.setVisible(card in self._shown)
         for at, card in enumerate(self._shown):
             self._grid.addWidget(card, at // self._columns, at % self._columns)
-        for column in range(_MOST + 1):
-            self._grid.setColumnStretch(column, 1)
+        self._grid.setColumnStretch(_MOST, 1)

@@ -59,8 +59,8 @@ def test_each_entry_is_clicked_by_itself(strip: Strip) -> None:
     assert strip.chosen == [entry.id for entry in (*strip.freeze, *strip.kill)]
 
 
-def test_the_newest_chain_is_on_top_and_causes_are_left(strip: Strip) -> None:
-    tops = [strip.view.lines.rect_of(chain[0].id).top() // LINE for chain in (strip.kill, strip.freeze)]
+def test_the_newest_chain_is_at_the_bottom_and_causes_are_left(strip: Strip) -> None:
+    tops = [strip.view.lines.rect_of(chain[0].id).top() // LINE for chain in (strip.freeze, strip.kill)]
     assert tops == [0, 1]
     lefts = [strip.view.lines.rect_of(entry.id).left() for entry in strip.freeze]
     assert lefts == sorted(lefts)
@@ -75,12 +75,12 @@ def test_a_click_beside_an_entry_chooses_nothing(strip: Strip) -> None:
 def test_the_keyboard_reaches_every_entry(strip: Strip) -> None:
     lines = strip.view.lines
     lines.setFocus()
-    for key in (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Right, Qt.Key.Key_Return):
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Right, Qt.Key.Key_Return):
         strip.key(key)
     assert strip.chosen == [strip.freeze[1].id]
     assert lines.accessibleDescription() == "payment-2 3 timeouts"
     strip.key(Qt.Key.Key_Left)
-    strip.key(Qt.Key.Key_Up)
+    strip.key(Qt.Key.Key_Down)
     strip.key(Qt.Key.Key_Space)
     assert strip.chosen[-1] == strip.kill[0].id
 
@@ -102,9 +102,9 @@ def test_what_the_panels_are_narrowed_to_is_said_and_taken_away(strip: Strip) ->
 
 def test_what_has_no_room_is_counted_and_opens_its_chain(qtbot: QtBot) -> None:
     strip = Strip(qtbot, width=420)
-    line = strip.view.lines._line(1)
+    line = strip.view.lines._line(0)
     assert line.more == 4 - len(line.places) > 0
-    strip.qtbot.mouseClick(strip.view.lines, LEFT, pos=QPoint(int(line.more_left) + 4, LINE + 10))
+    strip.qtbot.mouseClick(strip.view.lines, LEFT, pos=QPoint(int(line.more_left) + 4, 10))
     assert strip.chosen == [strip.freeze[0].id]
 
 
@@ -117,10 +117,16 @@ def test_older_chains_are_reached_by_scrolling(strip: Strip) -> None:
     scroll = strip.view.findChild(QScrollArea, "timelineScroll")
     assert isinstance(scroll, QScrollArea)
     assert scroll.verticalScrollBar().maximum() == 7 * LINE
+    assert scroll.verticalScrollBar().value() == 7 * LINE
     strip.view.lines.setFocus()
     for _ in range(10):
-        strip.key(Qt.Key.Key_Down)
-    assert scroll.verticalScrollBar().value() == 7 * LINE
+        strip.key(Qt.Key.Key_Up)
+    assert scroll.verticalScrollBar().value() == 0
+    strip.teller.kill()
+    strip.entries.take(strip.teller.told)
+    strip.view.show_chains(strip.entries.chains(), strip.entries.total)
+    settle()
+    assert scroll.verticalScrollBar().value() == 0, "what is read stays where it is"
 
 
 def test_what_was_chosen_stays_in_sight_when_others_come(strip: Strip) -> None:

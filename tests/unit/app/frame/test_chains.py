@@ -8,15 +8,15 @@ from embedded_services.contracts.timeline import TimelineSubject
 from tests.helpers.timeline import Teller
 
 
-def test_the_newest_chain_comes_first_and_each_is_in_order() -> None:
+def test_the_newest_chain_comes_last_and_each_is_in_order() -> None:
     teller = Teller()
     freeze, *_ = teller.freeze()
     kill, *_ = teller.kill()
     entries = TimelineEntries()
     entries.take(reversed(teller.told))
     chains = entries.chains()
-    assert [chain.root for chain in chains] == [kill, freeze]
-    assert [entry.kind for entry in chains[1].entries] == [
+    assert [chain.root for chain in chains] == [freeze, kill]
+    assert [entry.kind for entry in chains[0].entries] == [
         Kind.ACTION,
         Kind.CALLS_FAILED,
         Kind.BREAKER_OPENED,
