@@ -80,10 +80,11 @@ def explore(url: str, token: str, examples: int, *, empty_is_absent: bool = Fals
 
 
 def unlimited_login(ready: Ready) -> str:
-    """An admin's token; and no limit of requests, whatever the control API was asked for before."""
+    """An admin's token; and no limit of requests and no fault, whatever the control API was asked for before."""
     headers = {"Authorization": f"Bearer {ready.token}"}
     with httpx.Client(base_url=ready.control, headers=headers, trust_env=False) as client:
         client.patch("/v1/limits", json=msgspec.to_builtins(UNLIMITED)).raise_for_status()
+        client.delete("/v1/faults").raise_for_status()
     with httpx.Client(base_url=ready.gateway, trust_env=False) as client:
         answer = client.post(
             "/api/auth/login", json={"email": "admin@faultdeck.local", "password": "faultdeck"}
