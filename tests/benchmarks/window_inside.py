@@ -7,6 +7,7 @@ it would have waited: otherwise a stall of 100 ms would be one reading among hun
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -85,6 +86,7 @@ async def measure(workspace: Path, *, quick: bool) -> list[Figure]:
     settings = SettingsFile.load(workspace.with_suffix(".json"))
     async with opened(workspace, settings) as application:
         await healthy(application)
+        gc.freeze()  # as the window's own start does
         await asyncio.sleep(1.0)
         token = await prepare(application)
         return [

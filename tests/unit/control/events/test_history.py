@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from embedded_services.common.clock import SystemClock
@@ -12,7 +13,7 @@ from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import EventQuery, Seen
 from embedded_services.control.events import history as module
-from embedded_services.control.events.history import History
+from embedded_services.control.events.history import STREAMED, History
 
 
 def seen(seq: int, body: str = "{}") -> Seen:
@@ -45,6 +46,14 @@ async def test_what_came_this_moment_is_found_and_numbers_go_on_after_a_restart(
         assert history.next_seq == 6
         assert (await history.search(EventQuery())).total == 2
         assert history.total == 0
+
+
+async def test_of_a_large_event_the_stream_has_the_beginning_and_the_history_all(tmp_path: Path) -> None:
+    large = msgspec.structs.replace(seen(1), body="x" * (STREAMED + 1))
+    async with opened(tmp_path) as history:
+        history.take(large)
+        assert history.ring.newest_after(0, 1).items[0].body == "x" * STREAMED
+        assert (await history.search(EventQuery())).items == [large]
 
 
 async def test_without_a_history_events_are_shown_and_said_to_be_lost(
