@@ -24,6 +24,7 @@ from app.panels.requests.draft import Draft
 from app.panels.requests.requests_panel import RequestsPanel
 from app.qt.theme import ThemeChoice, theme
 from embedded_services.contracts.events import NewEvent
+from embedded_services.contracts.faults import FaultTarget, NewFault
 from embedded_services.contracts.instances import Instance, Status
 from embedded_services.contracts.system import RequestRecord
 from embedded_services.contracts.traffic import CustomRequest, Mix, TrafficWish
@@ -37,6 +38,17 @@ SETTLE_S = 0.35
 RATE = 40
 TRAFFIC_S = 12.0
 FROZEN, LOOPING = "payment-2", "notification-1"
+FAULTS = (
+    NewFault(
+        kind="abort",
+        target=FaultTarget(service="order", process="gateway"),
+        params={"status": 503},
+        probability=0.1,
+        seed=7,
+        ttl=900,
+    ),
+    NewFault(kind="freeze", target=FaultTarget(instance=FROZEN), ttl=900),
+)
 ORDER = '{"items": [{"productId": "prod1", "quantity": 2}, {"productId": "prod2", "quantity": 1}]}'
 PATHS = ("/api/products/prod1", "/api/orders", "/api/payments", "/api/dashboard", "/api/notifications")
 CALM = (
@@ -133,10 +145,11 @@ async def calm(application: Application) -> None:
 
 
 async def trouble(application: Application) -> None:
-    """One frozen and found out, one that crashes again and again, and requests that fail."""
+    """One frozen and found out, calls that fail, one that crashes again and again, and requests that fail."""
     own = [CustomRequest(method="GET", path=path) for path in PATHS]
     await application.session.control().start_traffic(TrafficWish(requests=own))
-    await application.session.control().act_on_instance(FROZEN, "freeze")
+    for fault in FAULTS:
+        await application.session.control().arm_fault(fault)
     for _ in range(5):
         await eventually(lambda: row(application, LOOPING).status is Status.HEALTHY)
         victim = row(application, LOOPING)
@@ -152,6 +165,7 @@ async def trouble(application: Application) -> None:
     await look_at_request(application, lambda record: record.tries > 1 and record.service == "payment")
     await look_at_dead_letter(application)
     await troubled_sagas(application)
+    application.window.panels["faults"].open_at("latency")
 
 
 async def look_at_request(application: Application, wanted: Callable[[RequestRecord], bool]) -> None:
