@@ -79,7 +79,7 @@ async def through_a_freeze(system: RunningSystem, seconds: float) -> Traffic:
     await asyncio.sleep(seconds)
     await system.control.act_on_process("gateway", "thaw")
     sent = (await system.control.traffic()).totals.sent
-    await shown(system, lambda traffic: traffic.totals.done > sent and traffic.in_flight < RATE)
+    await shown(system, lambda traffic: traffic.totals.done > sent and traffic.in_flight < 10)
     return await system.control.stop_traffic()
 
 
