@@ -5,7 +5,7 @@ by CRLF, one Host, and no body or one of a small announced length. At anything e
 `strange` is set, and `rest` is what a more patient server has to read from the start.
 
 Clients mostly send the same fields with every request of a connection. So the fields of the last request are kept, and
-when the same bytes follow another request line, they are not read again.
+when the same bytes follow another request line, they are not read again; nor is a request line that is the last one's.
 """
 
 import re
@@ -45,10 +45,6 @@ def _read_line(line: bytes) -> _Line | None:
     return method, target, path, query
 
 
-_line: Final = Memo(_read_line)
-"""The same few are asked for again and again; others cost a look more."""
-
-
 def _options(connection: bytes) -> frozenset[bytes]:
     return frozenset(option.strip() for option in connection.lower().split(b","))
 
@@ -75,8 +71,10 @@ class RequestReader:
     __slots__ = (
         "_awaited",
         "_fields",
+        "_line",
         "_pairs",
         "_parser",
+        "_text",
         "client",
         "head_limit",
         "keep_alive",
@@ -92,6 +90,8 @@ class RequestReader:
         """All that was fed and is not part of a request that was handed out."""
         self._pairs: Pairs = []
         self._fields: _Fields | None = None
+        self._text = b""
+        self._line: _Line = ("", "", "", "")
         self._awaited = 0
         self.client = client
         self.head_limit = head_limit
@@ -124,8 +124,7 @@ class RequestReader:
             self.strange = len(data) > self.head_limit or not _may_become_a_head(data)
             return None
         start = data.find(b"\r\n") + 2
-        line = _line[data[: start - 2]] if end <= self.head_limit else None
-        if line is None:
+        if end > self.head_limit or not self._is_line(data[: start - 2]):
             self.strange = True
             return None
         fields: _Fields | None = self._fields
@@ -141,12 +140,22 @@ class RequestReader:
         self._awaited = 0
         self.rest = data[after:]
         self.keep_alive = fields.keep_alive
-        method, target, path, query = line
+        method, target, path, query = self._line
         request = Request(method, target, path, query, fields.headers, self.client)
         if fields.length:
             request.body = WholeBody(data[end:after])
         self.upgrade = fields.upgrade
         return request
+
+    def _is_line(self, text: bytes) -> bool:
+        """Whether it is a request line that can be served here; it is in `_line` then."""
+        if text == self._text:
+            return True
+        line = _read_line(text)
+        if line is None:
+            return False
+        self._text, self._line = text, line
+        return True
 
     def _read(self, data: bytes, start: int, end: int) -> _Fields | None:
         """The fields of a head; None if they are strange. The parser tells them apart; that there is nothing which it

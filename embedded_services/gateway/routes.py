@@ -28,27 +28,8 @@ _ESCAPES_THAT_CHANGE_A_PATH: Final = {
 _DOTS: Final = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
 
 
-class _PlainPaths(dict[str, bool]):
-    """Those that were looked at lately."""
-
-    def __missing__(self, path: str) -> bool:
-        plain = _is_plain(path)
-        if len(path) <= _REMEMBERED_LENGTH:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[path] = plain
-        return plain
-
-
-_plain_paths: Final = _PlainPaths()
-
-
 def is_plain(path: str) -> bool:
     """Whether a path means the same to everybody who reads it."""
-    return _plain_paths[path]
-
-
-def _is_plain(path: str) -> bool:
     if _ORDINARY.fullmatch(path) is not None:
         return True
     if not path.startswith("/"):
