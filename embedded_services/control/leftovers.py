@@ -20,6 +20,11 @@ def identify(name: str, pid: int) -> OwnProcess | None:
         return None
 
 
+def still_runs(own: OwnProcess) -> bool:
+    """Whether that very process lives."""
+    return _find(own) is not None
+
+
 def end_leftovers(last: Runtime | None) -> list[str]:
     """Kill the processes of `last` that still run, and wait for their end. Returns their names."""
     left = {own.name: process for own in (last.processes if last else []) if (process := _find(own))}

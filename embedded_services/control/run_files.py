@@ -11,9 +11,9 @@ import msgspec
 
 from embedded_services.common import platform
 from embedded_services.common.version import __version__
-from embedded_services.contracts.runtime import Runtime
+from embedded_services.contracts.runtime import OwnProcess, Runtime
 from embedded_services.contracts.system import Ready
-from embedded_services.control.leftovers import identify
+from embedded_services.control.leftovers import identify, still_runs
 from embedded_services.control.startup import StartError
 from embedded_services.control.views import Facts
 from embedded_services.control.workspace import Workspace
@@ -43,9 +43,9 @@ class RunFiles:
         """What the last run wrote. Raises StartError when it still goes on, or the ready file cannot be written."""
         self._write_ready(None)
         last = self._workspace.last_run()
-        own = identify("control", last.pid) if last is not None else None
+        own = OwnProcess("control", last.pid, last.started_at) if last is not None else None
         # We hold the lock, so nobody else should run here; if one does, its lock file was taken from it.
-        if last is not None and own is not None and own.started_at == last.started_at:
+        if last is not None and own is not None and still_runs(own):
             raise StartError(
                 f"process {last.pid} serves {self._workspace.path} though its lock file is gone; stop it first"
             )

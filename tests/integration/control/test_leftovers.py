@@ -12,7 +12,7 @@ import pytest
 
 from embedded_services.common.clock import SystemClock
 from embedded_services.contracts.runtime import OwnProcess, Runtime
-from embedded_services.control.leftovers import end_leftovers, identify
+from embedded_services.control.leftovers import end_leftovers, identify, still_runs
 from embedded_services.control.usage import UsageMeter
 from tests.helpers.clock import FakeClock
 
@@ -62,6 +62,15 @@ def test_frozen_one_is_ended_too(process: subprocess.Popen[bytes], expect_log: C
     process.send_signal(signal.SIGSTOP)
     assert end_leftovers(runtime(named(process))) == ["user-1"]
     assert not is_alive(process)
+
+
+def test_one_that_has_ended_does_not_run_though_nobody_has_looked(process: subprocess.Popen[bytes]) -> None:
+    own = named(process)
+    assert still_runs(own)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+    assert not still_runs(own)
 
 
 @pytest.mark.parametrize("difference", [-3600.0, -1.0, -0.05, 0.05, 1.0, 3600.0])
