@@ -23,8 +23,9 @@ from app.qt.tokens import Tone
 _AXIS: Final = 52
 _FLOOR_MS: Final = 1.0
 _LEAST: Final = 4
+_LINES: Final = 4
 _LABEL: Final = 0.15
-"""A span that begins in this last part of the time has its words before it."""
+"""So much of the time words take: a span that begins in the last part has them before it."""
 _LATENCIES: Final[dict[str, Tone]] = {
     "max": "plot_max", "p50": "plot_p50", "p95": "plot_p95", "p99": "plot_p99",
 }  # fmt: skip
@@ -135,7 +136,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
                 region.lines[1].setVisible(span.end is not None and span.end <= end)
                 text.setText(span.text)
                 late = left > end - _LABEL * (end - start)
-                text.setAnchor((1, 0) if late else (0, 0))
+                line = lines_of(visible, start, end)[at]
+                text.setAnchor((1 if late else 0, -line))
                 text.setPos(left, top)
 
     def _new_span(self) -> tuple[Any, Any]:
@@ -248,6 +250,16 @@ class Plots:
 def highest(*curves: Curve) -> float:
     """Of all that is known; 0 for nothing."""
     return max((value for curve in curves for value in curve if not math.isnan(value)), default=0.0)
+
+
+def lines_of(spans: Sequence[FaultSpan], start: float, end: float) -> list[int]:
+    """In which line the words of each stand, the earliest first: below those of one that begins only a little before."""
+    lines: list[int] = []
+    lefts = [max(span.start, start) for span in spans]
+    for at, left in enumerate(lefts):
+        near = at > 0 and left - lefts[at - 1] < _LABEL * (end - start)
+        lines.append((lines[-1] + 1) % _LINES if near else 0)
+    return lines
 
 
 def top_of(value: float, least: float) -> float:
