@@ -10,7 +10,6 @@ from embedded_services.contracts.faults import (
     FaultCatalogue,
     FaultPatch,
     FaultQuery,
-    FaultScope,
     FaultTarget,
     NewFault,
     Restored,
@@ -57,8 +56,8 @@ def new_fault_of_each_kind() -> Any:
 
 def _new_fault(kind: Kind) -> type[msgspec.Struct]:
     fields = msgspec.structs.fields(NewFault)
-    own: dict[str, Any] = {"params": kind.params, "scope": FaultScope, "target": FaultTarget}
-    defaults: dict[str, Any] = {"params": kind.params(), "scope": kind.scopes[0], "target": FaultTarget()}
+    own: dict[str, Any] = {"params": kind.params, "target": FaultTarget}
+    defaults: dict[str, Any] = {"params": kind.params(), "target": FaultTarget()}
     title = "".join(word.capitalize() for word in kind.name.split("-"))
     return msgspec.defstruct(
         f"{title}Fault",
