@@ -76,4 +76,12 @@ class TintedIcon(QIconEngine):
         return pixmap
 
     def clone(self) -> QIconEngine:
-        return TintedIcon(self._name, self._color_of)
+        """Qt takes what this returns and PySide does not know: without a reference of ours it would be gone at once, and Qt
+        would paint with what is left of it."""
+        copy = TintedIcon(self._name, self._color_of)
+        _clones.append(copy)
+        return copy
+
+
+_clones: list[TintedIcon] = []
+"""As long as the process: Qt asks for a copy only where an icon is changed, which nothing here does on purpose."""
