@@ -13,13 +13,13 @@ from app.core.fault_words import ICONS, kind_words
 from app.core.language import tr
 from embedded_services.contracts.faults import FaultKindInfo, FaultTarget, NewFault
 
-SubjectKind = Literal["service", "instance", "process", "queue", "step"]
+SubjectKind = Literal["service", "instance", "process", "route", "queue", "step"]
 TTL_S: Final = 60.0
 
 
 @dataclass(frozen=True)
 class BreakSubject:
-    """What was pointed at. `saga` is the name of the saga that a step belongs to."""
+    """What was pointed at. `saga` is the name of the saga that a step belongs to; a route is named by its path."""
 
     kind: SubjectKind
     name: str
@@ -82,6 +82,8 @@ def _target(subject: BreakSubject) -> FaultTarget:
             return FaultTarget(instance=subject.name)
         case "process":
             return FaultTarget(process=subject.name)
+        case "route":
+            return FaultTarget(route=subject.name)
         case "queue":
             return FaultTarget(queue=subject.name)
         case "step":
@@ -132,6 +134,8 @@ def _wishes(subject: BreakSubject) -> list[list[_Wish]]:
             ]
         case "process":
             return [_signals()]
+        case "route":
+            return [_calls()]
         case "queue":
             return [
                 [

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
 
 from app.core.breaking import BreakSubject
@@ -14,6 +14,7 @@ from app.core.language import tr
 from app.frame.top_bar import draw_keys
 from app.qt.theme import theme
 from app.qt.tokens import Tone
+from app.widgets.break_action import add_break, on_key
 from app.widgets.fact_list import Fact, FactList
 from app.widgets.inspector_page import InspectorPage
 from app.widgets.shapes import draw_status
@@ -85,7 +86,10 @@ class _ProcessList(QWidget):
         super().__init__()
         self._rows: tuple[tuple[str, str, str], ...] = ()
         self._instances: frozenset[str] = frozenset()
-        self.setToolTip(tr("Right click to break one"))
+        self._at = 0
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setToolTip(tr("Right click to break one, or B"))
+        on_key(self, self._on_key)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_processes(self, processes: Sequence[Process], *, is_live: bool) -> None:
@@ -113,16 +117,45 @@ class _ProcessList(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         at = event.pos().y() // self._LINE
-        if not 0 <= at < len(self._rows) or self._rows[at][1] == CONTROL:
+        subject = self._subject(at)
+        if subject is None:
             return
-        name = self._rows[at][1]
-        subject = BreakSubject("instance" if name in self._instances else "process", name)
-        line = QRect(self.mapToGlobal(QPoint(0, at * self._LINE)), QSize(self.width(), self._LINE))
         menu = QMenu(self)
-        action = menu.addAction(theme().icon("bolt", "fault"), tr("Break {name}…", name=name))
-        action.triggered.connect(lambda: self.break_requested.emit(subject, line))
+        add_break(menu, subject, self._line(at), self.break_requested.emit)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())
+
+    def _subject(self, at: int) -> BreakSubject | None:
+        if not 0 <= at < len(self._rows) or self._rows[at][1] == CONTROL:
+            return None
+        name = self._rows[at][1]
+        return BreakSubject("instance" if name in self._instances else "process", name)
+
+    def _line(self, at: int) -> QRect:
+        """On the screen."""
+        return QRect(self.mapToGlobal(QPoint(0, at * self._LINE)), QSize(self.width(), self._LINE))
+
+    def _on_key(self) -> None:
+        subject = self._subject(self._at)
+        if subject is not None:
+            self.break_requested.emit(subject, self._line(self._at))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._go_to(int(event.position().y()) // self._LINE)
+        super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+        else:
+            self._go_to(self._at + step)
+
+    def _go_to(self, at: int) -> None:
+        self._at = max(0, min(len(self._rows) - 1, at))
+        if self._rows:
+            self.setAccessibleDescription(self._rows[self._at][1])
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -133,6 +166,10 @@ class _ProcessList(QWidget):
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, tr("none runs"))
         for at, (status, name, pid) in enumerate(self._rows):
             line = QRectF(0, at * self._LINE, self.width(), self._LINE)
+            if self.hasFocus() and at == self._at:
+                painter.setPen(colors.color("accent"))
+                painter.setBrush(colors.color("surface_selected"))
+                painter.drawRoundedRect(line.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
             draw_status(painter, QRectF(1, line.center().y() - 5, 10, 10), status)
             painter.setFont(colors.font("small"))
             painter.setPen(colors.color("text_muted" if status == "unknown" else "text"))

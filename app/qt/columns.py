@@ -34,12 +34,15 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of a cell's text in its own tone, and in its own face where that differs from the column's."""
+    """A piece of a cell's text in its own tone, and in its own face where that differs from the column's.
+
+    A `tag` stands on its tone's tint, with a bolt before it: a fault that acts on what the row is about."""
 
     text: str
     tone: Tone = "text"
     strong: bool = False
     face: Face | None = None
+    tag: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QTreeView,
 )
 
-from app.qt.columns import Look, Role
+from app.qt.columns import Look, Role, Span
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
 from app.qt.tokens import Face, Tone
@@ -28,6 +28,11 @@ PAD: Final = 8
 INDENT: Final = 20
 CHEVRON: Final = 16
 LAMP_GAP: Final = 8
+TAG_PAD: Final = 6
+TAG_ICON: Final = 10
+TAG_GAP: Final = 6
+TAG_HEIGHT: Final = 18
+TAG_EXTRA: Final = 3 * TAG_PAD - 2 + TAG_ICON + TAG_GAP
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -134,10 +139,31 @@ class CellDelegate(QStyledItemDelegate):
         for span in look.spans:
             face = span.face or look.face
             room = area.right() - left
+            if span.tag:
+                left += self._draw_tag(painter, QRectF(left, area.top(), room, area.height()), span, face)
+                continue
             painter.setPen(colors.color("text_muted" if self._view.is_stale else span.tone))
             left += draw_line(painter, left, area.center().y(), room, span.text, face, strong=span.strong)
             if left >= area.right():
                 break
+
+    def _draw_tag(self, painter: QPainter, area: QRectF, span: Span, face: Face) -> float:
+        """Gives how much of the room it took, with the gap behind it."""
+        colors = theme()
+        tone: Tone = "text_muted" if self._view.is_stale else span.tone
+        width = min(area.width(), _advance(span.text, face, span.strong) + TAG_EXTRA - TAG_GAP)
+        ground = QRectF(area.left(), area.center().y() - TAG_HEIGHT / 2, width, TAG_HEIGHT)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colors.color(cast("Tone", f"{span.tone}_tint")))
+        painter.drawRoundedRect(ground, 4, 4)
+        icon = QRectF(ground.left() + TAG_PAD, ground.center().y() - TAG_ICON / 2, TAG_ICON, TAG_ICON)
+        draw_icon(painter, icon, "bolt", colors.color(tone))
+        painter.setPen(colors.color(tone))
+        left = icon.right() + TAG_PAD - 2
+        room = max(0.0, ground.right() - TAG_PAD - left)
+        draw_line(painter, left, area.center().y(), room, span.text, face, strong=span.strong)
+        return width + TAG_GAP
 
 
 def draw_line(
@@ -179,4 +205,6 @@ def _advance(text: str, face: Face, strong: bool) -> float:
 
 
 def _width(look: Look) -> float:
-    return sum(_advance(span.text, span.face or look.face, span.strong) for span in look.spans)
+    return sum(
+        _advance(span.text, span.face or look.face, span.strong) + TAG_EXTRA * span.tag for span in look.spans
+    )

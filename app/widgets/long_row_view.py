@@ -103,6 +103,16 @@ class LongRowView(QTableView):
         indexes = self.selectionModel().selectedRows()
         return indexes[0].data(Role.ROW) if indexes else None
 
+    def selected_place(self) -> QRect:
+        """Where the selected row is on the screen; empty if none is."""
+        indexes = self.selectionModel().selectedRows()
+        if not indexes:
+            return QRect()
+        place = self.visualRect(indexes[0])
+        place.setLeft(0)
+        place.setWidth(self.viewport().width())
+        return QRect(self.viewport().mapToGlobal(place.topLeft()), place.size())
+
     @property
     def first_column(self) -> int:
         """The leftmost column that is shown."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
 from app.core.breaking import BreakSubject
@@ -14,13 +14,14 @@ from app.panels.events.outbox_rows import OutboxRow
 from app.panels.events.queue_rows import QueueRow
 from app.qt.row_table_model import RowTableModel
 from app.qt.theme import theme
+from app.widgets.break_action import BreakAction
 from app.widgets.label import ElidedLabel, Label
 from app.widgets.row_view import RowView
 from app.widgets.segmented_toggle import SegmentedToggle
 
 
 class QueuesPane(QWidget):
-    """`instance_requested(id)` when an outbox's instance is to be seen; `break_requested(BreakSubject, QRect)` for a queue."""
+    """`instance_requested(id)` when an outbox's instance is to be seen; `break_requested(BreakSubject, QRect)` for a queue, or for the instance of an outbox."""
 
     instance_requested = Signal(str)
     break_requested = Signal(object, object)
@@ -48,8 +49,11 @@ class QueuesPane(QWidget):
         self._build_ui()
         self.pages.choice_requested.connect(self.show_page)
         self._outbox_view.activated.connect(self._on_activated)
-        self._queue_view.row_menu_requested.connect(self._on_queue_menu)
-        self._outbox_view.row_menu_requested.connect(self._on_outbox_menu)
+        for breaking in (
+            BreakAction(self._queue_view, lambda row: BreakSubject("queue", row.name)),
+            BreakAction(self._outbox_view, lambda row: BreakSubject("instance", row.instance)),
+        ):
+            breaking.requested.connect(self.break_requested)
         self.show_page("queues")
 
     def _view(
@@ -78,19 +82,6 @@ class QueuesPane(QWidget):
         column.setSpacing(0)
         column.addWidget(bar)
         column.addWidget(self._body, 1)
-
-    def _on_queue_menu(self, row: QueueRow, place: QPoint) -> None:
-        self._show_menu(BreakSubject("queue", row.name), place)
-
-    def _on_outbox_menu(self, row: OutboxRow, place: QPoint) -> None:
-        self._show_menu(BreakSubject("instance", row.instance), place)
-
-    def _show_menu(self, subject: BreakSubject, place: QPoint) -> None:
-        menu = QMenu(self)
-        action = menu.addAction(theme().icon("bolt", "fault"), tr("Break it…"))
-        action.triggered.connect(lambda: self.break_requested.emit(subject, QRect(place, QSize(1, 1))))
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(place)
 
     def show_page(self, key: str) -> None:
         self.pages.set_choice(key)

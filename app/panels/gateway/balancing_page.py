@@ -42,6 +42,8 @@ class BalancingPage(QSplitter):
         self.picks = PicksList(picks)
         self.breakers = BreakersList(breakers)
         self.budgets = BudgetBars()
+        self.picks.break_requested.connect(self.break_requested)
+        self.breakers.break_requested.connect(self.break_requested)
         self.setChildrenCollapsible(False)
         self.setHandleWidth(1)
         self.addWidget(self._build_left())

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.core.breaking import BreakSubject
 from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.breakers_model import BreakerRow, BreakersModel, icon_of, summary
@@ -15,6 +16,7 @@ from app.qt.columns import Look
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
 from app.qt.tokens import Tone
+from app.widgets.break_action import BreakAction
 from app.widgets.cell_delegate import LAMP_GAP, CellDelegate
 from app.widgets.row_view import RowView
 
@@ -25,6 +27,7 @@ class BreakersList(QWidget):
     """`instance_requested(id)` when one is activated."""
 
     instance_requested = Signal(str)
+    break_requested = Signal(object, object)
 
     def __init__(self, model: BreakersModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,6 +41,8 @@ class BreakersList(QWidget):
         self.view.setItemDelegate(_BreakerDelegate(self.view))
         self.view.setModel(model)
         self.view.activated.connect(lambda index: self._on_activated(model.row_at(index)))
+        breaking = BreakAction(self.view, lambda row: BreakSubject("instance", row.instance))
+        breaking.requested.connect(self.break_requested)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

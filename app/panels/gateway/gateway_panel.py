@@ -103,6 +103,8 @@ class GatewayPanel(Panel):
         self.request_page.action_requested.connect(self._on_request_action)
         self.balancing.picks.request_requested.connect(self._on_pick)
         self.balancing.break_requested.connect(self.break_requested)
+        self.routes.break_requested.connect(self.break_requested)
+        self.log.break_requested.connect(self.break_requested)
         self.balancing.breakers.instance_requested.connect(
             lambda instance: self.navigation_requested.emit(SERVICES, instance)
         )

@@ -5,7 +5,8 @@ from typing import Final
 from PySide6.QtCore import QObject, QTimer
 
 from app.core import figures
-from app.core.feed import GATEWAY, INSTANCES, PICKS, PROCESSES, SETTINGS, UPSTREAMS
+from app.core.fault_marks import marks
+from app.core.feed import FAULTS, GATEWAY, INSTANCES, PICKS, PROCESSES, SETTINGS, UPSTREAMS
 from app.core.language import tr
 from app.core.session import Port
 from app.panels.gateway.balancing_commands import BalancingCommands
@@ -16,7 +17,7 @@ from app.panels.gateway.gateway_panel import GatewayPanel
 from app.panels.gateway.policies_presenter import PoliciesPresenter
 from app.panels.gateway.request_presenter import RequestPresenter
 from app.panels.gateway.routes_model import route_rows
-from app.panels.gateway.shares import service_shares
+from app.panels.gateway.shares import service_shares, with_faults
 from app.qt.throttle import Throttle
 from embedded_services.common.clock import Clock, SystemClock
 from embedded_services.contracts.gateway import BreakerState, GatewayTotals
@@ -48,7 +49,7 @@ class GatewayPresenter(QObject):
     def _follow(self) -> None:
         feed, page = self._port.feed, self._panel.balancing
         leave = [
-            feed.listen(self._figures.poke, UPSTREAMS, GATEWAY, INSTANCES, SETTINGS),
+            feed.listen(self._figures.poke, UPSTREAMS, GATEWAY, INSTANCES, SETTINGS, FAULTS),
             feed.listen(self._picks.poke, PICKS),
             feed.listen_link(self._on_link),
         ]
@@ -114,7 +115,8 @@ class GatewayPresenter(QObject):
         feed, settings = self._port.feed, self._settings
         services = settings.services if settings is not None else {}
         shares = service_shares(services, feed.rows(UPSTREAMS), feed.rows(INSTANCES).values())
-        shown = [self.commands.over(service) for service in shares]
+        broken = marks(feed.rows(FAULTS).values(), settings)
+        shown = [self.commands.over(service) for service in with_faults(shares, broken)]
         self._panel.balancing.show_services(shown, self.commands.strategies, stale=self._is_stale)
 
     def _subtitle(self, totals: GatewayTotals | None) -> str:

@@ -5,10 +5,12 @@ from PySide6.QtGui import QEnterEvent, QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core import figures
+from app.core.breaking import BreakSubject
 from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.picks_model import PickRow, PicksModel
 from app.panels.gateway.section_bar import SectionBar
+from app.widgets.break_action import BreakAction
 from app.widgets.label import Label
 from app.widgets.row_view import RowView
 
@@ -17,6 +19,7 @@ class PicksList(QWidget):
     """`request_requested(id)` when a pick is chosen; `released` when it wants what came while it stood still."""
 
     request_requested = Signal(str)
+    break_requested = Signal(object, object)
     released = Signal()
 
     def __init__(self, model: PicksModel, parent: QWidget | None = None) -> None:
@@ -30,6 +33,8 @@ class PicksList(QWidget):
         self.view.least_stretch = 40
         self.view.setModel(model)
         self.view.row_selected.connect(self._on_selected)
+        breaking = BreakAction(self.view, lambda row: BreakSubject("instance", row.instance))
+        breaking.requested.connect(self.break_requested)
         self._none = Label(tr("Choices of sampled requests appear here."), "small", "text_muted")
         self._none.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column = QVBoxLayout(self)

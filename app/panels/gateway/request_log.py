@@ -10,11 +10,13 @@ from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
+from app.core.breaking import BreakSubject
 from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.gateway.request_book import Kind, LoggedRequest, RequestFilter
 from app.panels.gateway.requests_model import RequestsModel, tint
 from app.qt.theme import theme
+from app.widgets.break_action import BreakAction
 from app.widgets.button import Button
 from app.widgets.filter_field import FilterField
 from app.widgets.label import ElidedLabel, Label
@@ -32,6 +34,7 @@ class RequestLog(QWidget):
     followed = Signal()
     focus_cleared = Signal()
     action_requested = Signal(object, str)
+    break_requested = Signal(object, object)
 
     def __init__(self, model: RequestsModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,6 +43,7 @@ class RequestLog(QWidget):
         self._focus: Focus | None = None
         self.view = LongRowView(model.columns, name=tr("Requests through the gateway"), head=True, tint=tint)
         self.view.setObjectName("requestLog")
+        self._breaking = BreakAction(self.view, _subject, own_menu=False)
         self._count = ElidedLabel("", "body", "text_muted")
         self.field = FilterField(tr("path, status, trace"), 180)
         self.field.setObjectName("requestFilter")
@@ -84,6 +88,7 @@ class RequestLog(QWidget):
         self.view.following_changed.connect(self._on_following)
         self.view.row_selected.connect(self._on_selected)
         self.view.row_menu_requested.connect(self._on_menu)
+        self._breaking.requested.connect(self.break_requested)
 
     # --- what it is told ------------------------------------------------------------------------------------------
 
@@ -187,5 +192,13 @@ class RequestLog(QWidget):
         menu.setObjectName("requestMenu")
         for key, text in (("again", tr("Send again")), ("curl", tr("Copy curl")), ("logs", tr("Open logs"))):
             menu.addAction(text, partial(self.action_requested.emit, row, key))
+        self._breaking.add_to(menu, row, place)
         menu.popup(place)
         menu.aboutToHide.connect(menu.deleteLater)
+
+
+def _subject(row: LoggedRequest) -> BreakSubject | None:
+    """The instance that answered, else the service that was to."""
+    if row.record.instance:
+        return BreakSubject("instance", row.record.instance)
+    return BreakSubject("service", row.record.service) if row.record.service else None

@@ -5,13 +5,24 @@ mark of what it would get with all in rotation. One widget for all instances: it
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.core import figures
 from app.core.language import tr
 from app.panels.gateway.shares import ShareRow, percent
+from app.qt.icons import draw_icon
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 from app.widgets.shapes import draw_status
@@ -25,10 +36,13 @@ _SHARE: Final = 64
 _RATE: Final = 72
 _STEPPER: Final = 76
 _LAMP: Final = 10
+_BOLT: Final = 12
 
 
 class ShareBars(QWidget):
-    """`weight_requested(instance, weight)` from the steppers, which are there while the strategy goes by weights."""
+    """`weight_requested(instance, weight)` from the steppers, which are there while the strategy goes by weights.
+
+    With the focus here, up and down walk the instances; `current` is the one that they are on."""
 
     weight_requested = Signal(str, int)
 
@@ -38,6 +52,8 @@ class ShareBars(QWidget):
         self._steppers: dict[str, Stepper] = {}
         self._is_weighted = False
         self._is_stale = False
+        self._at = 0
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_rows(self, rows: Sequence[ShareRow], *, weighted: bool, stale: bool) -> None:
@@ -55,6 +71,34 @@ class ShareBars(QWidget):
     @property
     def rows(self) -> Sequence[ShareRow]:
         return self._rows
+
+    # --- the keyboard ---------------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> ShareRow | None:
+        return self._rows[min(self._at, len(self._rows) - 1)] if self._rows else None
+
+    def current_place(self) -> QRect:
+        """Where it is on the screen."""
+        at = max(0, min(self._at, len(self._rows) - 1))
+        return QRect(self.mapToGlobal(QPoint(0, at * self._line)), QSize(self.width(), self._line))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
+        if step is None or not self._rows:
+            super().keyPressEvent(event)
+            return
+        self._at = max(0, min(len(self._rows) - 1, self._at + step))
+        self._say_current()
+        self.update()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self._say_current()
+
+    def _say_current(self) -> None:
+        if self.current is not None:
+            self.setToolTip(tr("{name}: B breaks it", name=self.current.id))
 
     # --- weights --------------------------------------------------------------------------------------------------
 
@@ -124,6 +168,11 @@ class ShareBars(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for at, row in enumerate(self._rows):
+            if self.hasFocus() and row is self.current:
+                painter.setPen(QPen(theme().color("accent"), 1))
+                painter.setBrush(theme().color("surface_selected"))
+                line = QRectF(0.5, at * self._line + 0.5, self.width() - 1, self._line - 1)
+                painter.drawRoundedRect(line, 4, 4)
             self._paint_row(painter, at, row)
 
     def _paint_row(self, painter: QPainter, at: int, row: ShareRow) -> None:
@@ -134,8 +183,12 @@ class ShareBars(QWidget):
         left = _LAMP + 8
         end = self._bar_left - 8 - (_STEPPER + 12 if self._is_weighted else 0)
         metrics = QFontMetricsF(theme().font("body"))
-        name = metrics.elidedText(row.id, Qt.TextElideMode.ElideRight, end - left)
+        room = end - left - (_BOLT + 4 if row.fault else 0)
+        name = metrics.elidedText(row.id, Qt.TextElideMode.ElideRight, room)
         self._write(painter, QRectF(left, top, end - left, self._line), name, "text")
+        if row.fault:
+            place = QRectF(end - _BOLT, middle - _BOLT / 2, _BOLT, _BOLT)
+            draw_icon(painter, place, "bolt", theme().color("text_muted" if self._is_stale else "fault"))
         self._paint_bar(painter, bar, row)
         shares = QRectF(bar.right(), top, _SHARE, self._line)
         self._write(painter, shares, percent(row.share), "text", right=True, strong=True)
@@ -222,7 +275,11 @@ class ShareBars(QWidget):
 
 
 def _tip(row: ShareRow) -> str:
-    lines = [row.id, tr("gets {share}", share=percent(row.share))]
+    lines = [
+        row.id,
+        *([tr("broken by {faults}", faults=row.fault)] if row.fault else []),
+        tr("gets {share}", share=percent(row.share)),
+    ]
     if row.expected is not None:
         lines.append(tr("white mark: {share}, what it should get now", share=percent(row.expected)))
     if row.all_in is not None:

@@ -1,9 +1,10 @@
 """Who got how much of a service's calls, against what the strategy should give: rows for the bars. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core import figures
+from app.core.fault_marks import Marks
 from app.core.language import tr
 from app.panels.gateway.words import kept_out_word, rejection_word, status_word
 from app.qt.tokens import Tone
@@ -17,7 +18,7 @@ EVENLY = (Strategy.ROUND_ROBIN, Strategy.RANDOM, Strategy.LEAST_CONNECTIONS, Str
 @dataclass(frozen=True)
 class ShareRow:
     """`share` and `expected` from 0 to 1, None where unknown; `all_in` is what it would be with all in rotation, None
-    where that is the same. `word` says what keeps it out of use, `tooltip` is the reason as it was given."""
+    where that is the same. `word` says what keeps it out of use, `tooltip` is the reason as it was given, `fault` which faults act on it."""
 
     id: str
     status: str
@@ -29,18 +30,21 @@ class ShareRow:
     weight: int
     word: str = ""
     tooltip: str = ""
+    fault: str = ""
 
     def says(self) -> str:
         """For those who cannot see the bar."""
         parts = [self.id, _percent(self.share)]
         if self.expected is not None:
             parts.append(tr("expected {share}", share=_percent(self.expected)))
-        return ", ".join([*parts, figures.rate(self.rate), self.word or self.status])
+        return ", ".join(
+            filter(None, [*parts, figures.rate(self.rate), self.word or self.status, self.fault])
+        )
 
 
 @dataclass(frozen=True)
 class ServiceShares:
-    """A service as a block of the page. `caption` says how even it is, or why not."""
+    """A service as a block of the page. `caption` says how even it is, or why not; `fault` which faults act on all of it."""
 
     name: str
     strategy: str
@@ -49,6 +53,7 @@ class ServiceShares:
     caption: str
     caption_tone: Tone = "text_muted"
     caption_tip: str = ""
+    fault: str = ""
 
 
 def service_shares(
@@ -63,6 +68,18 @@ def service_shares(
     names = list(settings) or list(upstreams)
     return [
         _service(name, settings.get(name), upstreams.get(name), by_service.get(name, [])) for name in names
+    ]
+
+
+def with_faults(services: Iterable[ServiceShares], broken: Marks) -> list[ServiceShares]:
+    """With the faults that act on each service and each instance."""
+    return [
+        replace(
+            service,
+            fault=broken.get(service.name, ""),
+            rows=tuple(replace(row, fault=broken.get(row.id, "")) for row in service.rows),
+        )
+        for service in services
     ]
 
 

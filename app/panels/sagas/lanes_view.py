@@ -48,6 +48,10 @@ class LanesView(QScrollArea):
     def show_lanes(self, lanes: Lanes) -> None:
         self._ground.show_lanes(lanes)
 
+    def current(self) -> StepCard | None:
+        """The card that the keyboard is on, else the one that is selected."""
+        return self._ground.current()
+
     def select(self, step: str, way: str) -> None:
         """No step where it is empty."""
         self._ground.select(step, way)
@@ -145,6 +149,11 @@ class _Ground(QWidget):
         return next(
             (card for pair in self._cards for card in pair if (card.card.step, card.card.way) == (step, way)), None
         )  # fmt: skip
+
+    def current(self) -> StepCard | None:
+        cards = [card for pair in self._cards for card in pair]
+        focused = next((card for card in cards if card.hasFocus()), None)
+        return focused or self.card(*self._selected)
 
     def set_stale(self, stale: bool) -> None:
         self._is_stale = stale

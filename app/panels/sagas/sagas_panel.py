@@ -26,7 +26,7 @@ from app.panels.sagas.saga_pane import SagaPane
 from app.panels.sagas.step_page import StepPage
 from app.panels.sagas.step_target import StepTarget
 from app.panels.sagas.words import state_words
-from app.qt.theme import theme
+from app.widgets.break_action import KEY, add_break
 from app.widgets.panel import Panel
 from app.widgets.segmented_toggle import SegmentedToggle
 from embedded_services.common.clock import Clock, SystemClock
@@ -99,6 +99,7 @@ class SagasPanel(Panel):
         self._add(tr("Saga: retry"), "", lambda: self.pane.ask("retry"))
         self._add(tr("Saga: skip with a reason…"), "", lambda: self.pane.ask("skip"))
         self._add(tr("Saga: cancel…"), "", lambda: self.pane.ask("cancel"))
+        self._add(tr("Saga: break the step…"), KEY, self._on_break_key)
         self._add(tr("Disarm all steps of the form"), "", self.form.faults.clear)
 
     def _add(self, text: str, keys: str, call: Callable[[], object]) -> None:
@@ -120,6 +121,7 @@ class SagasPanel(Panel):
         self.ledger.saga_requested.connect(self.open_at)
         self.saga_page.action_requested.connect(self.pane.ask)
         self.step_page.action_requested.connect(self._on_step_action)
+        self.step_page.break_requested.connect(self._on_break_of_page)
         self._banner.mend_requested.connect(self.orchestrator_asked)
 
     # --- what the presenter tells ---------------------------------------------------------------------------------
@@ -290,10 +292,20 @@ class SagasPanel(Panel):
         menu = QMenu(self)
         menu.setObjectName("stepMenu")
         subject = BreakSubject("step", step, target.saga.name)
-        action = menu.addAction(theme().icon("bolt", "fault"), tr("Break {name}…", name=step))
-        action.triggered.connect(lambda: self.break_requested.emit(subject, QRect(place, QSize(1, 1))))
+        add_break(menu, subject, QRect(place, QSize(1, 1)), self.break_requested.emit)
         fill_step_menu(menu, target, self._definition, lambda key: self._act_on_step(target, key))
         self._open(menu, place)
+
+    def _on_break_key(self) -> None:
+        card, saga = self.pane.lanes.current(), self.pane.saga
+        if card is not None and saga is not None:
+            place = QRect(card.mapToGlobal(QPoint(0, 0)), card.size())
+            self.break_requested.emit(BreakSubject("step", card.card.step, saga.name), place)
+
+    def _on_break_of_page(self, place: QRect) -> None:
+        page = self.step_page
+        if page.saga is not None:
+            self.break_requested.emit(BreakSubject("step", page.step, page.saga.name), place)
 
     @staticmethod
     def _open(menu: QMenu, place: QPoint) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QPoint, QRect, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
@@ -27,9 +27,10 @@ _KEYS: Final = ("retry", "skip", "cancel", "next", "copy", "logs")
 
 
 class StepPage(InspectorPage):
-    """`action_requested(key)`: retry, skip, cancel, next; copy, logs."""
+    """`action_requested(key)`: retry, skip, cancel, next; copy, logs. `break_requested(QRect)`, of the button that asks."""
 
     action_requested = Signal(str)
+    break_requested = Signal(QRect)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,12 +40,15 @@ class StepPage(InspectorPage):
         self.way: Way = "forward"
         self.fault = FaultBox()
         self.add_section("", self.fault)
-        self._facts = self.add_section(tr("Facts"), FactList())
+        self.break_it = Button(tr("Break it…"), kind="link")
+        self.break_it.setObjectName("breakStep")
+        self._facts = self.add_section(tr("Facts"), FactList(), aside=self.break_it)
         self._error = self.add_section(tr("Error"), Label("", "mono", "bad", wrap=True, selectable=True))
         copy_in, copy_out = Button(tr("Copy"), kind="link"), Button(tr("Copy"), kind="link")
         self.input = self.add_section(tr("Data in"), JsonSection(tr("Data in")), aside=copy_in)
         self.output = self.add_section(tr("Data out"), JsonSection(tr("Data out")), aside=copy_out)
         self.journal = self.add_section(tr("Journal of this step"), JournalView())
+        self.break_it.clicked.connect(self._on_break)
         copy_in.clicked.connect(self.input.copy)
         copy_out.clicked.connect(self.output.copy)
         words = {
@@ -56,6 +60,10 @@ class StepPage(InspectorPage):
             button.setObjectName(f"step-{key}")
             button.clicked.connect(lambda _=False, key=key: self.action_requested.emit(key))
         self.set_actions([self._buttons[key] for key in _KEYS])
+
+    def _on_break(self) -> None:
+        place = QRect(self.break_it.mapToGlobal(QPoint(0, 0)), self.break_it.size())
+        self.break_requested.emit(place)
 
     @property
     def instance(self) -> str:

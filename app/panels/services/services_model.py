@@ -52,7 +52,7 @@ def instance_columns() -> Sequence[Column[InstanceRow]]:
             status_word(row.status), "text_secondary" if is_calm else tone_of(row.status), strong=not is_calm
         )
         why = Span(f" · {row.why}", "text_muted" if is_calm else "text_secondary")
-        return (word, why) if row.why else (word,)
+        return (*_tag(row), word, why) if row.why else (*_tag(row), word)
 
     return (
         Column(
@@ -124,7 +124,7 @@ def service_columns() -> Sequence[Column[ServiceRow]]:
         Column("", lambda row: row.name, face="small", spans=_service_name, tooltip=_service_tooltip),
         Column(
             "",
-            lambda row: row.summary,
+            lambda row: _joined(_summary(row)),
             face="small",
             mark=lambda row: row.status,
             spans=_summary,
@@ -185,7 +185,13 @@ def _service_tooltip(row: ServiceRow) -> str:
 
 def _summary(row: ServiceRow) -> Sequence[Span]:
     is_loud = row.status in ("degraded", "unhealthy")
-    return (Span(row.summary, tone_of(row.status) if is_loud else "text_secondary", strong=is_loud),)
+    words = Span(row.summary, tone_of(row.status) if is_loud else "text_secondary", strong=is_loud)
+    return (*_tag(row), words)
+
+
+def _tag(row: InstanceRow | ServiceRow) -> Sequence[Span]:
+    """Which faults act on it."""
+    return (Span(row.fault, "fault", tag=True),) if row.fault else ()
 
 
 def _strategy(row: ServiceRow) -> Sequence[Span]:

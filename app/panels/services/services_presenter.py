@@ -9,7 +9,8 @@ from typing import Any, Final, cast
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.core.feed import INSTANCES, JOURNAL, PROCESSES, SERVICES
+from app.core.fault_marks import marks
+from app.core.feed import FAULTS, INSTANCES, JOURNAL, PROCESSES, SERVICES, SETTINGS
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.session import Port
@@ -68,7 +69,7 @@ class ServicesPresenter(QObject):
         feed = self._port.feed
         leave = [
             feed.listen(self._on_instances, INSTANCES),
-            feed.listen(self._states.poke, SERVICES),
+            feed.listen(self._states.poke, SERVICES, FAULTS),
             feed.listen(self._figures.poke, PROCESSES),
             feed.listen(self._changes.poke, JOURNAL),
             feed.listen_link(self._on_link),
@@ -123,6 +124,7 @@ class ServicesPresenter(QObject):
 
     def _sources(self) -> Sources:
         feed = self._port.feed
+        state = next(iter(feed.rows(SETTINGS).values()), None)
         now, link = self._now, feed.link
         read_at = now if link.is_live or link.last_reading is None else min(now, link.last_reading)
         return Sources(
@@ -131,6 +133,7 @@ class ServicesPresenter(QObject):
             processes=feed.rows(PROCESSES),
             now=read_at,
             age_s=None if link.is_live else link.age_s,
+            broken=marks(feed.rows(FAULTS).values(), state.settings if state is not None else None),
         )
 
     def _show_journal(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, get_args
 
 from app.core import figures
+from app.core.fault_marks import Marks
 from app.core.language import tr
 from app.core.reasons import in_short, spoken
 from app.core.statuses import status_word
@@ -33,6 +34,7 @@ class Sources:
     processes: Mapping[str, Process]
     now: float
     age_s: float | None = None
+    broken: Marks = field(default_factory=dict)
 
 
 @dataclass
@@ -45,7 +47,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class InstanceRow:
-    """`doing` is the action that is under way; `is_last` that no other instance of the service is in rotation.
+    """`doing` is the action that is under way; `is_last` that no other instance of the service is in rotation; `fault` says
+    which faults act on it.
 
     Seconds are whole, milliseconds have one decimal. `latency` is p99 by the second, the newest last.
     """
@@ -74,7 +77,8 @@ class InstanceRow:
     latency: Sequence[float | None]
     memory_mb: int | None
     expires_in_s: int | None
-    check: LastCheck | None = field(compare=False)
+    fault: str = ""
+    check: LastCheck | None = field(compare=False, default=None)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -98,6 +102,7 @@ class ServiceRow:
     rate: float | None
     requests: int
     failures: int
+    fault: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -180,6 +185,7 @@ def _instance_row(
         latency=readings.latency(instance.id),
         memory_mb=None if memory is None else round(memory / 2**20),
         expires_in_s=None if expires_at is None else max(0, int(expires_at - sources.now)),
+        fault=sources.broken.get(instance.id, ""),
         check=instance.last_check,
     )
 
@@ -223,6 +229,7 @@ def _service_row(
         rate=readings.rate([instance.id for instance in instances]),
         requests=sum(instance.requests for instance in instances),
         failures=sum(instance.failures for instance in instances),
+        fault=sources.broken.get(name, ""),
     )
 
 

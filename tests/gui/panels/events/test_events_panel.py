@@ -10,10 +10,12 @@ from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QDialog, QLineEdit, QMenu, QPlainTextEdit, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.breaking import BreakSubject
 from app.panels.events.event_page import EventPage
 from app.panels.events.letter_page import LetterPage
 from app.panels.events.publish_dialog import PublishDialog
 from app.panels.events.replay_dialog import ReplayDialog
+from app.widgets.row_view import RowView
 from app.widgets.state_view import StateView
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorDetail
@@ -185,6 +187,31 @@ async def test_absent_broker_and_what_waits_are_told(built: Built, port: FakePor
     assert built.panel.queues.told.startswith("37 wait for the broker since ")
     port.bus()
     await eventually(lambda: built.panel.absence == "")
+
+
+async def test_queues_and_those_who_wait_are_broken_by_the_key(
+    built: Built, port: FakePort, qtbot: QtBot
+) -> None:
+    port.connect()
+    port.bus()
+    port.outbox("order-1", 37, connected=False, at=shop.NOW)
+    port.set("queues", **shop.queues())
+    built.panel.activateWindow()
+    await eventually(built.panel.isActiveWindow)
+    asked: list[BreakSubject] = []
+    built.panel.break_requested.connect(lambda subject, _: asked.append(subject))
+    for page, wanted in (
+        ("queues", BreakSubject("queue", "notification.events")),
+        ("outboxes", BreakSubject("instance", "order-1")),
+    ):
+        built.panel.queues.show_page(page)
+        view = child(built.panel, RowView, page)
+        await eventually(view.model().rowCount)
+        names = [view.model().index(row, 0).data() for row in range(view.model().rowCount())]
+        view.select_index(view.model().index(names.index(wanted.name), 0))
+        view.setFocus()
+        qtbot.keyClick(view, Qt.Key.Key_B)
+        assert asked.pop() == wanted
 
 
 async def test_every_control_has_a_name(built: Built, port: FakePort) -> None:

@@ -8,6 +8,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.breaking import BreakSubject
 from app.core.messages import UserMessage
 from app.panels.gateway.request_book import LoggedRequest
 from app.panels.gateway.share_bars import ShareBars
@@ -15,9 +16,10 @@ from app.panels.gateway.trace_rows import of_record
 from app.qt.theme import theme
 from app.widgets.segmented_toggle import SegmentedToggle
 from app.widgets.stepper import Stepper
+from embedded_services.contracts.faults import Fault, FaultScope, FaultState, FaultTarget
 from embedded_services.contracts.settings import Strategy
 from tests.gui.panels.gateway.conftest import Built
-from tests.gui.panels.gateway.shop import FakePort, record, retried, target, upstream
+from tests.gui.panels.gateway.shop import FakePort, pick, record, retried, target, upstream
 from tests.helpers.qt import eventually, texts
 
 
@@ -203,3 +205,73 @@ async def test_settings_without_a_gateway_are_shown_as_unknown(built: Built, por
     await eventually(lambda: built.panel.log.view.is_stale)
     assert built.panel.balancing.picks.view.is_stale
     await eventually(lambda: not built.panel.balancing.block("user").strategy.toggle.isEnabled())
+
+
+async def test_whatever_can_be_broken_is_broken_by_its_key(
+    built: Built, port: FakePort, qtbot: QtBot
+) -> None:
+    panel, balancing = built.panel, built.panel.balancing
+    port.happen("requests", [record(1)])
+    port.happen("picks", [pick("order-1")])
+    await eventually(lambda: balancing.picks.view.model().rowCount() and panel.log.view.model().rowCount())
+    panel.activateWindow()
+    await eventually(panel.isActiveWindow)
+    asked = emitted(panel.break_requested)
+
+    def broken_by(widget: QWidget) -> BreakSubject:
+        asked.clear()
+        widget.setFocus()
+        qtbot.keyClick(widget, Qt.Key.Key_B)
+        ((subject, place),) = asked
+        assert place.width() > 0
+        assert place.height() > 0
+        assert isinstance(subject, BreakSubject)
+        return subject
+
+    for view in (balancing.picks.view, balancing.breakers.view, panel.log.view):
+        view.select_index(view.model().index(0, 0))
+        assert broken_by(view) == BreakSubject("instance", _instance(view.selected_row()))
+    block = balancing.block("order")
+    block.strategy.toggle.setFocus()
+    assert broken_by(block.strategy.toggle) == BreakSubject("service", "order")
+    block.bars.setFocus()
+    assert broken_by(block.bars) == BreakSubject("instance", "order-1")
+    qtbot.keyClick(block.bars, Qt.Key.Key_Down)
+    assert broken_by(block.bars) == BreakSubject("instance", "order-2")
+    panel.show_page("routes")
+    routes = panel.routes.view
+    routes.select_index(routes.model().index(0, 0))
+    row = routes.selected_row()
+    assert row is not None
+    assert broken_by(routes) == BreakSubject("route", row.prefix)
+
+
+def _instance(row: Any) -> str:
+    return str(row.record.instance if isinstance(row, LoggedRequest) else row.instance)
+
+
+async def test_a_service_and_its_instances_show_the_faults_that_act_on_them(
+    built: Built, port: FakePort
+) -> None:
+    block = built.panel.balancing.block("order")
+    assert block.fault.isHidden()
+    port.tell(
+        "faults",
+        f1=fault("f1", "latency", FaultTarget(service="order"), distribution="fixed", ms=300),
+        f2=fault("f2", "abort", FaultTarget(instance="order-2"), status=503),
+    )
+    await eventually(lambda: block.fault.isVisible())
+    assert block.fault.text == "latency 300 ms"
+    assert [row.fault for row in block.bars.rows] == ["", "abort 503"]
+    assert "abort 503" in block.bars.accessibleDescription()
+    port.tell("faults", f1=fault("f1", "latency", FaultTarget(service="order"), state=FaultState.EXPIRED))
+    await eventually(lambda: block.fault.isHidden())
+
+
+def fault(
+    identity: str, kind: str, target: FaultTarget, state: FaultState = FaultState.ACTIVE, **params: Any
+) -> Fault:
+    return Fault(
+        id=identity, kind=kind, target=target, params=params, probability=1.0, scope=FaultScope.REQUEST, seed=1,
+        ttl=60, state=state, armed_at=1.0, expires_at=61.0,
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from functools import partial
 
 import msgspec
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
@@ -230,6 +230,29 @@ async def test_step_fills_the_inspector(make: Make, port: FakePort, qtbot: QtBot
     assert focused is not None
     qtbot.keyClick(focused, Qt.Key.Key_Return)
     assert page.way == "undo"
+    await built.end()
+
+
+async def test_a_step_is_broken_by_its_key_and_from_the_inspector(
+    make: Make, port: FakePort, qtbot: QtBot
+) -> None:
+    port.tell(stuck(1))
+    built = make()
+    await eventually(lambda: built.panel.pane.saga is not None and built.panel.pane.saga.journal)
+    built.panel.activateWindow()
+    await eventually(built.panel.isActiveWindow)
+    asked: list[tuple[object, QRect]] = []
+    built.panel.break_requested.connect(lambda subject, place: asked.append((subject, place)))
+    card = built.panel.pane.lanes.card("reserve-inventory", "forward")
+    assert card is not None
+    card.setFocus()
+    qtbot.keyClick(card, Qt.Key.Key_B)
+    ((subject, place),) = asked
+    assert subject == BreakSubject("step", "reserve-inventory", "order-processing")
+    assert place.size() == card.size()
+    qtbot.keyClick(card, Qt.Key.Key_Return)
+    press(built.panel.step_page, "breakStep")
+    assert asked[1][0] == subject
     await built.end()
 
 

@@ -1,8 +1,11 @@
 """Rows made of what the stream tells: every status has its why, and nothing is green that is not known to be."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.panels.services.readings import Readings
+from app.panels.services.services_model import Place, instance_columns, service_columns
 from app.panels.services.services_rows import (
     Asked,
     InstanceRow,
@@ -39,6 +42,20 @@ def rows_of(
     known = sources([service("payment")], list(instances), age_s=age_s)
     [(group, members)] = tree_rows(known, asked or Asked(), Readings())
     return group, {row.id: row for row in members}
+
+
+class TestFaults:
+    def test_a_service_and_an_instance_say_which_faults_act_on_them(self) -> None:
+        known = replace(
+            sources([service("payment")], [instance("payment-1"), instance("payment-2")]),
+            broken={"payment": "latency 300 ms", "payment-2": "abort 503 · freeze"},
+        )
+        [(group, members)] = tree_rows(known, Asked(), Readings())
+        assert (group.fault, [row.fault for row in members]) == ("latency 300 ms", ["", "abort 503 · freeze"])
+        (tag, *_) = instance_columns()[Place.STATUS].look(members[1]).spans
+        assert (tag.text, tag.tone, tag.tag) == ("abort 503 · freeze", "fault", True)
+        assert not any(span.tag for span in instance_columns()[Place.STATUS].look(members[0]).spans)
+        assert service_columns()[Place.STATUS].text(group) == "latency 300 msboth in rotation"
 
 
 class TestInstances:

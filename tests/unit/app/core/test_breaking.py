@@ -15,6 +15,7 @@ SUBJECTS = {
     "instance": BreakSubject("instance", "order-1"),
     "process": BreakSubject("process", "broker"),
     "queue": BreakSubject("queue", "notification.events"),
+    "route": BreakSubject("route", "/api/orders"),
     "step": BreakSubject("step", "process-payment", "order-processing"),
 }
 
