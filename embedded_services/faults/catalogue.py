@@ -138,7 +138,7 @@ def _message(name: str, title: str, sees: str, help_: str, of: type[Params], nee
     )
 
 
-def _data(name: str, title: str, sees: str, help_: str, of: type[Params]) -> Kind:
+def _data(name: str, title: str, sees: str, help_: str, of: type[Params], *, draws: bool = True) -> Kind:
     return Kind(
         name=name,
         family=FaultFamily.DATA,
@@ -148,6 +148,7 @@ def _data(name: str, title: str, sees: str, help_: str, of: type[Params]) -> Kin
         help=help_,
         needs=("service",),
         params=of,
+        draws=draws,
     )
 
 
@@ -331,6 +332,7 @@ _ALL: Final = (
         "Writes to one service wait or fail; reads go on",
         "Somebody else holds the write lock of the service's database.",
         params.LockedDatabase,
+        draws=False,  # it is held by nobody's request
     ),
     _saga(
         "fail-step",

@@ -15,6 +15,7 @@ from embedded_services.control.faults.record import Aimed, Present, Record
 from embedded_services.faults.catalogue import Kind, kind_of
 from embedded_services.faults.precedence import contradiction
 
+API = "/api/"
 MOST = 200
 """Faults in force at a time."""
 
@@ -22,6 +23,7 @@ MOST = 200
 @dataclass(frozen=True)
 class Scene:
     """What there is to aim at: `instances` with their services, `processes` all that this system has started, by name.
+    `routes` are the gateway's, each a path and the service that it leads to.
     Of `queues` and `sagas` (their steps, by saga) an empty one says that nobody knows."""
 
     services: Collection[str]
@@ -29,6 +31,7 @@ class Scene:
     external: Collection[str]
     processes: Collection[str]
     queues: Collection[str] = ()
+    routes: Collection[tuple[str, str]] = ()
     sagas: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
@@ -40,7 +43,7 @@ def aim(wish: NewFault, scene: Scene, present: Iterable[Record]) -> Aimed:
     _check_fields(kind, wish.target)
     aimed = Aimed(wish, kind, _resolved(kind, wish.target, scene), kind.read(wish.params), _scope(kind, wish))
     if not kind.draws and wish.probability < 1:
-        raise invalid("probability", f"means nothing for {kind.name}, which is done once", bound=1)
+        raise invalid("probability", f"means nothing for {kind.name}, which nothing is drawn for", bound=1)
     there = list(present)
     if len(there) >= MOST:
         raise ApiError("CONFLICT", f"{MOST} faults are in force already; remove one first")
@@ -85,6 +88,7 @@ def _resolved(kind: Kind, target: FaultTarget, scene: Scene) -> FaultTarget:
         _must_be("queue", target.queue, scene.queues)
     _check_saga(target, scene)
     if target.instance is None:
+        _check_route(target.route, target.service, scene)
         return target
     _must_be("instance", target.instance, scene.instances)
     service = scene.instances[target.instance]
@@ -95,6 +99,7 @@ def _resolved(kind: Kind, target: FaultTarget, scene: Scene) -> FaultTarget:
         )
     if target.instance in scene.external and kind.layer is not FaultLayer.EDGE:
         raise invalid("target.instance", f"{target.instance} was not started by this system: {_reach(kind)}")
+    _check_route(target.route, service, scene)
     return msgspec.structs.replace(target, service=service)
 
 
@@ -102,6 +107,28 @@ def _reach(kind: Kind) -> str:
     if kind.family is FaultFamily.PROCESS:
         return "its process is not ours to touch"
     return "only faults of the HTTP edge reach it"
+
+
+def _check_route(route: str | None, service: str | None, scene: Scene) -> None:
+    """A path of the gateway's must lead somewhere, and to the service that is meant. Others are the services' own affair."""
+    if route is None or not scene.routes or not route.startswith(API):
+        return
+    leads_to = [to for prefix, to in scene.routes if _may_share(route, prefix)]
+    if not leads_to:
+        known = ", ".join(dict.fromkeys(prefix for prefix, _ in scene.routes))
+        raise invalid("target.route", f"there is no route {route!r}; there are: {known}")
+    if service is not None and service not in leads_to:
+        raise invalid(
+            "target.route", f"{route} leads to {', '.join(dict.fromkeys(leads_to))}, not to {service}"
+        )
+
+
+def _may_share(one: str, other: str) -> bool:
+    """Whether a path can lie below both; `*` and `{name}` are any one segment."""
+    return all(
+        mine == theirs or "*" in (mine, theirs) or mine.startswith("{")
+        for mine, theirs in zip(one.strip("/").split("/"), other.strip("/").split("/"), strict=False)
+    )
 
 
 def _check_saga(target: FaultTarget, scene: Scene) -> None:

@@ -48,5 +48,6 @@ class SceneOfSystem:
             external={entry.id for entry in entries if entry.external},
             processes=[slot.id for slot in self._supervisor.slots()],
             queues=self._queues(),
+            routes=[(route.prefix, route.service) for route in self._settings().routes],
             sagas=sagas,
         )

@@ -15,6 +15,7 @@ SCENE = Scene(
     external={"mine"},
     processes=["broker", "gateway", "orchestrator", "user-1", "order-1"],
     queues=["order.events"],
+    routes=[("/api/orders", "order"), ("/api/auth/login", "user")],
     sagas={"order-processing": ["validate-order", "process-payment"], "refund-order": ["refund"]},
 )
 
@@ -82,6 +83,45 @@ def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
         in refused(wish("fail-step", FaultTarget(step="ship"))).message
     )
     assert "there are: order.events" in refused(wish("delay", FaultTarget(queue="x"))).message
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        (
+            FaultTarget(route="/api/shipping"),
+            "there is no route '/api/shipping'; there are: /api/orders, /api/auth/login",
+        ),
+        (FaultTarget(route="/api/orders", service="user"), "/api/orders leads to order, not to user"),
+        (
+            FaultTarget(route="/api/orders/{id}", instance="user-1"),
+            "/api/orders/{id} leads to order, not to user",
+        ),
+    ],
+)
+def test_a_route_that_leads_nowhere_or_elsewhere_is_refused(target: FaultTarget, says: str) -> None:
+    (detail,) = refused(wish(target=target)).details or []
+    assert (detail.field, detail.message) == ("target.route", says)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        FaultTarget(route="/api/orders/{id}", service="order"),
+        FaultTarget(route="/api/auth", instance="user-1"),
+        FaultTarget(route="/api/*/login"),
+        FaultTarget(route="/api/"),
+        FaultTarget(route="/internal/stock", service="order"),
+    ],
+)
+def test_a_route_that_a_call_can_take_is_taken(target: FaultTarget) -> None:
+    assert aim(wish(target=target), SCENE, []).target.route == target.route
+
+
+def test_probability_is_refused_where_nothing_is_drawn_for() -> None:
+    asked = wish("locked-database", FaultTarget(service="order"), probability=0.5)
+    (detail,) = refused(asked).details or []
+    assert (detail.field, detail.bound) == ("probability", 1)
 
 
 def test_faults_of_the_edge_reach_instances_that_others_have_started() -> None:
