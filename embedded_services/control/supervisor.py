@@ -23,6 +23,7 @@ from embedded_services.control.log_tail import last_error
 from embedded_services.control.restart_policy import CrashLoop, History, Restart, after_exit
 from embedded_services.control.slots import Leaves, Slot
 from embedded_services.registry.lifecycle import (
+    CRASHED_BY_FAULT,
     CrashLooped,
     Entry,
     Exited,
@@ -158,7 +159,7 @@ class Supervisor:
             return
         now = self._around.clock.monotonic()
         if child.exit_code == EXIT_BY_FAULT:
-            slot.asked = "crashed by a fault"
+            slot.asked = CRASHED_BY_FAULT
         how = slot.asked or self._explain(slot, child)
         if slot.asked is None:
             log.warning("%s (pid %d) ended: %s", slot.id, child.pid, how)

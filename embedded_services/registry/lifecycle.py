@@ -131,6 +131,9 @@ Event = (
     | Trusted
 )
 
+CRASHED_BY_FAULT = "crashed by a fault"
+"""The reason of a process that ended itself because a fault told it to."""
+
 CHECKED = frozenset({Status.STARTING, Status.HEALTHY, Status.UNHEALTHY, Status.FROZEN, Status.DRAINING})
 """The statuses in which a check makes sense."""
 

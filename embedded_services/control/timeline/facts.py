@@ -92,6 +92,11 @@ def asked_name(slot: str, incarnation: int) -> str:
     return f"asked:{slot}:{incarnation}"
 
 
+def crash_name(slot: str) -> str:
+    """A fault that makes a process end itself."""
+    return f"crash:{slot}"
+
+
 def condition_name(place: str) -> str:
     """What holds of a process until it ends or is put right: frozen, draining."""
     return f"condition:{place}"

@@ -6,16 +6,19 @@ from typing import Final
 import msgspec
 
 from embedded_services.contracts.faults import Fault, FaultState
+from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.contracts.settings import ServiceSettings, Settings
 from embedded_services.contracts.timeline import TimelineKind as Kind
 from embedded_services.contracts.timeline import TimelineSubject, TimelineTone
 from embedded_services.contracts.traffic import TRAFFIC, Traffic, TrafficPlan
-from embedded_services.control.timeline.facts import Fact, asked_name, condition_name, fault_name
+from embedded_services.control.timeline.facts import Fact, asked_name, condition_name, crash_name, fault_name
 
 _BREAKS: Final = frozenset({"kill", "terminate", "freeze"})
 _ENDS: Final = frozenset({"kill", "terminate", "restart", "drain"})
 _DEEDS: Final = frozenset({"kill", "terminate", "restart", "freeze"})
 """Kinds of faults that are carried out as actions, which tell of themselves."""
+_CRASHES: Final = {"crash-orchestrator": (crash_name(ORCHESTRATOR),)}
+"""What ends of them: its end may be told before it is told that it was injected."""
 _REMEMBERED: Final = 1_000
 _FAULT_SUBJECT: Final = ("service", "instance", "process", "route", "queue", "event", "step")
 
@@ -59,7 +62,7 @@ class FaultFacts:
                 text=f"fault {fault.kind} on {_aim(fault)}",
                 subject=subject,
                 word=fault.kind,
-                names=(name,),
+                names=(name, *_CRASHES.get(fault.kind, ())),
                 opens=True,
             )
         if fault.proof.injected > injected and fault.kind not in _DEEDS:
@@ -72,6 +75,7 @@ class FaultFacts:
                 word=fault.kind,
                 key=f"injected:{fault.id}",
                 count=fault.proof.injected,
+                names=_CRASHES.get(fault.kind, ()),
                 traces=tuple(one.trace_id for one in reversed(fault.proof.last) if one.trace_id),
                 because=(name,),
             )

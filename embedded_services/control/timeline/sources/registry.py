@@ -15,10 +15,11 @@ from embedded_services.control.timeline.facts import (
     asked_name,
     check_name,
     condition_name,
+    crash_name,
     exit_name,
     start_name,
 )
-from embedded_services.registry.lifecycle import Entry
+from embedded_services.registry.lifecycle import CRASHED_BY_FAULT, Entry
 
 _ENDED: Final = (Status.STOPPED, Status.CRASH_LOOPING)
 _TOLD_OTHERWISE: Final = (Status.FROZEN, Status.DRAINING, Status.STARTING, Status.STOPPED)
@@ -56,7 +57,7 @@ class RegistryFacts:
                 text=f"{name}: {after.reason}",
                 subject=what,
                 names=(exit_name(name, after.incarnation),),
-                because=(asked_name(name, after.incarnation),),
+                because=_ended_by(after),
                 closes=(condition_name(name),),
             )
         elif after.misses > before.misses and before.in_rotation:
@@ -139,6 +140,12 @@ def subject_of(entry: Entry) -> TimelineSubject:
     if entry.service:
         return TimelineSubject(service=entry.service, instance=entry.id)
     return TimelineSubject(process=entry.id)
+
+
+def _ended_by(entry: Entry) -> tuple[str, ...]:
+    if entry.reason.startswith(CRASHED_BY_FAULT):
+        return (crash_name(entry.id),)
+    return (asked_name(entry.id, entry.incarnation),)
 
 
 def _started(before: Entry, after: Entry, at: float) -> Fact:

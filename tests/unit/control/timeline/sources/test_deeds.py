@@ -63,6 +63,15 @@ def test_what_was_injected_names_its_requests_and_its_fault() -> None:
     assert (injected.count, injected.traces) == (4, ("t-1",))
 
 
+def test_a_crash_of_the_orchestrator_is_found_by_who_ended() -> None:
+    crash = replace(FAULT, kind="crash-orchestrator", target=FaultTarget(step="process-payment"))
+    source = FaultFacts()
+    (armed,) = source.told(crash, None, 9.0)
+    (injected,) = source.told(replace(crash, proof=Proof(eligible=1, injected=1)), None, 10.0)
+    for fact in (armed, injected):
+        assert "crash:orchestrator" in fact.names
+
+
 def test_each_change_of_the_settings_is_one_fact() -> None:
     before = demo_settings()
     user = replace(before.services["user"], strategy=Strategy.RANDOM, replicas=5)

@@ -12,6 +12,7 @@ from embedded_services.control.timeline.facts import Fact
 from embedded_services.control.timeline.sources.registry import RegistryFacts
 from embedded_services.registry.catalog import Catalog
 from embedded_services.registry.lifecycle import (
+    CRASHED_BY_FAULT,
     CheckFailed,
     CheckPassed,
     Draining,
@@ -82,6 +83,11 @@ def test_an_end_takes_it_out_of_rotation_and_a_new_process_follows(registry: Reg
     assert set(ended.names) == set(out.because) == set(again.because)
     assert healthy.because == again.names
     assert healthy.word == "healthy"
+
+
+def test_a_process_that_a_fault_crashed_ended_because_of_that(registry: Registry) -> None:
+    (ended, _) = registry.later(Exited(f"{CRASHED_BY_FAULT}; restarting"))
+    assert ended.because == ("crash:user-1",)
 
 
 def test_checks_that_fail_are_one_entry_until_it_is_out(registry: Registry) -> None:
