@@ -52,7 +52,8 @@ def instance_columns() -> Sequence[Column[InstanceRow]]:
             status_word(row.status), "text_secondary" if is_calm else tone_of(row.status), strong=not is_calm
         )
         why = Span(f" · {row.why}", "text_muted" if is_calm else "text_secondary")
-        return (*_tag(row), word, why) if row.why else (*_tag(row), word)
+        gap = (Span("  "), *_tag(row)) if row.fault else ()
+        return (word, *gap, why) if row.why else (word, *gap)
 
     return (
         Column(
@@ -206,6 +207,8 @@ def _strategy_tooltip(row: ServiceRow) -> str:
 
 def _status_tooltip(row: InstanceRow) -> str:
     lines = [f"{status_word(row.status)}: {row.reason}"]
+    if row.fault:
+        lines.append(tr("broken by {faults}", faults=row.fault))
     if row.check is not None:
         result = (
             tr("passed in {ms} ms", ms=figures.decimal(row.check.latency_ms))

@@ -52,8 +52,12 @@ class TestFaults:
         )
         [(group, members)] = tree_rows(known, Asked(), Readings())
         assert (group.fault, [row.fault for row in members]) == ("latency 300 ms", ["", "abort 503 · freeze"])
-        (tag, *_) = instance_columns()[Place.STATUS].look(members[1]).spans
-        assert (tag.text, tag.tone, tag.tag) == ("abort 503 · freeze", "fault", True)
+        column = instance_columns()[Place.STATUS]
+        (tag,) = [span for span in column.look(members[1]).spans if span.tag]
+        assert (tag.text, tag.tone) == ("abort 503 · freeze", "fault")
+        assert column.text(members[1]).startswith("Healthy  abort 503 · freeze")
+        assert column.tooltip is not None
+        assert "broken by abort 503 · freeze" in column.tooltip(members[1])
         assert not any(span.tag for span in instance_columns()[Place.STATUS].look(members[0]).spans)
         assert service_columns()[Place.STATUS].text(group) == "latency 300 msboth in rotation"
 
