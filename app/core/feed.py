@@ -126,7 +126,7 @@ EVENTS: Final[tuple[Topic[Any], ...]] = (
 )
 KEPT_EVENTS: Final = 5_000
 FOLLOWING: Final = StreamOptions(silence_s=1.0)
-"""A frozen control plane shows within a second. News comes several times a second (the health checks alone), so that
+"""A frozen control plane shows within a second. News comes twice a second (the health checks alone), so that
 pings are rare; one that is not answered within 0.3 s after 0.7 s without news is what it takes to lose contact.
 """
 

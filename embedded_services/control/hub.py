@@ -18,7 +18,7 @@ from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.stream import Delta, Events, Snapshot
 
 FRAME_S = 0.05
-SOON_S = 0.25
+SOON_S = 0.5
 MAX_ITEMS = 500
 
 Rows = Mapping[str, msgspec.Struct]

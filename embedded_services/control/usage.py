@@ -1,6 +1,7 @@
 """What processes use: proportional memory and CPU, read from the operating system, off the event loop."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 import psutil
@@ -8,11 +9,14 @@ import psutil
 from embedded_services.common.clock import Clock
 
 FRESH_S = 1.0
+MEMORY_S = 15.0
+"""The kernel counts a process's pages for it: that costs more than all else here, and changes slowly."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """`pss` in bytes, None where the platform has no such figure; `cpu` as a share of one core since the last look."""
+    """`pss` in bytes, at most `MEMORY_S` old, None where the platform has no such figure; `cpu` as a share of one core since
+    the last look."""
 
     pss: int | None
     cpu: float | None
@@ -25,6 +29,7 @@ class UsageMeter:
         self._clock = clock
         self._processes: dict[int, psutil.Process] = {}
         self._seen: dict[int, Usage] = {}
+        self._memory: dict[int, tuple[float, int | None]] = {}
         self._asked: frozenset[int] = frozenset()
         self._at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
@@ -45,8 +50,18 @@ class UsageMeter:
                 first = pid not in self._processes
                 process = self._processes.setdefault(pid, psutil.Process(pid))
                 cpu = process.cpu_percent() / 100
-                memory = process.memory_full_info()
-                seen[pid] = Usage(getattr(memory, "pss", None), None if first else round(cpu, 4))
+                seen[pid] = Usage(self._pss(process), None if first else round(cpu, 4))
             except psutil.Error:
                 self._processes.pop(pid, None)
+        self._memory = {pid: known for pid, known in self._memory.items() if pid in seen}
         return seen
+
+    def _pss(self, process: psutil.Process) -> int | None:
+        """A process that is young grows fast, and is looked at each time."""
+        now = self._clock.monotonic()
+        at, pss = self._memory.get(process.pid, (float("-inf"), None))
+        if now - at < MEMORY_S and time.time() - process.create_time() > MEMORY_S:
+            return pss
+        pss = getattr(process.memory_full_info(), "pss", None)
+        self._memory[process.pid] = now, pss
+        return pss

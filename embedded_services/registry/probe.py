@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from typing import cast
 
 import httptools
 import msgspec
@@ -21,29 +22,64 @@ class ProbeResult:
     message: str
 
 
-class _Response:
-    """What the parser tells of the newest response; an interim one (1xx) is followed by another."""
+class _Exchange(asyncio.Protocol):
+    """One request and its answer; `ended` has the status and the body. An interim answer (1xx) is followed by another."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: bytes, ended: "asyncio.Future[tuple[int, bytes]]") -> None:
+        self._request = request
+        self._ended = ended
+        self._parser = httptools.HttpResponseParser(self)
+        self._received = 0
         self.on_message_begin()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._ended.done():
+            return
+        if self._received > MAX_RESPONSE:
+            self._fail(EOFError(f"more than {MAX_RESPONSE} bytes"))
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._ended.done():
+            return
+        if exc is not None:
+            self._fail(exc)
+        elif self._has_head and not self._framed and self._parser.get_status_code() >= 200:
+            self._ended.set_result((self._parser.get_status_code(), self._body))
+        else:
+            what = "closed in the middle of the reply" if self._received else "closed without a reply"
+            self._fail(EOFError(what))
+
+    def _fail(self, error: Exception) -> None:
+        self._ended.set_exception(error)
+
+    # --- the parser's ---
+
     def on_message_begin(self) -> None:
-        self.body = b""
-        self.has_head = False
-        self.framed = False
-        self.complete = False
+        self._body = b""
+        self._has_head = False
+        self._framed = False
 
     def on_header(self, name: bytes, _: bytes) -> None:
-        self.framed = self.framed or name.lower() in (b"content-length", b"transfer-encoding")
+        self._framed = self._framed or name.lower() in (b"content-length", b"transfer-encoding")
 
     def on_headers_complete(self) -> None:
-        self.has_head = True
+        self._has_head = True
 
     def on_body(self, data: bytes) -> None:
-        self.body += data
+        self._body += data
 
     def on_message_complete(self) -> None:
-        self.complete = True
+        if self._parser.get_status_code() >= 200 and not self._ended.done():
+            self._ended.set_result((self._parser.get_status_code(), self._body))
 
 
 async def probe(host: str, port: int, path: str, timeout_s: float, clock: Clock) -> ProbeResult:
@@ -65,28 +101,15 @@ async def probe(host: str, port: int, path: str, timeout_s: float, clock: Clock)
 
 
 async def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
-    reader, writer = await asyncio.open_connection(host, port)
+    loop = asyncio.get_running_loop()
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    request = f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode("ascii")
+    ended: asyncio.Future[tuple[int, bytes]] = loop.create_future()
+    transport, _ = await loop.create_connection(lambda: _Exchange(request, ended), host, port)
     try:
-        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode("ascii"))
-        response = _Response()
-        parser = httptools.HttpResponseParser(response)
-        received = 0
-        while not response.complete or parser.get_status_code() < 200:
-            data = await reader.read(MAX_RESPONSE)
-            if not data:
-                if response.has_head and not response.framed and parser.get_status_code() >= 200:
-                    break
-                raise EOFError("closed in the middle of the reply" if received else "closed without a reply")
-            received += len(data)
-            if received > MAX_RESPONSE:
-                raise EOFError(f"more than {MAX_RESPONSE} bytes")
-            parser.feed_data(data)
-        return parser.get_status_code(), response.body
+        return await ended
     finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        transport.close()
 
 
 def _explain(status: int, body: bytes) -> str:

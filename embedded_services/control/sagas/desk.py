@@ -59,6 +59,8 @@ class SagaDesk:
 
     def report(self, child: str, beat: Beat) -> None:
         """What a process said of itself."""
+        if beat.handled or beat.outbox is not None or beat.sagas or beat.sagas_missed:
+            self.ledger.stir()
         if child == ORCHESTRATOR:
             self._book.report(beat)
 

@@ -14,6 +14,7 @@ from embedded_services.contracts.ledger import (
     Ledger,
     LedgerItem,
     LedgerLine,
+    LineState,
     SagaBook,
 )
 from embedded_services.contracts.sagas import SagaQuery
@@ -23,6 +24,8 @@ from embedded_services.registry.catalog import Catalog
 from embedded_services.sagas.ledger import BOOKS, compare, gathered, orders_in
 
 EVERY_S: Final = 1.5
+QUIET_S: Final = 6.0
+"""How often is looked while all fits and nothing moves: somebody may have changed a book by hand."""
 IDLE_S: Final = 0.25
 SHARE: Final = 20
 """A look that takes long is followed by a pause so many times as long."""
@@ -53,6 +56,12 @@ class LedgerKeeper:
         self._rows: Mapping[str, LedgerLine] = {}
         self._placed_by: OrderedDict[str, str | None] = OrderedDict()
         self._looking = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._stirred = True
+
+    def stir(self) -> None:
+        """Something may have changed in the books."""
+        self._stirred = True
 
     def rows(self) -> Mapping[str, LedgerLine]:
         """As it was found last, while somebody followed."""
@@ -63,14 +72,21 @@ class LedgerKeeper:
             if not self._is_followed():
                 await self._clock.sleep(IDLE_S)
                 continue
-            began = self._clock.monotonic()
-            await self.look()
-            took = self._clock.monotonic() - began
+            took = 0.0
+            if self._is_due():
+                began = self._clock.monotonic()
+                await self.look()
+                took = self._clock.monotonic() - began
             await self._clock.sleep(max(EVERY_S, SHARE * took))
+
+    def _is_due(self) -> bool:
+        all_fits = bool(self._rows) and all(row.state is LineState.OK for row in self._rows.values())
+        return self._stirred or not all_fits or self._clock.monotonic() - self._looked_at >= QUIET_S
 
     async def look(self) -> Ledger:
         """Ask all, and compare. What nobody answers is `unknown`; bounded in time."""
         async with self._looking:
+            self._looked_at, self._stirred = self._clock.monotonic(), False
             lines = [self._named(line) for line in await self._compared()]
         rows = {line.name.value: line for line in lines}
         if rows != self._rows:
