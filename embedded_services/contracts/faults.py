@@ -86,7 +86,16 @@ class FaultTarget(Request, omit_defaults=True, frozen=True):
         ]
         | None
     ) = None
-    method: Annotated[str, Meta(pattern=r"^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)" + END)] | None = None
+    method: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)" + END,
+                extra_json_schema={"x-form": "one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"},
+            ),
+        ]
+        | None
+    ) = None
     header: (
         Annotated[
             str,
@@ -97,9 +106,27 @@ class FaultTarget(Request, omit_defaults=True, frozen=True):
         ]
         | None
     ) = None
-    user: Annotated[str, Meta(pattern=r"^[!-~]{1,64}" + END)] | None = None
+    user: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[!-~]{1,64}" + END,
+                extra_json_schema={"x-form": "an id without spaces, of at most 64 characters"},
+            ),
+        ]
+        | None
+    ) = None
     queue: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    event: Annotated[str, Meta(pattern=r"^[a-z][A-Za-z0-9.*#_-]{0,79}" + END)] | None = None
+    event: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[a-z*#][A-Za-z0-9.*#_-]{0,79}" + END,
+                extra_json_schema={"x-form": "a type like order.created; * is any word, # any words"},
+            ),
+        ]
+        | None
+    ) = None
     saga: Name | None = None
     step: Name | None = None
 

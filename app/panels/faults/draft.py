@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from app.core.language import tr
+from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.faults import (
     MAX_SEED,
     MAX_TTL_S,
@@ -23,6 +24,7 @@ from embedded_services.contracts.faults import (
     NewFault,
     ParamType,
 )
+from embedded_services.contracts.validation import convert_builtins
 
 Written = str | bool
 TTLS: Final = (15, 60, 300)
@@ -89,9 +91,9 @@ def parse(info: FaultKindInfo, draft: Draft) -> NewFault | dict[str, str]:
     if problems:
         return problems
     try:
-        aim = msgspec.convert(target, FaultTarget)
-    except msgspec.ValidationError as error:
-        return {_place(str(error)): str(error).partition(" - at")[0]}
+        aim = convert_builtins(target, FaultTarget)
+    except ApiError as error:
+        return {f"target.{detail.field}": detail.message for detail in error.details or ()}
     if not info.draws:
         return NewFault(kind=info.kind, target=aim, params=params, ttl=ttl)
     return NewFault(
@@ -175,9 +177,3 @@ def _seed(text: str, problems: dict[str, str]) -> int | None:
         problems["seed"] = tr("A whole number from 0 to {high}, or nothing", high=f"{MAX_SEED:,}")
         return None
     return int(text)
-
-
-def _place(said: str) -> str:
-    """Of msgspec's `… - at `$.route``."""
-    _, _, path = said.partition("$.")
-    return f"target.{path.rstrip('`')}" if path else "target"
