@@ -197,7 +197,7 @@ def _kinds() -> dict[str, tuple[str, str]]:
             tr("The connection ends without an answer."),
         ),
         "truncate-body": (
-            tr("502: the body ends early"),
+            tr("502 when all tries are hit; a large answer breaks off"),
             tr("The answer's head promises more than comes."),
         ),
         "malformed-body": (
