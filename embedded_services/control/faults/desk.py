@@ -46,6 +46,9 @@ ANSWER_S: Final = 0.09
 """How long whoever arms a fault waits for those who carry it out."""
 RESTORE_S: Final = 0.15
 TELL_S: Final = 0.25
+LOOK_S: Final = 0.05
+"""How often it is seen, while faults are in force, whether the time of one is over."""
+NEVER_S: Final = 3600.0
 ENDED: Final = 50
 """Faults that have ended which are still shown."""
 
@@ -248,7 +251,8 @@ class FaultDesk:
         return [said for said in undone if said is not None]
 
     async def _watch(self, tasks: Tasks) -> None:
-        """End each fault when its time is over; at once, if that was while this process stood still."""
+        """End each fault when its time is over; at once, if that was while this process stood still. A sleep until the deadline
+        would not do: who is stopped after having computed it, and before it begins, sleeps all of it afterwards."""
         while True:
             self._wake.clear()
             now = self._clock.monotonic()
@@ -256,7 +260,8 @@ class FaultDesk:
             if over:
                 await self._undo(over, FaultState.EXPIRED)
                 continue
-            next_s = min((record.deadline for record in self._records.values()), default=now + 3600.0) - now
+            deadline = min((record.deadline for record in self._records.values()), default=None)
+            next_s = NEVER_S if deadline is None else min(deadline - now, LOOK_S)
             waits = {
                 tasks.start(self._clock.sleep(next_s), "next deadline"),
                 tasks.start(self._wake.wait(), "other deadlines"),
