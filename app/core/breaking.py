@@ -3,6 +3,7 @@
 The items are for one click: usual strengths, a minute, no form. Everything else is in the catalogue.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -15,6 +16,8 @@ from embedded_services.contracts.faults import FaultKindInfo, FaultTarget, NewFa
 
 SubjectKind = Literal["service", "instance", "process", "route", "queue", "step"]
 TTL_S: Final = 60.0
+_NOT_OURS: Final = frozenset({"", "control", "app", "window"})
+_INSTANCE: Final = re.compile(r".+-[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ class _Wish:
     title: str
     params: Mapping[str, Any]
     probability: float = 1.0
+
+
+def subject_of_process(name: str) -> BreakSubject | None:
+    """By the name of a process alone; None for the one that would do the breaking, and for what is none of the system's."""
+    if name in _NOT_OURS:
+        return None
+    kind: SubjectKind = "instance" if _INSTANCE.fullmatch(name) else "process"
+    return BreakSubject(kind, name)
 
 
 def choices(subject: BreakSubject, kinds: Mapping[str, FaultKindInfo], scene: Scene) -> BreakChoices:

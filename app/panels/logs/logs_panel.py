@@ -7,12 +7,14 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from app.core import figures
+from app.core.breaking import subject_of_process
 from app.core.focus import Focus
 from app.core.language import tr
 from app.panels.logs.filter_bar import FilterBar
 from app.panels.logs.log_book import LogFilter, LogRow
 from app.panels.logs.log_page import LogPage, copy_entry
 from app.panels.logs.logs_model import LogsModel, tint
+from app.widgets.break_action import BreakAction
 from app.widgets.button import Button
 from app.widgets.long_row_view import LongRowView
 from app.widgets.panel import Panel
@@ -29,6 +31,7 @@ class LogsPanel(Panel):
         self._focus: Focus | None = None
         self._total_at_pause = 0
         self.view = LongRowView(model.columns, name=tr("Log entries"), tail=True, tint=tint)
+        self._breaking = BreakAction(self.view, lambda row: subject_of_process(row.process), own_menu=False)
         self._bar = FilterBar()
         self._follow = Button("", "pause")
         self._none = StateView()
@@ -78,6 +81,7 @@ class LogsPanel(Panel):
         self.view.following_changed.connect(self._show_following)
         self.view.row_selected.connect(self._on_row_selected)
         self.view.row_menu_requested.connect(self._on_menu)
+        self._breaking.requested.connect(self.break_requested)
         self._page.process_requested.connect(self.filter_to)
         self._page.context_requested.connect(self._show_context)
 
@@ -198,4 +202,6 @@ class LogsPanel(Panel):
         menu.addAction(tr("What surrounds it"), lambda: self._show_context(row.seq))
         menu.addSeparator()
         menu.addAction(tr("Copy the entry"), lambda: copy_entry(row))
+        menu.addSeparator()
+        self._breaking.add_to(menu, row, place)
         menu.popup(place)

@@ -2,12 +2,13 @@
 
 from typing import TypeVar
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMenu, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.breaking import BreakSubject, subject_of_process
 from app.panels.logs.log_book import LogFilter, LogRow
 from app.panels.logs.log_page import LogPage
 from app.widgets.chip import Chip
@@ -168,7 +169,7 @@ async def test_menu_of_a_row_narrows_to_its_process(built: Built, port: FakePort
     menu = built.panel.findChild(QMenu)
     assert menu is not None
     assert [action.text() for action in menu.actions() if action.text()] == [
-        "Only user-1", "What surrounds it", "Copy the entry",
+        "Only user-1", "What surrounds it", "Copy the entry", "Break user-1…",
     ]  # fmt: skip
     menu.actions()[0].trigger()
     menu.close()
@@ -183,3 +184,26 @@ async def test_every_control_has_a_name(built: Built, port: FakePort) -> None:
         child(built, QLineEdit, "filter"), child(built, Chip, "count"),
     ):  # fmt: skip
         assert widget.accessibleName()
+
+
+async def test_who_wrote_an_entry_is_broken_by_its_key_and_from_its_menu(
+    built: Built, port: FakePort, qtbot: QtBot
+) -> None:
+    await written(built, port, 4)
+    asked: list[BreakSubject] = []
+    built.panel.break_requested.connect(lambda subject, _: asked.append(subject))
+    view = built.panel.view
+    view.select_index(view.model().index(1, 0))
+    built.panel.activateWindow()
+    await eventually(built.panel.isActiveWindow)
+    view.setFocus()
+    qtbot.keyClick(view, Qt.Key.Key_B)
+    row = view.selected_row()
+    assert isinstance(row, LogRow)
+    assert asked == [subject_of_process(row.process)]
+    view.row_menu_requested.emit(row, QPoint(5, 5))
+    menu = built.panel.findChild(QMenu)
+    assert isinstance(menu, QMenu)
+    menu.actions()[-1].trigger()
+    assert asked == [subject_of_process(row.process)] * 2
+    menu.close()

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from app.core.breaking import BreakSubject, SubjectKind, choices
+from app.core.breaking import BreakSubject, SubjectKind, choices, subject_of_process
 from embedded_services.contracts.faults import FaultTarget
 from embedded_services.faults.catalogue import KINDS
 from tests.helpers.fault_scene import instance, scene
@@ -63,3 +63,16 @@ def test_a_kind_that_the_control_plane_does_not_know_is_not_offered() -> None:
 def test_a_step_without_its_saga_is_any_sagas() -> None:
     found = choices(BreakSubject("step", "process-payment"), CATALOGUE, scene())
     assert found.items[0].fault.target == FaultTarget(step="process-payment")
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("payment-12", BreakSubject("instance", "payment-12")),
+        ("broker", BreakSubject("process", "broker")),
+        ("control", None),
+        ("", None),
+    ],
+)
+def test_a_process_is_told_by_its_name(name: str, subject: BreakSubject | None) -> None:
+    assert subject_of_process(name) == subject
