@@ -70,9 +70,13 @@ async def slow_notification(system: RunningSystem, user: User, faults: list[Faul
     assert (told.proof.added_ms.p99 or 0) >= 400
 
 
+async def until_it_is(system: RunningSystem, instance: str, status: Status) -> None:
+    await system.until(lambda rows: rows[instance].status is status, 20.0)
+
+
 async def flapping_instance(system: RunningSystem, user: User, faults: list[Fault]) -> None:
     for status in (Status.UNHEALTHY, Status.HEALTHY, Status.UNHEALTHY):
-        await system.until(lambda rows, status=status: rows["order-2"].status is status, 20.0)
+        await until_it_is(system, "order-2", status)
         assert set(await gets(system, user, 4)) == {200}
 
 
