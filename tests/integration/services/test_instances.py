@@ -27,6 +27,9 @@ from embedded_services.services.order import process as order_process
 from tests.helpers.child import child_context
 from tests.integration.services.api import ADMIN, Api, serving
 
+AT_THE_START = "the inbox cannot be cleared"
+"""A service begins with that, if its database is there by then."""
+
 ORDER = {"items": [{"productId": "prod1", "quantity": 1}, {"productId": "prod2", "quantity": 2}]}
 ROLES = ("user", "order", "payment", "notification")
 
@@ -250,9 +253,10 @@ async def test_an_instance_that_stops_frees_its_port(tmp_path: Path, role: str) 
 
 
 async def test_an_instance_whose_database_is_damaged_is_not_healthy(
-    tmp_path: Path, expect_log: Callable[[str], None]
+    tmp_path: Path, expect_log: Callable[[str], None], allow_log: Callable[[str], None]
 ) -> None:
     expect_log("GET /products failed")
+    allow_log(AT_THE_START)
     async with serving(tmp_path, "order"):
         pass
     with (tmp_path / "data" / "orders.db").open("r+b") as file:
@@ -296,7 +300,10 @@ async def test_a_database_from_before_there_were_events_grows(tmp_path: Path, ro
     assert told == (2 if role == "user" else 0,), "others hear of the users who were there"
 
 
-async def test_instances_whose_database_was_deleted_say_so_and_take_no_orders(tmp_path: Path) -> None:
+async def test_instances_whose_database_was_deleted_say_so_and_take_no_orders(
+    tmp_path: Path, allow_log: Callable[[str], None]
+) -> None:
+    allow_log(AT_THE_START)
     reason = "orders.db was deleted or replaced while it was in use; restart the system to go on"
     async with serving(tmp_path, "order") as api:
         for file in (tmp_path / "data").glob("orders.db*"):

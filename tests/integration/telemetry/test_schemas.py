@@ -51,7 +51,7 @@ def explore(url: str, token: str, examples: int, *, empty_is_absent: bool = Fals
     that is empty counts as absent, an operation without a body has no fields that surely are invalid."""
     with httpx.Client(base_url=url, trust_env=False) as client:
         document: dict[str, Any] = client.get("/openapi.json").raise_for_status().json()
-    schema = schemathesis.openapi.from_dict(document)
+    schema = schemathesis.openapi.from_dict(without_security(document))
     sent = 0
 
     def call(case: Any) -> None:
@@ -77,6 +77,18 @@ def explore(url: str, token: str, examples: int, *, empty_is_absent: bool = Fals
                     suppress_health_check=list(HealthCheck),
                 )(given(strategy)(lambda case: call(case)))()
     return sent
+
+
+def without_security(document: dict[str, Any]) -> dict[str, Any]:
+    """Every request carries the token: one that is to be invalid by lacking it would not be."""
+    paths = {
+        path: {
+            method: {key: part for key, part in operation.items() if key != "security"}
+            for method, operation in item.items()
+        }
+        for path, item in document["paths"].items()
+    }
+    return {key: part for key, part in document.items() if key != "security"} | {"paths": paths}
 
 
 def unlimited_login(ready: Ready) -> str:
