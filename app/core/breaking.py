@@ -12,7 +12,7 @@ from app.core.fault_outlook import Aim, How, outlook
 from app.core.fault_targets import Scene
 from app.core.fault_words import ICONS, kind_words
 from app.core.language import tr
-from embedded_services.contracts.faults import FaultKindInfo, FaultTarget, NewFault
+from embedded_services.contracts.faults import FaultKindInfo, FaultLayer, FaultTarget, NewFault
 
 SubjectKind = Literal["service", "instance", "process", "route", "queue", "step"]
 TTL_S: Final = 60.0
@@ -72,10 +72,16 @@ def subject_of_process(name: str) -> BreakSubject | None:
 
 
 def choices(subject: BreakSubject, kinds: Mapping[str, FaultKindInfo], scene: Scene) -> BreakChoices:
-    """What can be done to it; kinds that the control plane does not know are left out."""
+    """What can be done to it; kinds that the control plane does not know, or would refuse, are left out."""
     target = _target(subject)
+    found = scene.instances.get(subject.name) if subject.kind == "instance" else None
+    is_foreign = found is not None and found.external
     groups = [
-        [_item(wish, target, kinds[wish.kind], scene) for wish in group if wish.kind in kinds]
+        [
+            _item(wish, target, kinds[wish.kind], scene)
+            for wish in group
+            if wish.kind in kinds and not (is_foreign and kinds[wish.kind].layer is not FaultLayer.EDGE)
+        ]
         for group in _wishes(subject)
     ]
     return BreakChoices(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.core.language import tr
-from embedded_services.contracts.faults import FaultKindInfo
+from embedded_services.contracts.faults import FaultKindInfo, FaultLayer
 from embedded_services.contracts.instances import Instance
 from embedded_services.contracts.sagas import SagaDefinition
 from embedded_services.contracts.settings import Settings
@@ -52,7 +52,7 @@ def places(info: FaultKindInfo, scene: Scene) -> list[Place]:
     if "service" in info.needs:
         found += [_service(row) for row in scene.services.values()]
     if "instance" in info.needs:
-        found += [_instance(row) for row in scene.instances.values() if not (row.external and info.exclusive)]
+        found += [_instance(row) for row in scene.instances.values() if not row.external or info.layer is FaultLayer.EDGE]
     if "process" in info.needs:
         known = scene.instances.keys()
         found += [

@@ -76,3 +76,12 @@ def test_a_step_without_its_saga_is_any_sagas() -> None:
 )
 def test_a_process_is_told_by_its_name(name: str, subject: BreakSubject | None) -> None:
     assert subject_of_process(name) == subject
+
+
+def test_what_somebody_else_has_started_is_reached_by_its_calls_alone() -> None:
+    own = choices(BreakSubject("instance", "order-1"), CATALOGUE, scene())
+    foreign = choices(
+        BreakSubject("instance", "order-1"), CATALOGUE, scene(instance("order-1", external=True))
+    )
+    assert {item.fault.kind for item in own.items} > {"kill", "freeze", "lying-health", "latency"}
+    assert {item.fault.kind for item in foreign.items} == {"latency", "abort", "drop-connection", "bandwidth"}

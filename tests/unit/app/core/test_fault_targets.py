@@ -41,7 +41,8 @@ def test_a_database_is_a_services() -> None:
 def test_a_process_that_is_not_ours_is_no_target_of_a_signal() -> None:
     there = scene(instance("order-1"), instance("mine-1", external=True, pid=None))
     assert [place.word for place in places(KINDS["kill"].info, there)][:1] == ["order-1"]
-    assert "mine-1" not in [place.word for place in places(KINDS["kill"].info, there)]
+    for kind in ("kill", "lying-health", "false-alarm"):
+        assert "mine-1" not in [place.word for place in places(KINDS[kind].info, there)]
     assert "mine-1" in [place.word for place in places(KINDS["latency"].info, there)]
 
 
