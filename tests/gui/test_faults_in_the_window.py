@@ -16,6 +16,8 @@ from app.frame.break_menu import BreakMenu
 from app.panels.faults.faults_panel import FaultsPanel
 from app.panels.faults.kind_card import KindCard
 from app.panels.services.services_panel import ServicesPanel
+from app.panels.services.services_rows import InstanceRow
+from app.qt.columns import Role
 from app.widgets.chip import Chip
 from embedded_services.contracts.instances import Status
 from tests.helpers.qt import eventually
@@ -60,6 +62,10 @@ async def test_frozen_by_a_click_and_a_key_and_restored_by_a_click(
         pid = application.session.feed.rows(INSTANCES)["payment-2"].pid
         assert pid is not None
         assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        reason = application.session.feed.rows(INSTANCES)["payment-2"].reason
+        assert reason.startswith("frozen by a fault")
+        await eventually(lambda: _row(panel, "payment-2").fault == "freeze")
+        assert _row(panel, "payment-1").fault == ""
         await eventually(lambda: restore(application).isEnabled())
         chip = window.top_bar.faults.findChild(Chip)
         assert chip is not None
@@ -68,6 +74,14 @@ async def test_frozen_by_a_click_and_a_key_and_restored_by_a_click(
         await eventually(lambda: psutil.Process(pid).status() != psutil.STATUS_STOPPED)
         await eventually(lambda: status(application, "payment-2") is Status.HEALTHY)
         await eventually(lambda: not restore(application).isEnabled())
+        await eventually(lambda: _row(panel, "payment-2").fault == "")
+
+
+def _row(panel: ServicesPanel, instance: str) -> InstanceRow:
+    model = panel.tree.model()
+    groups = [model.index(n, 0) for n in range(model.rowCount())]
+    rows = [model.index(n, 0, group).data(Role.ROW) for group in groups for n in range(model.rowCount(group))]
+    return next(row for row in rows if isinstance(row, InstanceRow) and row.id == instance)
 
 
 async def test_calls_fail_as_composed_and_the_card_proves_it(
