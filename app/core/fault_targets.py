@@ -52,7 +52,11 @@ def places(info: FaultKindInfo, scene: Scene) -> list[Place]:
     if "service" in info.needs:
         found += [_service(row) for row in scene.services.values()]
     if "instance" in info.needs:
-        found += [_instance(row) for row in scene.instances.values() if not row.external or info.layer is FaultLayer.EDGE]
+        found += [
+            _instance(row)
+            for row in scene.instances.values()
+            if not row.external or info.layer is FaultLayer.EDGE
+        ]
     if "process" in info.needs:
         known = scene.instances.keys()
         found += [

@@ -8,6 +8,7 @@ from app.core.feed import EVENTS_SEEN, INSTANCES, PROCESSES, QUEUES, SERVICES, S
 from app.core.session import Port
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.faults import FaultKindInfo
+from embedded_services.contracts.queues import is_handled
 from embedded_services.contracts.sagas import SagaDefinition
 
 RECENT_EVENTS: Final = 500
@@ -47,7 +48,7 @@ class FaultWorld:
             instances=feed.rows(INSTANCES),
             processes=feed.rows(PROCESSES),
             settings=state.settings if state is not None else None,
-            queues=tuple(feed.rows(QUEUES)),
+            queues=tuple(queue for queue in feed.rows(QUEUES) if is_handled(queue)),
             events=self._event_types(),
             sagas=self._sagas,
         )

@@ -119,3 +119,8 @@ class Replay(Message, frozen=True):
     failed: int
     state: str
     problem: str = ""
+
+
+def is_handled(queue: str) -> bool:
+    """Whether a service handles what is in it, which no waiting room, no queue of dead letters and no tap is."""
+    return queue.endswith((".events", ".deliveries"))

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.faults import NewFault
+from embedded_services.contracts.queues import is_handled
 from embedded_services.contracts.sagas import SagaDefinition
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.wire import Page
@@ -47,7 +48,7 @@ class SceneOfSystem:
             instances={entry.id: entry.service for entry in entries},
             external={entry.id for entry in entries if entry.external},
             processes=[slot.id for slot in self._supervisor.slots()],
-            queues=self._queues(),
+            queues=[queue for queue in self._queues() if is_handled(queue)],
             routes=[(route.prefix, route.service) for route in self._settings().routes],
             sagas=sagas,
         )

@@ -258,6 +258,18 @@ ORDER = FaultTarget(service="order")
         (wish("kill", target=FaultTarget(instance="order-1"), probability=0.5), "probability", "nothing"),
         (wish("lying-health", target=ORDER, scope=FaultScope.CONNECTION), "scope", "request"),
         (wish("alg-none-token"), "kind", "console"),
+        (wish(target=FaultTarget(route="/api/shipping")), "target.route", "/api/products"),
+        (wish(target=FaultTarget(route="/api/products", service="user")), "target.route", "leads to order"),
+        (
+            wish("delay", target=FaultTarget(queue="notification.events.dead")),
+            "target.queue",
+            "notification.events",
+        ),
+        (wish(target=ORDER, ttl=0.5), "ttl", "at least 1"),
+        (wish(target=ORDER, ttl=3601), "ttl", "at most 3600"),
+        (wish(target=ORDER, probability=1.01), "probability", "at most 1"),
+        (wish("locked-database", target=ORDER, probability=0.5), "probability", "nothing"),
+        (wish(target=ORDER, params={"everyS": 5, "forS": 5}), "params", "everyS needs a forS"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_the_field_and_what_there_is(

@@ -20,7 +20,7 @@ from app.widgets.state_view import StateView
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorDetail
 from embedded_services.contracts.events import NewEvent
-from embedded_services.contracts.queues import Replay, ReplayGroup, ReplayOptions
+from embedded_services.contracts.queues import Replay, ReplayGroup, ReplayOptions, is_handled
 from tests.gui.panels.events import shop
 from tests.gui.panels.events.conftest import Built, FakePort
 from tests.helpers.qt import eventually, texts
@@ -212,6 +212,13 @@ async def test_queues_and_those_who_wait_are_broken_by_the_key(
         view.setFocus()
         qtbot.keyClick(view, Qt.Key.Key_B)
         assert asked.pop() == wanted
+    built.panel.queues.show_page("queues")
+    view = child(built.panel, RowView, "queues")
+    for row in range(view.model().rowCount()):
+        view.select_index(view.model().index(row, 0))
+        view.setFocus()
+        qtbot.keyClick(view, Qt.Key.Key_B)
+        assert is_handled(asked.pop().name), "waiting rooms and dead letters belong to a queue"
 
 
 async def test_every_control_has_a_name(built: Built, port: FakePort) -> None:
