@@ -55,3 +55,9 @@ def test_what_acts_on_one_thing_is_said_together_and_once() -> None:
 )
 def test_only_what_is_in_force_marks(state: FaultState, acts: bool) -> None:
     assert bool(marks([fault("freeze", {"instance": "order-1"}, state)])) is acts
+
+
+@pytest.mark.parametrize("kind", ["kill", "terminate", "restart"])
+def test_what_was_done_once_marks_only_while_it_keeps_down(kind: str) -> None:
+    assert not marks([fault(kind, {"instance": "order-1"})])
+    assert marks([fault(kind, {"instance": "order-1"}, stayDown=True)]) == {"order-1": kind}
