@@ -235,7 +235,9 @@ async def test_what_is_refused_counts_for_the_route_that_was_asked(start: Start)
         assert (await gateway.ask("GET", "/api/users/7", **headers)).status == status
     text = (await gateway.ask("GET", "/metrics")).body.decode()
     for status in (401, 403, 429):
-        assert f'faultdeck_gateway_requests_total{{route="/api/users",service="user",code="{status}"}} 1' in text
+        assert (
+            f'faultdeck_gateway_requests_total{{route="/api/users",service="user",code="{status}"}} 1' in text
+        )
     beat = gateway.beat()
     assert beat is not None
     assert [(record.status, record.route) for record in beat.requests[:3]] == [

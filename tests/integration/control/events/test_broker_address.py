@@ -69,7 +69,7 @@ async def test_nothing_is_told_until_the_broker_listens_and_the_tap_does(
 ) -> None:
     node = start("one")
     async with addressed(tmp_path) as told:
-        assert told.address.url is told.address.told is None
+        assert (told.address.url, told.address.told) == (None, None)
         told.address.listens(node.port)
         assert told.address.url == node.url
         assert told.address.told is None
