@@ -111,11 +111,13 @@ def _field_test(name: str, value: str | None) -> CallTest:
     lower, wanted = name.lower().encode(), value.encode() if value is not None else None
     any_value = rb"[^\r\n]*" if wanted is None else rb"[ \t]*" + re.escape(wanted) + rb"[ \t]*"
     line = re.compile(rb"(?:^|\r\n)(?i:" + re.escape(lower) + rb"):" + any_value + rb"\r\n")
+    named = lower + b":"
 
     def test(_method: str, _path: bytes, headers: Pairs, block: bytes) -> bool:
         for field, content in headers:
             if field.lower() == lower and wanted in (None, content):
                 return True
-        return bool(block) and line.search(block) is not None
+        # Nearly always it is not there at all, which the first half says in a tenth of the time of the second.
+        return named in block.lower() and line.search(block) is not None
 
     return test
