@@ -7,6 +7,7 @@ while the widget was hidden is made good when it is shown.
 from collections.abc import Callable
 from typing import Final
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QWidget
 
@@ -28,7 +29,10 @@ class Throttle(QObject):
         widget.installEventFilter(self)
 
     def poke(self) -> None:
-        """What `call` shows has changed."""
+        """What `call` shows has changed. Nothing happens once the widget is gone: a task that is cancelled with it may
+        still tell of its end."""
+        if not shiboken6.isValid(self._timer):
+            return
         self._due = True
         if not self._timer.isActive():
             self._run()
