@@ -6,11 +6,13 @@ import os
 import signal
 import stat
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from embedded_services.contracts.instances import Status
+from tests.helpers.eventually import until
 from tests.helpers.system import is_free, launch, running_system, until_ready
 
 
@@ -57,11 +59,16 @@ async def test_a_customer_logs_in_orders_and_sees_it_on_the_dashboard(tmp_path: 
         assert order["total"] == 119.97
         unknown = (await gateway.get("/api/orders/ord_none", headers=token)).json()["error"]
         assert (unknown["code"], unknown["path"]) == ("NOT_FOUND", "/api/orders/ord_none")
-        dashboard = (await gateway.get("/api/dashboard", headers=token)).json()
-        assert dashboard["partial"] is False
-        assert dashboard["user"]["email"] == "demo@faultdeck.local"
-        assert [item["id"] for item in dashboard["recentOrders"]] == [order["id"]]
-        assert dashboard["unreadNotifications"] == 0
+
+        async def confirmed() -> dict[str, Any] | None:
+            shown: dict[str, Any] = (await gateway.get("/api/dashboard", headers=token)).json()
+            return shown if shown["unreadNotifications"] else None
+
+        shown = await until(confirmed)  # the order's saga tells the customer that it is confirmed
+        assert shown["unreadNotifications"] == 1
+        assert shown["partial"] is False
+        assert shown["user"]["email"] == "demo@faultdeck.local"
+        assert [item["id"] for item in shown["recentOrders"]] == [order["id"]]
         served = {
             (await gateway.get("/api/products", headers=token)).headers["x-service-instance"]
             for _ in range(4)
