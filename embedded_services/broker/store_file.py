@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from embedded_services.common.write_ahead_log import extend_log, log_of
+
 T = TypeVar("T")
 
 VERSION: Final = 1
@@ -52,8 +54,8 @@ class StoreFile:
         try:
             self.db = sqlite3.connect(path, timeout=LOCK_S, isolation_level=None, cached_statements=64)
             _prepare(self.db)
-            self._log = os.open(path.with_name(f"{path.name}-wal"), os.O_RDWR)
-            _extend(self._log)
+            extend_log(path, CHECKPOINT_PAGES)
+            self._log = os.open(log_of(path), os.O_RDWR)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path}: {error}") from error
         self._commits, self._synced = 1, 0
@@ -136,12 +138,3 @@ def _prepare(db: sqlite3.Connection) -> None:
     for low, high in db.execute("SELECT low, high FROM doomed").fetchall():
         db.execute("DELETE FROM messages WHERE id BETWEEN ? AND ?", (low, high))
     db.execute("DELETE FROM doomed")
-
-
-def _extend(log: int) -> None:
-    """Give SQLite's log its full length at once: to overwrite a file costs the disk less than half of what it costs to
-    make it longer. Zeros behind its end are nothing to SQLite: no frame begins with them."""
-    size, full = os.fstat(log).st_size, CHECKPOINT_PAGES * 4_200
-    if size < full:
-        os.lseek(log, size, os.SEEK_SET)
-        os.write(log, bytes(full - size))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from embedded_services.common.write_ahead_log import extend_log
 from embedded_services.contracts.sagas import Entry, SagaState
 from embedded_services.sagas.run import FINAL, Run
 from embedded_services.sagas.signals import Noted
@@ -42,11 +43,12 @@ _MOVE: Final = "UPDATE sagas SET updated_at = ?, lines = ? WHERE seq = ?"
 _UPSERT_RUN: Final = "INSERT INTO runs VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET run = excluded.run"
 _SELECT: Final = "SELECT s.seq, r.run, s.lines, s.updated_at FROM sagas s JOIN runs r ON r.seq = s.seq "
 
+CHECKPOINT_PAGES: Final = 1_000
 _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "cache_size = -8192",
-    "wal_autocheckpoint = 8000",  # 32 MB: what is moved into the file eight times as seldom is moved for less
+    f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
 )
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -104,7 +106,7 @@ class Batch:
 
 class Journal:
     """Changes gather until they are taken and written, one batch at a time, which may be done in another thread. What could
-    not be written is put back, to be written with what came meanwhile. Raises sqlite3.Error."""
+    not be written is put back, to be written with what came meanwhile. Raises sqlite3.Error, the constructor also OSError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -122,6 +124,7 @@ class Journal:
             db.execute("COMMIT")
         elif version != VERSION:
             raise sqlite3.DatabaseError(f"{path} has version {version}, and this program knows {VERSION}")
+        extend_log(path, CHECKPOINT_PAGES)
         self._last = int(db.execute("SELECT COALESCE(MAX(seq), 0) FROM sagas").fetchone()[0])
         self._last_told = int(db.execute("SELECT COALESCE(MAX(seq), 0) FROM outbox").fetchone()[0])
         self._reader = sqlite3.connect(path, isolation_level=None)
