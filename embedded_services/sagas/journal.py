@@ -38,10 +38,12 @@ _UPSERT: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET state = excluded.state, open = excluded.open, "
     "updated_at = excluded.updated_at, lines = excluded.lines, failure = excluded.failure"
 )
-_MOVE: Final = "UPDATE sagas SET updated_at = ?, lines = ? WHERE seq = ?"
-"""Of one whose state is what it was: no index changes."""
 _UPSERT_RUN: Final = "INSERT INTO runs VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET run = excluded.run"
-_SELECT: Final = "SELECT s.seq, r.run, s.lines, s.updated_at FROM sagas s JOIN runs r ON r.seq = s.seq "
+_SELECT: Final = (
+    "SELECT s.seq, r.run, l.line, l.at FROM sagas s JOIN runs r ON r.seq = s.seq JOIN journal l ON l.saga = s.seq "
+    "AND l.line = (SELECT MAX(line) FROM journal WHERE saga = s.seq) "
+)
+"""How far a saga has come is told by its last line: its row to find it by is written only when its state turns."""
 
 CHECKPOINT_PAGES: Final = 1_000
 _PRAGMAS: Final = (
@@ -57,7 +59,7 @@ _decode_run: Final = msgspec.json.Decoder(Run).decode
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A saga as it lies in the journal; `seq` counts all there ever were."""
+    """A saga as it lies in the journal; `seq` counts all there ever were. `updated_at` is when its last line was written."""
 
     seq: int
     run: Run
@@ -144,8 +146,8 @@ class Journal:
         return self._last
 
     def put(self, stored: Stored, entries: Sequence[Noted], *, turned: bool = True) -> Stored:
-        """A saga after a transition, with the lines that the transition wrote. `turned` unless its state is what
-        it was. True after the next commit."""
+        """A saga after a transition, with the lines that the transition wrote, the first time at least one. `turned`
+        unless its state is what it was. True after the next commit."""
         run, at = stored.run, stored.updated_at
         self._gathered.lines += (
             (stored.seq, stored.lines + number, at, entry.what, entry.step, entry.detail)
@@ -316,10 +318,6 @@ def stored_of(row: tuple[int, bytes, int, float]) -> Stored:
 def _statements(batch: Batch) -> Iterator[tuple[str, Sequence[tuple[Any, ...]]]]:
     rows, turned = batch.rows.values(), batch.turned
     yield _UPSERT, [_row(stored, batch) for stored in rows if stored.seq in turned]
-    yield (
-        _MOVE,
-        [(stored.updated_at, stored.lines, stored.seq) for stored in rows if stored.seq not in turned],
-    )
     yield _UPSERT_RUN, [(stored.seq, _encode(stored.run)) for stored in rows]
     yield "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", batch.lines
     yield (

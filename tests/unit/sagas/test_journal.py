@@ -30,7 +30,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def put(journal: Journal, run: Run, *lines: str) -> Stored:
-    return journal.put(Stored(journal.next_seq(), run, 0, run.started_at), [Noted(line) for line in lines])
+    noted = [Noted(line) for line in lines or ("started",)]
+    return journal.put(Stored(journal.next_seq(), run, 0, run.started_at), noted)
 
 
 def test_nothing_is_true_before_the_commit_and_all_of_it_after(journal: Journal) -> None:
@@ -44,6 +45,21 @@ def test_nothing_is_true_before_the_commit_and_all_of_it_after(journal: Journal)
     assert found is not None
     assert (found.run, found.lines) == (a_run(1), 2)
     assert [told.message for told in journal.waiting(9)] == ["msg_1"]
+
+
+def test_how_far_a_saga_has_come_is_read_back_also_while_its_state_stays(
+    journal: Journal, tmp_path: Path
+) -> None:
+    begun = put(journal, a_run(1), "started", "called")
+    journal.commit()
+    later = Stored(begun.seq, begun.run, begun.lines, 7.5)
+    journal.put(later, [Noted("answered"), Noted("called"), Noted("answered")], turned=False)
+    journal.commit()
+    found = journal.find("saga_1")
+    assert found is not None
+    assert (found.lines, found.updated_at) == (5, 7.5)
+    with closing(Shelf(tmp_path / "sagas.db")) as shelf:
+        assert shelf.page(Wanted(), 9) == [found]
 
 
 def test_what_could_not_be_written_is_written_with_what_came_meanwhile(
