@@ -2,7 +2,7 @@
 
 A turn is one round of the event loop: what came is taken in, messages are pushed to consumers, everything is committed
 at once, and only then anything is written; confirms come last, when the disk has it all. So one disk flush serves every
-client that was heard in the round.
+client that was heard in the round. When very many are published one by one, a turn is held open for a moment.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from embedded_services.broker.connection import Connection
+from embedded_services.broker.gathering import Gathering
 from embedded_services.broker.handshake import Login
 from embedded_services.broker.queue_views import QueueView, QueueViews
 from embedded_services.broker.store import Store
@@ -30,6 +31,8 @@ MIN_DISK: Final = 50 * 1024 * 1024
 MAX_MEMORY: Final = 256 * 1024 * 1024
 """Bytes of messages in memory beyond which publishers are held back."""
 CLOSE_S: Final = 0.5
+MOMENT_S: Final = 0.001
+"""For which a turn is held open, at most."""
 BACKLOG: Final = 1024
 
 log = logging.getLogger(__name__)
@@ -62,6 +65,9 @@ class Broker:
         self._syncing = False
         self._disk = ThreadPoolExecutor(1, "broker-disk")
         self._in_turn = False
+        self._end_of_turn: asyncio.Handle | None = None
+        self._gathering = Gathering()
+        self._published = 0
         self._broken = ""
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = 0.0
@@ -81,6 +87,8 @@ class Broker:
             listener.close()
             await self._say_goodbye()
             self._next_look.cancel()
+            if self._end_of_turn is not None:
+                self._end_of_turn.cancel()
             if self._wake is not None:
                 self._wake.cancel()
             await self._loop.run_in_executor(None, self._disk.shutdown)
@@ -114,7 +122,11 @@ class Broker:
     def turn(self) -> None:
         if not self._in_turn:
             self._in_turn = True
-            self._loop.call_soon(self._end_turn)
+            self._end_of_turn = (
+                self._loop.call_later(MOMENT_S, self._end_turn)
+                if self._gathering.waits
+                else self._loop.call_soon(self._end_turn)
+            )
 
     def has_output(self, connection: Connection) -> None:
         self._with_output[connection] = None
@@ -134,6 +146,8 @@ class Broker:
             self._break(error)
         finally:
             self._in_turn = False
+            self._gathering.ended(self._clock.monotonic(), self.vhost.published - self._published)
+            self._published = self.vhost.published
         if not self._broken and (self.vhost.has_more or self._store.is_clearing):
             self.turn()
 

@@ -30,6 +30,8 @@ class VirtualHost:
         self._now = now
         self._changed = changed
         self.queues: dict[str, Queue] = {}
+        self.published = 0
+        """How many messages have come from clients."""
         self.topology = Topology(store, self.queues, changed)
         self._active: dict[Queue, None] = {}
         self._wakes: dict[str, float] = {}
@@ -148,6 +150,7 @@ class VirtualHost:
 
     def publish(self, message: Message) -> tuple[bool, bool]:
         """Whether any queue was found for it, and whether all that were took it. Raises Refusal."""
+        self.published += 1
         exchange = self.topology.exchange(message.exchange)
         if exchange.internal:
             raise refusals.internal_exchange(exchange.name)
