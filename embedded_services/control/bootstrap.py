@@ -376,6 +376,7 @@ class ControlPlane:
 
     def _acted(self, action: str, slot: Slot, fault: str) -> None:
         self.timeline.action_taken(action, slot.id, slot.service, slot.incarnation, fault)
+        self.faults.acted(action, slot.id, fault)
 
     def _events_changed(self, *topics: str) -> None:
         if "bus" in topics:

@@ -225,10 +225,28 @@ class FaultDesk:
 
     # --- ending ---------------------------------------------------------------------------------------------------
 
+    def acted(self, action: str, process: str, fault: str) -> None:
+        """An action is about to be taken, by a person or as part of `fault`: what it undoes is over."""
+        self._overtaken(lambda record: self._processes.undone_by(record, action, process, fault))
+
+    def _overtaken(self, by: Callable[[Record], str | None]) -> None:
+        over = []
+        for record in self._records.values():
+            if record.state is FaultState.ACTIVE and (why := by(record)) is not None:
+                record.detail = why
+                over.append(record)
+        if over:
+            self._end(over, FaultState.REMOVED)
+
     async def _undo(self, records: list[Record], state: FaultState) -> list[str]:
         """End them, and say what was put right."""
         undone = [await self._processes.thaw(record) for record in records]
         undone += [self._processes.bring_back(record) for record in records]
+        self._end(records, state)
+        return [said for said in undone if said is not None]
+
+    def _end(self, records: list[Record], state: FaultState) -> None:
+        """What they did is put right, or will end by itself."""
         for record in records:
             if self._records.pop(record.id, None) is not None:
                 record.state, record.ended_wall = state, self._clock.now()
@@ -248,13 +266,13 @@ class FaultDesk:
         for record in records:
             self._tell(record)
         self._wake.set()
-        return [said for said in undone if said is not None]
 
     async def _watch(self, tasks: Tasks) -> None:
         """End each fault when its time is over; at once, if that was while this process stood still. A sleep until the deadline
         would not do: who is stopped after having computed it, and before it begins, sleeps all of it afterwards."""
         while True:
             self._wake.clear()
+            self._overtaken(self._processes.overtaken)
             now = self._clock.monotonic()
             over = [record for record in self._records.values() if now >= record.deadline]
             if over:

@@ -1,7 +1,10 @@
-"""Faults of processes, done to the real ones through the same actions that people have, and undone when they end."""
+"""Faults of processes, done to the real ones through the same actions that people have, and undone when they end.
+
+What somebody else puts right meanwhile ends the fault: it is not done again, and nothing is left to be undone.
+"""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from embedded_services.common.clock import Clock
@@ -16,6 +19,18 @@ from embedded_services.faults.params import CrashLoop, Freeze
 
 LOOK_S: Final = 0.05
 """How soon it is seen that a process which is to crash again has come up."""
+
+_PAST: Final[Mapping[str, str]] = {
+    "thaw": "thawed",
+    "kill": "killed",
+    "restart": "restarted",
+    "drain": "drained",
+    "freeze": "frozen",
+}
+_ENDS_FREEZE: Final = frozenset({"thaw", "kill", "restart"})
+_ENDS_STAY_DOWN: Final = frozenset({"restart"})
+_ENDS_CRASH_LOOP: Final = frozenset({"restart", "drain", "freeze"})
+"""A process that is killed once more by hand crashes on."""
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +109,54 @@ class ProcessFaults:
         if slot.running is None:
             self._supervisor.start(slot)
         return f"started {process}"
+
+    def undone_by(self, record: Record, action: str, process: str, fault: str) -> str | None:
+        """What became of it by an action that is about to be taken, by a person or as part of another `fault`; None if it goes
+        on. It is let go of then: nothing that it did is left to be undone."""
+        if record.process != process or record.id == fault or record.kind.layer is not FaultLayer.CONTROL:
+            return None
+        if record.id in self._frozen:
+            ends = _ENDS_FREEZE
+        elif record.stays_down:
+            ends = _ENDS_STAY_DOWN
+        elif record.is_crash_loop:
+            ends = _ENDS_CRASH_LOOP
+        else:
+            return None
+        if action not in ends:
+            return None
+        self._let_go(record)
+        return f"{_PAST[action]} by {f'the fault {fault}' if fault else 'hand'}"
+
+    def overtaken(self, record: Record) -> str | None:
+        """What became of it without an action: its process ended, was thawed or started by somebody else, or is gone for good;
+        None if it goes on. It is let go of then."""
+        process = record.process
+        if process is None or record.kind.layer is not FaultLayer.CONTROL:
+            return None
+        found = self._overtaken(record, process)
+        if found is not None:
+            self._let_go(record)
+        return found
+
+    def _overtaken(self, record: Record, process: str) -> str | None:
+        if process not in self._supervisor:
+            return f"{process} was taken out of the system"
+        slot = self._supervisor.get(process)
+        incarnation = self._frozen.get(record.id)
+        if incarnation is not None:
+            if slot.incarnation != incarnation or slot.running is None:
+                return "its process ended"
+            if slot.catalog.get(process).status is not Status.FROZEN:
+                return "thawed by somebody else"
+        if record.stays_down and slot.wanted:
+            return "started by somebody else"
+        return None
+
+    def _let_go(self, record: Record) -> None:
+        self._frozen.pop(record.id, None)
+        if (stop := self._loops.pop(record.id, None)) is not None:
+            stop()
 
     async def _crash_again(self, record: Record, process: str, up_s: float, killed: int) -> None:
         """Kill it each time that it has come up and lived for `up_s`. `killed` is the incarnation that was killed last."""

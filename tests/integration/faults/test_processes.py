@@ -7,6 +7,7 @@ import time
 import psutil
 import pytest
 
+from embedded_services.client.control_client import Action
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.faults import FaultState
 from embedded_services.contracts.instances import Status
@@ -225,11 +226,52 @@ async def test_restore_all_thaws_starts_and_tells_everybody(
         assert await waiting == [[200]] * 20
 
 
-async def test_who_was_thawed_by_somebody_else_is_left_alone(system: RunningSystem, arm: Arm) -> None:
+@pytest.mark.parametrize(
+    ("name", "action", "detail"),
+    [
+        ("user-2", "thaw", "thawed by hand"),
+        ("broker", "thaw", "thawed by hand"),
+        ("user-2", "kill", "killed by hand"),
+        ("gateway", "restart", "restarted by hand"),
+    ],
+)
+async def test_a_freeze_is_over_when_a_person_undoes_it(
+    system: RunningSystem, arm: Arm, name: str, action: Action, detail: str
+) -> None:
+    fault = await arm("freeze", **aimed(name))
+    act = system.control.act_on_instance if "-" in name else system.control.act_on_process
+    await act(name, action)
+    over = await system.control.fault(fault.id)
+    assert (over.state, over.detail) == (FaultState.REMOVED, detail)
+    told = (await system.control.timeline(limit=1000)).items
+    assert any(
+        entry.subject.fault == fault.id and entry.text == f"fault freeze removed: {detail}" for entry in told
+    )
+    await until_status(system, name, "healthy")
+    assert (await system.control.restore_all()).undone == []
+
+
+async def test_a_freeze_is_over_when_somebody_else_thaws_it(system: RunningSystem, arm: Arm) -> None:
     fault = await arm("freeze", instance="user-2")
     real = psutil.Process(await pid_of(system, "user-2"))
     await until_stopped(real)
     real.send_signal(signal.SIGCONT)
     await until_status(system, "user-2", "healthy")
-    await system.control.remove_fault(fault.id)
-    assert (await process(system, "user-2")).status == "healthy"
+    over = await proved(system, fault, lambda told: told.state is FaultState.REMOVED)
+    assert over.detail == "thawed by somebody else"
+
+
+async def test_a_freeze_is_over_when_its_process_is_killed_from_outside(
+    system: RunningSystem, arm: Arm
+) -> None:
+    fault = await arm("freeze", instance="user-2")
+    psutil.Process(await pid_of(system, "user-2")).kill()
+    over = await proved(system, fault, lambda told: told.state is FaultState.REMOVED)
+    assert over.detail == "its process ended"
+
+
+async def test_a_kill_ends_the_freeze_that_it_meets(system: RunningSystem, arm: Arm) -> None:
+    frozen = await arm("freeze", instance="user-2")
+    killed = await arm("kill", instance="user-2")
+    over = await system.control.fault(frozen.id)
+    assert (over.state, over.detail) == (FaultState.REMOVED, f"killed by the fault {killed.id}")

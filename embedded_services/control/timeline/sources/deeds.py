@@ -45,14 +45,14 @@ class FaultFacts:
     """Told whenever something of a fault changed; finds out what."""
 
     def __init__(self) -> None:
-        self._told: dict[str, tuple[FaultState | None, int]] = {}
+        self._told: dict[str, tuple[FaultState | None, int, str]] = {}
 
     def told(self, fault: Fault, service: str | None, at: float) -> Iterator[Fact]:
         """`service` is that of the target's instance, if it has one."""
-        state, injected = self._told.pop(fault.id, (None, 0))
+        state, injected, detail = self._told.pop(fault.id, (None, 0, ""))
         while len(self._told) >= _REMEMBERED:
             del self._told[next(iter(self._told))]
-        self._told[fault.id] = (fault.state, max(injected, fault.proof.injected))
+        self._told[fault.id] = (fault.state, max(injected, fault.proof.injected), fault.detail)
         subject = _target(fault, service)
         name = fault_name(fault.id)
         if state is None:
@@ -82,10 +82,11 @@ class FaultFacts:
         ended = fault.state in (FaultState.EXPIRED, FaultState.REMOVED)
         if ended and state is not fault.state:
             is_over = fault.state is FaultState.EXPIRED
+            why = f": {fault.detail}" if fault.detail and fault.detail != detail else ""
             yield Fact(
                 kind=Kind.FAULT_EXPIRED if is_over else Kind.FAULT_REMOVED,
                 at=fault.ended_at or at,
-                text=f"fault {fault.kind} {'expired' if is_over else 'removed'}",
+                text=f"fault {fault.kind} {'expired' if is_over else 'removed'}{why}",
                 subject=subject,
                 word=fault.kind,
                 because=(name,),

@@ -30,7 +30,14 @@ class Desk:
         self.told: list[tuple[str, FaultState]] = []
         self.path = folder / "faults.json"
         supervisor = self.system.supervisor
-        actions = Actions(supervisor, self.agents, self.system.drain, self.system.clock, tasks)
+        self.actions = actions = Actions(
+            supervisor,
+            self.agents,
+            self.system.drain,
+            self.system.clock,
+            tasks,
+            lambda action, slot, fault: self.desk.acted(action, slot.id, fault),
+        )
         self.desk = FaultDesk(
             self.path,
             Around(
@@ -178,6 +185,50 @@ async def test_what_a_fault_keeps_down_starts_when_it_ends(book: Desk) -> None:
     await book.desk.remove(fault.id)
     assert book.system.slot("order-1").running is not None
     assert book.system.slot("order-1").history.exits == ()
+
+
+async def test_what_a_person_starts_again_is_not_kept_down_any_more(book: Desk) -> None:
+    fault = await book.arm("kill", stayDown=True)
+    await settle()
+    await book.actions.act("order-1", "restart")
+    assert book.told[-1] == (fault.id, FaultState.REMOVED)
+    assert book.desk.get(fault.id).detail == "restarted by hand"
+    assert not book.path.exists()
+    assert (await book.desk.restore()).undone == []
+
+
+@pytest.mark.parametrize(
+    ("action", "detail"), [("restart", "restarted by hand"), ("drain", "drained by hand")]
+)
+async def test_a_person_who_wants_it_otherwise_ends_a_crash_loop(
+    book: Desk, action: str, detail: str
+) -> None:
+    fault = await book.arm("crash-loop", upS=1)
+    await settle()
+    book.system.hello("order-1")
+    await book.system.clock.advance(0.1)
+    await book.actions.act("order-1", action)
+    ended = book.desk.get(fault.id)
+    assert (ended.state, ended.detail) == (FaultState.REMOVED, detail)
+    for _ in range(50):
+        await book.system.clock.advance(0.1)
+    assert "kill" not in book.system.child("order-1").signals
+
+
+async def test_a_crash_loop_goes_on_after_one_kill_more_by_hand(book: Desk) -> None:
+    fault = await book.arm("crash-loop", upS=1)
+    await settle()
+    await book.actions.act("order-1", "kill")
+    assert book.state(fault) is FaultState.ACTIVE
+
+
+async def test_a_fault_of_a_process_that_was_taken_out_is_over(book: Desk) -> None:
+    fault = await book.arm("kill", stayDown=True)
+    await settle()
+    book.system.supervisor.remove(book.system.slot("order-1"), "scaled down")
+    await book.system.clock.advance(0.1)
+    ended = book.desk.get(fault.id)
+    assert (ended.state, ended.detail) == (FaultState.REMOVED, "order-1 was taken out of the system")
 
 
 async def test_what_a_person_started_meanwhile_is_not_started_again(book: Desk) -> None:

@@ -51,6 +51,19 @@ def test_a_fault_is_told_once_for_each_thing_that_happens_to_it() -> None:
     assert told == [[Kind.FAULT_ARMED], [], [], [Kind.FAULT_INJECTED], [], [Kind.FAULT_EXPIRED], []]
 
 
+def test_the_end_of_a_fault_says_who_undid_it_if_that_was_somebody_else() -> None:
+    def told_at_the_end(detail: str) -> str:
+        source = FaultFacts()
+        frozen = replace(FAULT, kind="freeze", state=FaultState.ACTIVE, detail="sent SIGSTOP")
+        over = replace(frozen, state=FaultState.REMOVED, detail=detail)
+        list(source.told(frozen, "payment", 9.0))
+        (removed,) = source.told(over, "payment", 10.0)
+        return removed.text
+
+    assert told_at_the_end("thawed by hand") == "fault freeze removed: thawed by hand"
+    assert told_at_the_end("sent SIGSTOP") == "fault freeze removed"
+
+
 def test_a_fault_is_about_what_it_hits_and_not_about_who_calls() -> None:
     [fact] = FaultFacts().told(FAULT, "payment", 9.0)
     assert fact.subject == TimelineSubject(service="payment", instance="payment-2", fault="f-1")
