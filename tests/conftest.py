@@ -4,6 +4,7 @@ Hypothesis draws its examples from the test's name alone, so a run repeats exact
 looks further.
 """
 
+import gc
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -56,6 +57,14 @@ def every_test(request: pytest.FixtureRequest) -> None:
     """Sets up the guard of tasks before an asynchronous test's own fixtures, so that it looks after they are gone."""
     if inspect.iscoroutinefunction(getattr(request.node, "obj", None)):
         request.getfixturevalue("task_guard")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def only_what_is_new_is_collected() -> None:
+    """What is there when a module's tests begin (among it thousands of collected tests) stays for long. Looked through for
+    garbage after each test of the window, it would take most of their time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
