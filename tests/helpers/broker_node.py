@@ -16,19 +16,13 @@ from typing import Final
 from pamqp.header import ProtocolHeader
 
 from embedded_services.common.platform import die_with_parent
+from tests.helpers.ports import free_port
 
 USER: Final = "guest"
 PASSWORD: Final = "guest"
 ROOT: Final = Path(__file__).resolve().parents[2]
 LOOK_S: Final = 0.02
 END_S: Final = 10.0
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def spawn(

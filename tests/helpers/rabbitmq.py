@@ -12,7 +12,8 @@ from typing import Final
 
 import pytest
 
-from tests.helpers.broker_node import BrokerNode, free_port, spawn
+from tests.helpers.broker_node import BrokerNode, spawn
+from tests.helpers.ports import free_port
 
 SERVER: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 CONTROL: Final = SERVER.with_name("rabbitmqctl")

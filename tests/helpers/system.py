@@ -23,17 +23,22 @@ import psutil
 
 from embedded_services.client.control_client import ControlClient
 from embedded_services.client.stream_client import StreamClient
-from embedded_services.common.platform import die_with_parent, listening_socket
+from embedded_services.common.platform import die_with_parent
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.instances import Instance, Status
-from embedded_services.contracts.settings import BrokerSettings, OrchestratorSettings
+from embedded_services.contracts.settings import BrokerSettings, OrchestratorSettings, Settings
 from embedded_services.contracts.system import Ready
 from tests.helpers.child import demo_settings
+from tests.helpers.ports import own_ports
 
 MARK = "FAULTDECK_TEST_RUN"
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 40.0
 GONE_S = 2.0
+DEMO_GATEWAY = 3_000
+"""The ports of the services that a new workspace begins with lie above it."""
+BROKER = 900
+"""Where in a block of ports the broker is."""
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -149,27 +154,25 @@ class RunningSystem:
 
 
 def away_from_others(folder: Path, **changes: Any) -> Path:
-    """A workspace on ports that no other system on this machine looks for (and no client is given), so that nobody takes one
-    between look and bind; with other `changes` of the settings."""
-    demo = demo_settings()
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    away = 18_000 + 2_000 * worker
+    """A workspace on ports of this process's own block, so that nobody takes one between look and bind, nor one that was just
+    given back; with other `changes` of the settings."""
+    folder.mkdir()
+    (folder / "workspace.json").write_bytes(msgspec.json.encode(settings_away_from_others(**changes)))
+    return folder
+
+
+def settings_away_from_others(**changes: Any) -> Settings:
+    """What `away_from_others` writes."""
+    demo, away = demo_settings(), own_ports() - DEMO_GATEWAY
     services = {
         name: msgspec.structs.replace(service, port=service.port + away)
         for name, service in demo.services.items()
     }
-    folder.mkdir()
-    broker = BrokerSettings(port=5672 + away)
-    own = {"broker": broker, "orchestrator": OrchestratorSettings(port=3005 + away)}
-    settings = msgspec.structs.replace(demo, services=services, **(own | changes))
-    (folder / "workspace.json").write_bytes(msgspec.json.encode(settings))
-    return folder
-
-
-def free_port() -> int:
-    """One that nobody listens on now."""
-    with listening_socket("127.0.0.1", 0) as free:
-        return int(free.getsockname()[1])
+    own = {
+        "broker": BrokerSettings(port=own_ports() + BROKER),
+        "orchestrator": OrchestratorSettings(port=3005 + away),
+    }
+    return msgspec.structs.replace(demo, services=services, **(own | changes))
 
 
 async def launch(workspace: Path, *options: str, module: str = "embedded_services") -> Launch:

@@ -16,40 +16,30 @@ import pytest_asyncio
 
 from embedded_services.client.errors import ControlError
 from embedded_services.client.stream_client import StreamClient
-from embedded_services.common.platform import listening_socket
 from embedded_services.contracts.instances import Change, Instance, Status
 from embedded_services.contracts.limits import LimitPatch
 from embedded_services.contracts.runtime import Runtime
-from embedded_services.contracts.settings import ServicePatch, Settings, Strategy
+from embedded_services.contracts.settings import ServicePatch, Strategy
 from embedded_services.contracts.stream import Delta
 from embedded_services.contracts.system import Registration, SystemStatus
-from tests.helpers.child import demo_settings
+from tests.helpers.ports import free_port
 from tests.helpers.raw_upstream import Client, RawUpstream, running
-from tests.helpers.system import RunningSystem, running_system
+from tests.helpers.system import (
+    RunningSystem,
+    away_from_others,
+    running_system,
+    settings_away_from_others,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SERVICES = ["user", "order", "payment", "notification"]
 OWN = [f"{service}-{number}" for service in SERVICES for number in (1, 2)]
 
 
-def settings_away_from_others() -> Settings:
-    """On ports that no other system on this machine looks for (and no client is given), so that nobody takes one between look and bind."""
-    demo = demo_settings()
-    services = {
-        name: msgspec.structs.replace(service, port=service.port + 24_000)
-        for name, service in demo.services.items()
-    }
-    return msgspec.structs.replace(demo, services=services)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningSystem]:
-    folder = tmp_path_factory.mktemp("control") / "ws"
-    folder.mkdir()
-    (folder / "workspace.json").write_bytes(msgspec.json.encode(settings_away_from_others()))
-    with listening_socket("127.0.0.1", 0) as free:
-        gateway_port = free.getsockname()[1]
-    async with running_system(folder, "--gateway-port", str(gateway_port)) as system:
+    folder = away_from_others(tmp_path_factory.mktemp("control") / "ws")
+    async with running_system(folder, "--gateway-port", str(free_port())) as system:
         yield system
 
 

@@ -11,7 +11,8 @@ import pytest_asyncio
 from embedded_services.contracts.faults import Fault, FaultState, FaultTarget, NewFault
 from embedded_services.contracts.limits import LimitSettings
 from tests.helpers.eventually import until
-from tests.helpers.system import RunningSystem, away_from_others, free_port, running_system
+from tests.helpers.ports import free_port
+from tests.helpers.system import RunningSystem, away_from_others, running_system
 
 SERVICES = ("user", "order", "payment", "notification")
 WITHOUT_MEMORY = {"breaker": {"enabled": False}, "outliers": {"enabled": False}}

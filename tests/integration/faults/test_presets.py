@@ -13,7 +13,8 @@ from embedded_services.contracts.instances import Status
 from embedded_services.contracts.queues import DeadLetterQuery
 from embedded_services.contracts.sagas import SagaState
 from tests.helpers.eventually import until
-from tests.helpers.system import RunningSystem, away_from_others, free_port, running_system
+from tests.helpers.ports import free_port
+from tests.helpers.system import RunningSystem, away_from_others, running_system
 from tests.integration.faults.conftest import UNLIMITED, gets, proved
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from embedded_services.contracts.faults import FaultTarget, NewFault
-from tests.helpers.system import away_from_others, free_port, running_system
+from tests.helpers.ports import free_port
+from tests.helpers.system import away_from_others, running_system
 from tests.integration.faults.conftest import UNLIMITED, WITHOUT_MEMORY, gets
 
 ONCE = {"order": {"policy": {**WITHOUT_MEMORY, "retries": {"enabled": False}}}}

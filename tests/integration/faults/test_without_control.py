@@ -15,7 +15,8 @@ from embedded_services.contracts.runtime import Runtime
 from embedded_services.contracts.sagas import SagaState
 from embedded_services.faults.catalogue import KINDS
 from tests.helpers.eventually import until
-from tests.helpers.system import away_from_others, free_port, launch, running_system, until_ready
+from tests.helpers.ports import free_port
+from tests.helpers.system import away_from_others, launch, running_system, until_ready
 from tests.integration.faults.conftest import UNLIMITED, gets
 
 STEP = FaultTarget(saga="order-processing", step="process-payment")

@@ -27,10 +27,11 @@ from embedded_services.contracts.settings import DeliverySettings, SmtpSettings
 from embedded_services.services.notification import process as notification_process
 from embedded_services.services.notification import senders
 from embedded_services.services.notification.messages import Channel
-from tests.helpers.broker_node import BrokerNode, free_port
+from tests.helpers.broker_node import BrokerNode
 from tests.helpers.bus import taken
 from tests.helpers.child import child_context, demo_settings
 from tests.helpers.eventually import until
+from tests.helpers.ports import free_port
 from tests.helpers.tls import certificate_in, server_context
 from tests.integration.services.api import Api, serving
 from tests.integration.services.test_events import has_consumer, say

@@ -28,7 +28,8 @@ from schemathesis.specs.openapi.checks import (
 from embedded_services.contracts.limits import LimitSettings
 from embedded_services.contracts.system import Ready
 from tests.helpers.live import served
-from tests.helpers.system import away_from_others, free_port
+from tests.helpers.ports import free_port
+from tests.helpers.system import away_from_others
 
 UNLIMITED = LimitSettings(limit=1_000_000_000)
 FEW, MANY = 2, 60

@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from embedded_services.common.platform import die_with_parent
 from tests.helpers.eventually import until
-from tests.helpers.system import RunningSystem, away_from_others, free_port, running_system
+from tests.helpers.ports import free_port
+from tests.helpers.system import RunningSystem, away_from_others, running_system
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

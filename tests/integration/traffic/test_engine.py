@@ -11,8 +11,8 @@ from embedded_services.common.platform import LINUX
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.traffic import CustomRequest, Mix, Phase, TrafficOrder, TrafficPlan
 from embedded_services.traffic.engine import Engine
+from tests.helpers.ports import free_port
 from tests.helpers.raw_upstream import Client, RawUpstream, Script, answers, eventually, running
-from tests.helpers.system import free_port
 
 HELLO = CustomRequest(method="GET", path="/hello", anonymous=True)
 

@@ -23,7 +23,8 @@ from embedded_services.contracts.traffic import (
     TrafficWish,
 )
 from tests.helpers.eventually import until
-from tests.helpers.system import RunningSystem, away_from_others, free_port, running_system
+from tests.helpers.ports import free_port
+from tests.helpers.system import RunningSystem, away_from_others, running_system
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HEALTH = CustomRequest(method="GET", path="/health", anonymous=True)

@@ -14,9 +14,10 @@ from embedded_services.client.stream_client import StreamClient
 from embedded_services.contracts.events import EventQuery, NewEvent
 from embedded_services.contracts.queues import DeadLetterQuery, ReplayGroup, ReplayOptions, ReplayRequest
 from embedded_services.contracts.stream import Delta, Events, Snapshot
-from tests.helpers.broker_node import EmbeddedNode, free_port
+from tests.helpers.broker_node import EmbeddedNode
 from tests.helpers.desk import Client, client
 from tests.helpers.eventually import until
+from tests.helpers.ports import free_port
 from tests.helpers.system import RunningSystem, away_from_others, running_system
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

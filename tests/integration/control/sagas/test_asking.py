@@ -14,7 +14,7 @@ from embedded_services.control.sagas.asking import Asking, NoAnswerError
 from embedded_services.control.sagas.orchestration import Orchestration
 from embedded_services.registry.catalog import Catalog
 from embedded_services.registry.lifecycle import Entry
-from tests.helpers.system import free_port
+from tests.helpers.ports import free_port
 
 
 def entry(port: int, *, in_rotation: bool = True) -> Entry:

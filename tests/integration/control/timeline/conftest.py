@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.helpers.system import RunningSystem, away_from_others, free_port, running_system
+from tests.helpers.ports import free_port
+from tests.helpers.system import RunningSystem, away_from_others, running_system
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
