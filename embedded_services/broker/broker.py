@@ -56,7 +56,7 @@ class Broker:
         self._max_memory = max_memory
         self._min_disk = min_disk
         self._store = Store(path)
-        self.vhost = VirtualHost(self._store, clock.now, self.turn)
+        self.vhost = VirtualHost(self._store, clock.now, self.turn, self._look_for_alarm)
         self.connections: dict[Connection, None] = {}
         self.alarm = ""
         self._views = QueueViews()

@@ -25,6 +25,9 @@ from embedded_services.broker.vhost import VirtualHost
 
 Basic, Confirm, Tx = commands.Basic, commands.Confirm, commands.Tx
 
+LARGE: Final = 256 * 1024
+"""Bytes of a body that count as held in memory before they have come."""
+
 
 class Peer(Protocol):
     """The connection, as its channels see it."""
@@ -59,6 +62,7 @@ class Channel:
         self._vhost = vhost
         self._declarations = Declarations(vhost, peer, self._send)
         self._incoming = Incoming()
+        self._arriving = 0
         self._unacked = Unacked()
         self._consumers: dict[str, Consumer] = {}
         self._made_tags = 0
@@ -81,7 +85,11 @@ class Channel:
             elif not self._declarations.take(frame):
                 raise ConnectionRefusal(503, "unimplemented method")
         elif isinstance(frame, ContentHead):
-            self._publish(self._incoming.take_head(frame))
+            whole = self._incoming.take_head(frame)
+            if frame.size > LARGE:
+                self._arriving = frame.size
+                self._vhost.arriving(frame.size)
+            self._publish(whole)
         elif isinstance(frame, bytes):
             self._publish(self._incoming.take_piece(frame))
 
@@ -95,6 +103,7 @@ class Channel:
     def _publish(self, whole: Whole | None) -> None:
         if whole is None:
             return
+        self._arrived()
         method, head, body = whole.method, whole.head, whole.body
         _check_properties(head.properties, self._peer.user)
         message = Message(method.exchange, method.routing_key, head.properties, head.payload, body)
@@ -105,6 +114,12 @@ class Channel:
         if self._confirms is not None:
             self._confirms.add(taken=taken)
             self._peer.will_confirm(self)
+
+    def _arrived(self) -> None:
+        """Nothing large is on its way any more."""
+        if self._arriving:
+            self._vhost.arriving(-self._arriving)
+            self._arriving = 0
 
     def confirm_select(self, method: commands.Confirm.Select) -> None:
         self._confirms = self._confirms or Confirms()
@@ -250,6 +265,7 @@ class Channel:
     def close(self) -> None:
         """Its consumers leave, and what they did not acknowledge goes back."""
         self._incoming.drop()
+        self._arrived()
         consumers = list(self._consumers.values())
         self._consumers.clear()
         for consumer in consumers:

@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
     def _must_wait(self, frame: frames.Frame) -> bool:
         if self._stuffed or self.outflow.size > MOST_OUTPUT:
             return True
-        return bool(self._host.alarm) and isinstance(frame, commands.Basic.Publish)
+        return bool(self._host.alarm) and isinstance(frame, commands.Basic.Publish | frames.ContentHead)
 
     def _hold(self, number: int, frame: frames.Frame) -> None:
         """This frame and all that follow wait until `release`.

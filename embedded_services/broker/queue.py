@@ -4,6 +4,7 @@ It decides; what a decision needs from outside (storing, dead-lettering, being d
 """
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, Final, Protocol
 
 from embedded_services.broker import dead_letters
@@ -12,6 +13,8 @@ from embedded_services.broker.consumer import Consumer, Turns
 from embedded_services.broker.message import ENTRY_BYTES, Entry, Message
 from embedded_services.broker.queue_arguments import QueueArguments
 
+EXPIRED_AT_ONCE: Final = 1_000
+"""Messages that are given up in a turn because they are too old; others want their turn, too."""
 DELIVERY_COUNT: Final = "x-delivery-count"
 MOST_UNACKED: Final = 192 * 1024 * 1024
 """Bytes with consumers beyond which a queue waits for acknowledgements: one who takes everything and acknowledges nothing
@@ -39,6 +42,10 @@ class QueueHost(Protocol):
 
     def active(self, queue: "Queue") -> None:
         """There may be something to deliver."""
+        ...
+
+    def more_later(self, queue: "Queue") -> None:
+        """There is too much for one turn: pump again in the next."""
         ...
 
 
@@ -165,7 +172,9 @@ class Queue:
 
     def pump(self, now: float) -> None:
         """Push to the consumers what they can take."""
-        self.drop_expired(now)
+        if not self.drop_expired(now, EXPIRED_AT_ONCE):
+            self._host.more_later(self)
+            return
         only_first = self.limits.single_active
         while (
             self.bytes_out < MOST_UNACKED
@@ -217,15 +226,18 @@ class Queue:
         self.unacked -= 1
         self.unacked_bytes -= entry.message.size
 
-    def drop_expired(self, now: float) -> None:
-        while self._has_times() and (
-            (head := self.backlog.head()) is not None
-            and head.expires_at is not None
-            and head.expires_at < now
-        ):
+    def drop_expired(self, now: float, most: float = inf) -> bool:
+        """Give up what is too old, at most so many messages. Whether that was all."""
+        if not self._has_times():
+            return True
+        while (head := self.backlog.head()) and head.expires_at is not None and head.expires_at < now:
+            if most <= 0:
+                return False
+            most -= 1
             entry = self.backlog.pop()
             if entry is not None:
                 self._give_up(entry, dead_letters.EXPIRED)
+        return True
 
     # --- time ---
 

@@ -24,16 +24,26 @@ from embedded_services.broker.topology import Topology
 class VirtualHost:
     """`now` is seconds since the epoch, as it is kept in the store."""
 
-    def __init__(self, store: Store, now: Callable[[], float], changed: Callable[[], None]) -> None:
-        """`changed` is told that there is something to deliver or to commit."""
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], float],
+        changed: Callable[[], None],
+        large_one_comes: Callable[[], None],
+    ) -> None:
+        """`changed` is told that there is something to deliver or to commit, `large_one_comes` that `bytes_in_memory` grew
+        by much at once."""
         self._store = store
         self._now = now
         self._changed = changed
+        self._large_one_comes = large_one_comes
         self.queues: dict[str, Queue] = {}
+        self._bytes_arriving = 0
         self.published = 0
         """How many messages have come from clients."""
         self.topology = Topology(store, self.queues, changed)
         self._active: dict[Queue, None] = {}
+        self._later: dict[Queue, None] = {}
         self._wakes: dict[str, float] = {}
         self._last_number = 0
         self._recover()
@@ -120,6 +130,7 @@ class VirtualHost:
         del self.queues[queue.name]
         queue.is_gone = True
         self._active.pop(queue, None)
+        self._later.pop(queue, None)
         self._wakes.pop(queue.name, None)
         self._store.drop_queue(queue.number)
         for consumer in queue.consumers:
@@ -147,6 +158,12 @@ class VirtualHost:
             self.delete_queue(queue)
 
     # --- the way of a message ---
+
+    def arriving(self, size: int) -> None:
+        """A large body of so many bytes is on its way; below 0 when it has come, or will not come."""
+        self._bytes_arriving += size
+        if size > 0:
+            self._large_one_comes()
 
     def publish(self, message: Message) -> tuple[bool, bool]:
         """Whether any queue was found for it, and whether all that were took it. Raises Refusal."""
@@ -181,6 +198,8 @@ class VirtualHost:
     def pump(self) -> None:
         """Push to consumers all that they can take. Raises StoreError; what was not pushed can be pumped again."""
         now = self._now()
+        self._active |= self._later
+        self._later.clear()
         while self._active:
             queues, self._active = self._active, {}
             try:
@@ -195,7 +214,7 @@ class VirtualHost:
     @property
     def has_more(self) -> bool:
         """Whether there is something to pump again."""
-        return bool(self._active)
+        return bool(self._active or self._later)
 
     def _note_wake(self, queue: Queue) -> None:
         at = queue.next_wake()
@@ -221,8 +240,9 @@ class VirtualHost:
                 self.active(queue)
 
     def bytes_in_memory(self) -> int:
-        """Of all messages, the ones that are out included."""
-        return sum(queue.backlog.bytes_in_memory + queue.bytes_out for queue in self.queues.values())
+        """Of all messages, the ones that are out and large ones that are on their way included."""
+        held = sum(queue.backlog.bytes_in_memory + queue.bytes_out for queue in self.queues.values())
+        return held + self._bytes_arriving
 
     # --- QueueHost: what queues need of us ---
 
@@ -248,4 +268,8 @@ class VirtualHost:
 
     def active(self, queue: Queue) -> None:
         self._active[queue] = None
+        self._changed()
+
+    def more_later(self, queue: Queue) -> None:
+        self._later[queue] = None
         self._changed()

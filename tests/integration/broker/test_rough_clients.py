@@ -3,10 +3,12 @@
 import contextlib
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 from random import Random
 
 import psutil
 from pamqp import commands, frame
+from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
 from embedded_services.common.platform import raise_file_limit
@@ -169,3 +171,46 @@ def test_one_that_asks_and_does_not_read_is_not_heard_until_it_does(node: Embedd
         while count:
             count -= isinstance(deaf.read()[1], Basic.GetOk)
     works(node)
+
+
+def test_large_bodies_that_never_come_hold_new_ones_back_until_their_senders_go(tmp_path: Path) -> None:
+    node, large = EmbeddedNode(tmp_path, "--max-memory", str(4 * 1024 * 1024)), 3 * 1024 * 1024
+    node.start()
+    try:
+        with Wire(node.port) as wire, Wire(node.port) as first, Wire(node.port) as second:
+            channel = wire.channel()
+            queue = channel.declare(exclusive=True)
+            for slow in (first, second):
+                number = slow.channel().number
+                slow.send(
+                    number, Basic.Publish(exchange="", routing_key=queue), ContentHeader(0, large, PERSISTENT)
+                )
+                slow.raw(frame.marshal(ContentBody(b"a beginning"), number))
+            channel.confirm_select()
+            channel.publish(queue, b"waits")
+            wire.until(lambda: wire.blocked is not None)
+            assert wire.blocked == "low on memory"
+            second.close()
+            assert channel.confirmed(1) == [(1, True)]
+            assert wire.blocked is None
+    finally:
+        node.stop()
+
+
+def test_very_many_that_grow_too_old_at_once_keep_nobody_waiting(node: EmbeddedNode) -> None:
+    count = 12_000
+    with Wire(node.port) as wire, Wire(node.port) as other:
+        channel = wire.channel()
+        channel.confirm_select()
+        dead = channel.declare(exclusive=True)
+        arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead}
+        queue = channel.declare(exclusive=True, arguments=arguments)
+        for _ in range(30):
+            channel.put(queue, *[b"x"] * (count // 30), expiration="1500")
+        asker, answers = other.channel(), 0
+        own = asker.declare(exclusive=True)
+        while channel.counts(dead)[0] < count:
+            assert asker.counts(own) == (0, 0)
+            answers += 1
+        assert answers > 5, "while they went, others were heard"
+        assert channel.counts(queue) == (0, 0)

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from embedded_services.broker.consumer import Consumer
 from embedded_services.broker.message import Entry, Message
-from embedded_services.broker.queue import MOST_UNACKED, Queue
+from embedded_services.broker.queue import EXPIRED_AT_ONCE, MOST_UNACKED, Queue
 from embedded_services.broker.queue_arguments import QueueArguments
 from tests.unit.broker.builders import message
 
@@ -20,6 +20,7 @@ class Host:
     def __init__(self) -> None:
         self.rows: dict[int, Entry] = {}
         self.dead: list[tuple[bytes, str]] = []
+        self.later: list[Queue] = []
 
     def insert(self, queue: Queue, entry: Entry, *, kept: bool) -> None:
         self.rows[entry.seq] = entry
@@ -44,6 +45,9 @@ class Host:
         self.dead.append((message.body, reason))
 
     def active(self, queue: Queue) -> None: ...
+
+    def more_later(self, queue: Queue) -> None:
+        self.later.append(queue)
 
 
 class Outlet:
@@ -189,6 +193,32 @@ def test_what_is_too_old_is_never_given_out() -> None:
     queue.pump(NOW + 0.11)
     assert [entry.message.body for entry in outlet.got] == [b"new"]
     assert host.dead == [(b"old", "expired")]
+
+
+def test_very_many_that_are_too_old_go_bit_by_bit_and_none_of_them_out() -> None:
+    host, outlet, count = Host(), Outlet(), 2 * EXPIRED_AT_ONCE + 10
+    queue = new_queue(host, QueueArguments(message_ttl=100, dead_letter_exchange="dlx"))
+    for number in range(count):
+        queue.publish(message(b"%d" % number), NOW)
+    queue.publish(message(b"young"), NOW + 0.1)
+    queue.add(consumer(outlet, "c"))
+    for turn in (1, 2):
+        queue.pump(NOW + 0.11)
+        assert (len(host.dead), host.later, outlet.got) == (turn * EXPIRED_AT_ONCE, [queue] * turn, [])
+    queue.pump(NOW + 0.11)
+    assert [entry.message.body for entry in outlet.got] == [b"young"]
+    assert host.dead == [(b"%d" % number, "expired") for number in range(count)]
+    assert len(host.later) == 2
+
+
+def test_who_asks_gets_the_first_that_is_young_enough_however_many_are_too_old() -> None:
+    queue = new_queue(Host(), QueueArguments(message_ttl=100))
+    for _ in range(EXPIRED_AT_ONCE + 10):
+        queue.publish(message(b"old"), NOW)
+    queue.publish(message(b"young"), NOW + 0.1)
+    entry = queue.get(NOW + 0.11, no_ack=True)
+    assert entry is not None
+    assert entry.message.body == b"young"
 
 
 def test_an_unused_queue_expires_from_its_last_use() -> None:

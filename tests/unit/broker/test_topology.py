@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def vhost(store: Store) -> VirtualHost:
-    return VirtualHost(store, lambda: 1_000.0, lambda: None)
+    return VirtualHost(store, lambda: 1_000.0, lambda: None, lambda: None)
 
 
 def declare(vhost: VirtualHost, name: str, *, durable: bool = False, auto_delete: bool = False) -> None:
@@ -95,7 +95,7 @@ def test_what_is_durable_is_there_again_and_gone_again(vhost: VirtualHost, store
     queue(vhost, "q", durable=True)
     vhost.topology.bind(to_queue("events", "q"))
     store.commit()
-    again = VirtualHost(store, lambda: 1_000.0, lambda: None)
+    again = VirtualHost(store, lambda: 1_000.0, lambda: None, lambda: None)
     assert reached(again, "events") == {"q"}
     again.delete_queue(again.queues["q"])
     store.commit()
