@@ -25,6 +25,8 @@ from tests.helpers.system import MARK, ROOT, gone, marked
 
 LOOK_S = 0.004
 WITHIN_S = 20.0
+SETTLED_S = 20.0
+"""After a start: panels that nobody has opened yet are loaded meanwhile, and first readings come in."""
 SPOTS = ((40, 450), (700, 40), (1400, 450), (700, 850))
 """Of rail, top bar, inspector and timeline: black as long as nothing is painted there."""
 
@@ -50,7 +52,7 @@ async def measure(*, quick: bool) -> list[Figure]:
             with Screen(root) as screen:
                 return [
                     *await start_times(display, screen, root, starts),
-                    *await idle(display, screen, root, 5.0 if quick else 20.0),
+                    *await idle(display, screen, root, 10.0 if quick else 30.0),
                     *await answers(display, root, quick=quick),
                 ]
 
@@ -83,7 +85,7 @@ async def start_times(display: Display, screen: Screen, root: Path, runs: int) -
 async def idle(display: Display, screen: Screen, root: Path, seconds: float) -> list[Figure]:
     """CPU and memory when nobody asks for anything, with the Services panel open."""
     async with opened(display, screen, root) as window:
-        await asyncio.sleep(4.0)
+        await asyncio.sleep(SETTLED_S)
         own, everything = psutil.Process(window.process.pid), marked(window.mark)
         began, all_began, at = cpu_s([own]), cpu_s(everything), time.perf_counter()
         await asyncio.sleep(seconds)
