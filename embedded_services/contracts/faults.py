@@ -172,14 +172,16 @@ class Proof(Message, frozen=True):
 
     It was decided `eligible` times and injected `injected` times. `client_requests` are the requests of the gateway's
     clients in which it was injected, at whatever depth, and `client_failures` those of them that failed all the same,
-    after retries and breakers. `added_ms` is what such a request took longer than it would have, null where none is known.
+    after retries and breakers; both are null where nobody can count them. `clients_note` says why that is, or who counted them
+    if not the gateway. `added_ms` is what such a request took longer than it would have, null where none is known.
     `last` are the newest affected ones, at most five, newest first.
     """
 
     eligible: int = 0
     injected: int = 0
-    client_requests: int = 0
-    client_failures: int = 0
+    client_requests: int | None = 0
+    client_failures: int | None = 0
+    clients_note: str = ""
     added_ms: Latency | None = None
     last: list[Affected] = []
 

@@ -128,6 +128,6 @@ def _visible(application: Application, name: str) -> list[QAbstractButton]:
     return [button for button in found if button.isVisible() and button.isEnabled()]
 
 
-def _proof(application: Application) -> tuple[int, int, int]:
+def _proof(application: Application) -> tuple[int, int, int | None]:
     (fault,) = application.session.feed.rows(FAULTS).values()
     return fault.proof.eligible, fault.proof.injected, fault.proof.client_requests

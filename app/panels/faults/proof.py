@@ -55,8 +55,8 @@ def _injected(fault: Fault, info: FaultKindInfo | None, *, draws: bool) -> Proof
 
 def _seen(fault: Fault) -> ProofLine:
     proof = fault.proof
-    if not proof.client_requests:
-        says = tr("no client met it yet")
+    if not proof.client_requests or proof.client_failures is None:
+        says = proof.clients_note or tr("no client met it yet")
         return ProofLine(tr("seen"), None, "text_muted", figures.NONE, says)
     share = proof.client_failures / proof.client_requests
     says = tr(

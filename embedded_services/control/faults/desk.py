@@ -31,6 +31,8 @@ from embedded_services.contracts.faults import (
     NewFault,
     Restored,
 )
+from embedded_services.contracts.system import RequestRecord
+from embedded_services.contracts.traffic import TRAFFIC, TrafficSample
 from embedded_services.control.actions import Actions
 from embedded_services.control.agents import Agents
 from embedded_services.control.faults.aiming import Scene, aim
@@ -136,7 +138,7 @@ class FaultDesk:
         return left
 
     def _fault(self, record: Record) -> Fault:
-        return record.fault(self._proofs.of(record.id))
+        return record.fault(self._proofs.seen(record))
 
     # --- what people do -------------------------------------------------------------------------------------------
 
@@ -303,7 +305,7 @@ class FaultDesk:
         ]
 
     def _write_down(self) -> None:
-        self._notes.write([record.fault(self._proofs.of(record.id)) for record in self._records.values()])
+        self._notes.write([record.fault(self._proofs.seen(record)) for record in self._records.values()])
 
     async def _taken_notice(self, record: Record) -> None:
         """Wait for those who carry it out."""
@@ -325,14 +327,31 @@ class FaultDesk:
             self._prove(changed)
             self._end_spent(changed)
         if child == GATEWAY and beat.requests:
-            for record in self._records.values():
-                process = record.process if record.kind.layer is FaultLayer.CONTROL else None
-                if process is None:
-                    continue
-                deeds = self._proofs.deeds(record.id)
-                fresh = [told for told in beat.requests if told.at >= record.armed_wall]
-                if sum(deeds.witness(told, process) for told in fresh):
-                    self._prove([record.id])
+            self._hear_clients(beat.requests)
+        if child == TRAFFIC and beat.traffic_samples:
+            self._hear_traffic(beat.traffic_samples)
+
+    def _hear_clients(self, requests: list[RequestRecord]) -> None:
+        """What clients saw of processes to which something was done, as the gateway tells it."""
+        for record in self._records.values():
+            process = record.process if record.kind.layer is FaultLayer.CONTROL else None
+            if process is None:
+                continue
+            deeds = self._proofs.deeds(record.id)
+            nobody_left = self._processes.nobody_left(process)
+            fresh = [told for told in requests if told.at >= record.armed_wall]
+            if sum(deeds.witness(told, process, nobody_left) for told in fresh):
+                self._prove([record.id])
+
+    def _hear_traffic(self, samples: list[TrafficSample]) -> None:
+        """What it saw of the gateway, which cannot count its clients while it is away."""
+        for record in self._records.values():
+            if record.kind.layer is not FaultLayer.CONTROL or record.process != GATEWAY:
+                continue
+            deeds, away = self._proofs.deeds(record.id), self._processes.is_away(GATEWAY)
+            fresh = [sample for sample in samples if sample.at >= record.armed_wall]
+            if sum(deeds.overhear(sample, away=away) for sample in fresh):
+                self._prove([record.id])
 
     def _end_spent(self, faults: list[str]) -> None:
         """One that has acted as often as it was to is over, in whichever incarnation of its process it did."""

@@ -110,6 +110,19 @@ class ProcessFaults:
             self._supervisor.start(slot)
         return f"started {process}"
 
+    def is_away(self, process: str) -> bool:
+        """Whether it answers nobody, for whatever reason."""
+        if process not in self._supervisor:
+            return True
+        return self._supervisor.get(process).catalog.get(process).status is not Status.HEALTHY
+
+    def nobody_left(self, process: str) -> str:
+        """The service of an instance that has none in rotation; empty if it has, or the process is no instance."""
+        if process not in self._supervisor or not (service := self._supervisor.get(process).service):
+            return ""
+        catalog = self._supervisor.get(process).catalog
+        return "" if any(entry.service == service and entry.in_rotation for entry in catalog) else service
+
     def undone_by(self, record: Record, action: str, process: str, fault: str) -> str | None:
         """What became of it by an action that is about to be taken, by a person or as part of another `fault`; None if it goes
         on. It is let go of then: nothing that it did is left to be undone."""

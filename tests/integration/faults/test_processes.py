@@ -12,6 +12,7 @@ from embedded_services.client.errors import ControlError
 from embedded_services.contracts.faults import FaultState
 from embedded_services.contracts.instances import Status
 from embedded_services.contracts.system import Process
+from embedded_services.contracts.traffic import Mix, TrafficWish
 from tests.helpers.eventually import until
 from tests.helpers.system import RunningSystem
 from tests.integration.faults.conftest import Arm, ended, gets, proved
@@ -138,12 +139,51 @@ async def test_what_clients_noticed_of_a_frozen_instance_is_counted(
 ) -> None:
     fault = await arm("freeze", instance="order-2")
     assert await gets(system, user, 4) == [200] * 4
-    told = await proved(system, fault, lambda told: told.proof.client_requests > 0)
+    told = await proved(system, fault, lambda told: bool(told.proof.client_requests))
     assert told.proof.client_failures == 0
     assert told.proof.added_ms is not None
     assert told.proof.added_ms.p50 is not None
     assert told.proof.added_ms.p50 >= 900
     assert {one.where for one in told.proof.last} == {"order-2"}
+
+
+@pytest.mark.parametrize("name", ["broker", "gateway", "orchestrator"])
+async def test_where_nobody_can_count_clients_none_is_claimed_to_be_well(
+    system: RunningSystem, arm: Arm, name: str
+) -> None:
+    proof = (await arm("kill", **aimed(name))).proof
+    assert (proof.client_requests, proof.client_failures) == (None, None)
+    assert proof.clients_note.startswith("not counted")
+
+
+async def test_traffic_counts_what_clients_lose_by_a_gateway_that_is_down(
+    system: RunningSystem, arm: Arm
+) -> None:
+    await system.control.start_traffic(
+        TrafficWish(rate=50, mix=Mix(browse=1, checkout=0, login=0), clients=4)
+    )
+    try:
+
+        async def runs() -> bool | None:
+            return (await system.control.traffic()).totals.done > 0 or None
+
+        await until(runs)
+        fault = await arm("kill", process="gateway", stayDown=True)
+        told = await proved(system, fault, lambda told: (told.proof.client_failures or 0) >= 5)
+        assert (told.proof.client_requests or 0) >= (told.proof.client_failures or 0)
+        assert told.proof.clients_note.startswith("counted by the traffic")
+    finally:
+        await system.control.stop_traffic()
+
+
+async def test_clients_turned_away_for_want_of_instances_are_counted(
+    system: RunningSystem, user: dict[str, str], arm: Arm
+) -> None:
+    faults = [await arm("kill", instance=name, stayDown=True) for name in ("order-1", "order-2")]
+    await system.until(lambda rows: not (rows["order-1"].in_rotation or rows["order-2"].in_rotation))
+    assert await gets(system, user, 3) == [503] * 3
+    for fault in faults:
+        await proved(system, fault, lambda told: (told.proof.client_failures or 0) >= 3)
 
 
 async def test_one_process_cannot_be_frozen_and_kept_down(system: RunningSystem, arm: Arm) -> None:
@@ -187,7 +227,7 @@ async def test_lies_that_retries_hide_are_counted_as_met_and_not_as_failures(
 ) -> None:
     fault = await arm("lying-health", instance="order-1", status=503)
     assert await gets(system, user, 8) == [200] * 8
-    told = await proved(system, fault, lambda told: told.proof.client_requests > 0)
+    told = await proved(system, fault, lambda told: bool(told.proof.client_requests))
     assert told.proof.client_failures == 0
 
 

@@ -41,6 +41,14 @@ def test_what_nobody_met_is_not_known() -> None:
     assert (seen.figure, seen.share) == ("–", None)
 
 
+def test_what_nobody_can_count_is_said_and_not_claimed_as_well() -> None:
+    proof = Proof(
+        eligible=1, injected=1, client_requests=None, client_failures=None, clients_note="not counted"
+    )
+    seen = proof_of(fault("kill", proof=proof), KINDS["kill"].info)[2]
+    assert (seen.figure, seen.share, seen.says) == ("–", None, "not counted")
+
+
 def test_seen_by_all_and_failing_for_none_is_good() -> None:
     proof = Proof(eligible=10, injected=10, client_requests=10)
     assert proof_of(fault(proof=proof), KINDS["abort"].info)[2].tone == "ok"

@@ -1,7 +1,10 @@
+from msgspec.structs import replace
+
 from embedded_services.contracts.faults import Affected, FaultCounts
 from embedded_services.contracts.gateway import Attempt
 from embedded_services.contracts.instances import Latency
 from embedded_services.contracts.system import RequestRecord
+from embedded_services.contracts.traffic import TrafficSample
 from embedded_services.control.faults.proofs import ProofBook
 
 
@@ -67,6 +70,26 @@ def test_one_that_failed_for_good_is_a_failure() -> None:
     deeds = ProofBook().deeds("f_a")
     assert deeds.witness(record(504, instance="order-2"), "order-2")
     assert (deeds.requests, deeds.failures) == (1, 1)
+
+
+def test_one_that_was_turned_away_for_want_of_instances_is_a_failure() -> None:
+    deeds = ProofBook().deeds("f_a")
+    turned_away = replace(record(503), instance=None, attempts=[])
+    assert not deeds.witness(turned_away, "order-2")
+    assert not deeds.witness(turned_away, "payment-1", nobody_left="payment")
+    assert deeds.witness(turned_away, "order-2", nobody_left="order")
+    assert (deeds.requests, deeds.failures) == (1, 1)
+
+
+def test_traffic_counts_what_it_lost_and_what_waits_while_the_gateway_is_away() -> None:
+    deeds = ProofBook().deeds("f_a")
+    lost = TrafficSample(run=1, at=1.0, asked=10.0, sent=5, done=3, errors={"reset": 2, "order-cancelled": 1})
+    waits = TrafficSample(run=1, at=1.25, asked=10.0, sent=4)
+    assert deeds.overhear(lost, away=False)
+    assert (deeds.requests, deeds.failures) == (2, 2)
+    assert deeds.overhear(waits, away=True)
+    assert not deeds.overhear(lost, away=True)
+    assert (deeds.requests, deeds.failures) == (6, 2)
 
 
 def test_one_that_went_well_there_or_failed_elsewhere_was_not_touched() -> None:
