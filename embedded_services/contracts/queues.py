@@ -124,3 +124,8 @@ class Replay(Message, frozen=True):
 def is_handled(queue: str) -> bool:
     """Whether a service handles what is in it, which no waiting room, no queue of dead letters and no tap is."""
     return queue.endswith((".events", ".deliveries"))
+
+
+def handled_by(queue: str) -> str:
+    """The service that handles what is in it."""
+    return queue.rpartition(".")[0]

@@ -10,6 +10,7 @@ import msgspec
 
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.faults import FaultFamily, FaultLayer, FaultScope, FaultTarget, NewFault
+from embedded_services.contracts.queues import handled_by
 from embedded_services.contracts.validation import invalid
 from embedded_services.control.faults.record import Aimed, Present, Record
 from embedded_services.faults.catalogue import Kind, kind_of
@@ -89,6 +90,7 @@ def _resolved(kind: Kind, target: FaultTarget, scene: Scene) -> FaultTarget:
     _check_saga(target, scene)
     if target.instance is None:
         _check_route(target.route, target.service, scene)
+        _check_handled(target.queue, target.service, scene)
         return target
     _must_be("instance", target.instance, scene.instances)
     service = scene.instances[target.instance]
@@ -100,6 +102,7 @@ def _resolved(kind: Kind, target: FaultTarget, scene: Scene) -> FaultTarget:
     if target.instance in scene.external and kind.layer is not FaultLayer.EDGE:
         raise invalid("target.instance", f"{target.instance} was not started by this system: {_reach(kind)}")
     _check_route(target.route, service, scene)
+    _check_handled(target.queue, service, scene)
     return msgspec.structs.replace(target, service=service)
 
 
@@ -107,6 +110,17 @@ def _reach(kind: Kind) -> str:
     if kind.family is FaultFamily.PROCESS:
         return "its process is not ours to touch"
     return "only faults of the HTTP edge reach it"
+
+
+def _check_handled(queue: str | None, service: str | None, scene: Scene) -> None:
+    """A service handles what is in its own queues, and nothing else."""
+    if queue is None or service is None or not scene.queues or handled_by(queue) == service:
+        return
+    own = ", ".join(sorted(name for name in scene.queues if handled_by(name) == service))
+    raise invalid(
+        "target.queue",
+        f"{queue} is handled by {handled_by(queue)}, not by {service}; its own are: {own or 'none'}",
+    )
 
 
 def _check_route(route: str | None, service: str | None, scene: Scene) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.faults import NewFault
-from embedded_services.contracts.queues import is_handled
+from embedded_services.contracts.queues import handled_by, is_handled
 from embedded_services.contracts.sagas import SagaDefinition
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.wire import Page
@@ -43,12 +43,13 @@ class SceneOfSystem:
                 sagas = {saga.name: [step.name for step in saga.steps] for saga in told.items}
             except ApiError as error:
                 log.info("the steps of sagas are not known: %s", error.message)
+        services = list(self._settings().services)
         return Scene(
-            services=list(self._settings().services),
+            services=services,
             instances={entry.id: entry.service for entry in entries},
             external={entry.id for entry in entries if entry.external},
             processes=[slot.id for slot in self._supervisor.slots()],
-            queues=[queue for queue in self._queues() if is_handled(queue)],
+            queues=[queue for queue in self._queues() if is_handled(queue) and handled_by(queue) in services],
             routes=[(route.prefix, route.service) for route in self._settings().routes],
             sagas=sagas,
         )

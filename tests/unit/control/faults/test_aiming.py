@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,20 @@ def test_a_target_that_cannot_be_meant_is_refused_at_its_field(asked: NewFault, 
     error = refused(asked)
     (detail,) = error.details or []
     assert (error.code, detail.field) == ("VALIDATION_FAILED", field)
+
+
+@pytest.mark.parametrize("kind", ["handler-failure", "duplicate", "delay", "reorder"])
+@pytest.mark.parametrize("whose", [{"service": "order"}, {"instance": "order-1"}])
+def test_a_queue_that_another_service_handles_is_refused_with_its_own_ones(
+    kind: str, whose: dict[str, str]
+) -> None:
+    scene = replace(SCENE, queues=["order.events", "notification.events", "notification.deliveries"])
+    error = refused(wish(kind, FaultTarget(queue="notification.deliveries", **whose)), scene=scene)
+    (detail,) = error.details or []
+    assert detail.field == "target.queue"
+    assert "handled by notification, not by order" in detail.message
+    assert detail.message.endswith("its own are: order.events")
+    assert aim(wish(kind, FaultTarget(queue="order.events", **whose)), scene, []).target.queue
 
 
 def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
