@@ -135,6 +135,7 @@ class MainWindow(QMainWindow):
         self.state.action_requested.connect(self.start_requested)
         self.rail.panel_requested.connect(self.show_panel)
         self.system_page.break_requested.connect(self.break_requested)
+        self.timeline.lines.break_requested.connect(self.break_requested)
         self.timeline.cleared.connect(self.focus_cleared)
         self.inspector.folded.connect(self._on_inspector_folded)
 

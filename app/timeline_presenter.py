@@ -45,6 +45,7 @@ class TimelinePresenter(QObject):
         window.focus_cleared.connect(self.clear)
         self._page.entry_requested.connect(self.choose)
         self._page.opened.connect(window.open_panel_at)
+        self._page.break_it.requested.connect(window.break_requested)
         self._show()
         self._narrow()
 

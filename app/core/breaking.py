@@ -13,11 +13,14 @@ from app.core.fault_targets import Scene
 from app.core.fault_words import ICONS, kind_words
 from app.core.language import tr
 from embedded_services.contracts.faults import FaultKindInfo, FaultLayer, FaultTarget, NewFault
+from embedded_services.contracts.queues import is_handled
+from embedded_services.contracts.timeline import TimelineSubject
 
 SubjectKind = Literal["service", "instance", "process", "route", "queue", "step"]
 TTL_S: Final = 60.0
 _NOT_OURS: Final = frozenset({"", "control", "app", "window"})
 _INSTANCE: Final = re.compile(r".+-[0-9]+")
+_BESIDE: Final = re.compile(r"\.(dead|retry(\.\d+)?)$")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,27 @@ def subject_of_process(name: str) -> BreakSubject | None:
         return None
     kind: SubjectKind = "instance" if _INSTANCE.fullmatch(name) else "process"
     return BreakSubject(kind, name)
+
+
+def subject_of_queue(name: str) -> BreakSubject | None:
+    """The queue that is handled, also for its waiting rooms and its dead letters; None for the control plane's own."""
+    queue = _BESIDE.sub("", name)
+    return BreakSubject("queue", queue) if is_handled(queue) else None
+
+
+def subject_of_entry(named: TimelineSubject) -> BreakSubject | None:
+    """The narrowest that an entry of the timeline names; None where it names nothing that can be broken."""
+    if named.instance:
+        return BreakSubject("instance", named.instance)
+    if named.queue and (queue := subject_of_queue(named.queue)) is not None:
+        return queue
+    if named.step:
+        return BreakSubject("step", named.step)
+    if named.process and (process := subject_of_process(named.process)) is not None:
+        return process
+    if named.service:
+        return BreakSubject("service", named.service)
+    return BreakSubject("route", named.route) if named.route else None
 
 
 def choices(subject: BreakSubject, kinds: Mapping[str, FaultKindInfo], scene: Scene) -> BreakChoices:

@@ -1,6 +1,6 @@
 """The chains of the timeline, a line each, drawn by hand: hundreds of entries cost nothing while they are not in sight.
 
-An entry is clicked, or reached by the arrow keys and chosen by Return; what a tooltip says has the absolute times.
+An entry is clicked, or reached by the arrow keys and chosen by Return; what it names is broken by its menu, or by B; what a tooltip says has the absolute times.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QFontMetricsF,
     QHelpEvent,
     QKeyEvent,
@@ -17,15 +18,17 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
 from app.core import figures
+from app.core.breaking import subject_of_entry
 from app.core.language import tr
 from app.frame import entry_words
 from app.frame.chain_layout import ARROW, GAP, ICON, PAD, Line, Place, line_of
 from app.frame.chains import Chain
 from app.qt.icons import draw_icon
 from app.qt.theme import theme
+from app.widgets.break_action import add_break, on_key
 from app.widgets.shapes import draw_status
 from embedded_services.contracts.timeline import TimelineEntry
 
@@ -35,9 +38,11 @@ _TIME: Final = 68
 
 
 class ChainLines(QWidget):
-    """`entry_clicked(id)`; `cleared` by Escape; `reached(top)` when the keyboard is on a line that may be out of sight."""
+    """`entry_clicked(id)`; `cleared` by Escape; `reached(top)` when the keyboard is on a line that may be out of
+    sight; `break_requested(BreakSubject, QRect)` for what an entry names."""
 
     entry_clicked = Signal(str)
+    break_requested = Signal(object, object)
     cleared = Signal()
     reached = Signal(int)
 
@@ -50,6 +55,7 @@ class ChainLines(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        on_key(self, self._on_break)
         theme().changed.connect(self.update)
 
     # --- what it is told ------------------------------------------------------------------------------------------
@@ -147,6 +153,29 @@ class ChainLines(QWidget):
             return True
         return super().event(event)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """By the mouse on the entry that it is on; by the keyboard on the current one."""
+        is_mouse = event.reason() is QContextMenuEvent.Reason.Mouse
+        entry = self._entry_at(QPointF(event.pos())) if is_mouse else self._current_entry()
+        subject = subject_of_entry(entry.subject) if entry is not None else None
+        if entry is None or subject is None:
+            return
+        menu = QMenu(self)
+        menu.setObjectName("entryMenu")
+        add_break(menu, subject, self._place_of(entry), self.break_requested.emit)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(event.globalPos() if is_mouse else self._place_of(entry).bottomLeft())
+
+    def _place_of(self, entry: TimelineEntry) -> QRect:
+        """On the screen."""
+        rect = self.rect_of(entry.id)
+        return QRect(self.mapToGlobal(rect.topLeft()), rect.size())
+
+    def _on_break(self) -> None:
+        entry = self._current_entry()
+        if entry is not None and (subject := subject_of_entry(entry.subject)) is not None:
+            self.break_requested.emit(subject, self._place_of(entry))
+
     # --- keyboard -------------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -180,6 +209,10 @@ class ChainLines(QWidget):
                     return at, column
         return 0, -1
 
+    def _current_entry(self) -> TimelineEntry | None:
+        entries = (entry for chain in self._chains for entry in chain.entries)
+        return next((entry for entry in entries if entry.id == self._current), None)
+
     def _describe(self) -> None:
         """For those who hear the window instead of seeing it."""
         self.setAccessibleName(
@@ -187,8 +220,7 @@ class ChainLines(QWidget):
                 ", ".join(entry_words.alone(entry) for entry in chain.entries) for chain in self._chains[-5:]
             )
         )
-        entries = (entry for chain in self._chains for entry in chain.entries)
-        current = next((entry for entry in entries if entry.id == self._current), None)
+        current = self._current_entry()
         self.setAccessibleDescription(entry_words.alone(current) if current else "")
 
     # --- drawing --------------------------------------------------------------------------------------------------

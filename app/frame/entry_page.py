@@ -9,10 +9,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.core import figures
+from app.core.breaking import subject_of_entry
 from app.core.language import tr
 from app.frame import entry_words
 from app.frame.chains import TimelineEntries
 from app.qt.theme import theme
+from app.widgets.break_action import BreakLink
 from app.widgets.button import Button
 from app.widgets.copyable_id import shortened
 from app.widgets.fact_list import Fact, FactList
@@ -92,7 +94,8 @@ class EntryPage(InspectorPage):
         self._text = self.add_section("", Label("", "body", wrap=True, selectable=True))
         self._causes = self.add_section(tr("Because of"), _Links())
         self._effects = self.add_section(tr("What came of it"), _Links())
-        self._facts = self.add_section(tr("Facts"), FactList())
+        self.break_it = BreakLink()
+        self._facts = self.add_section(tr("Facts"), FactList(), aside=self.break_it)
         self._requests = self.add_section(tr("Requests in which it was seen"), _Links())
         self._panels = {
             SERVICES: Button(tr("Services")),
@@ -123,6 +126,7 @@ class EntryPage(InspectorPage):
         traces = [_Link("", shortened(trace), "link", trace) for trace in reversed(entry.traces)]
         self._requests.show_links(traces)
         self._facts.set_facts(_facts(entry))
+        self.break_it.set_subject(subject_of_entry(entry.subject))
         for widget, is_shown in (
             (self._text, entry.text != entry_words.alone(entry)),
             (self._causes, bool(causes)),

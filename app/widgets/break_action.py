@@ -1,4 +1,4 @@
-"""*Break it…* on the rows of a view: by the key B for the selected one, and in the row's menu.
+"""*Break it…* on the rows of a view: by the key B for the selected one, and in the row's menu; and as a link of a page.
 
 Whatever shows something that can be broken makes one and connects `requested` to its panel's `break_requested`.
 """
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from app.core.breaking import BreakSubject
 from app.core.language import tr
 from app.qt.theme import theme
+from app.widgets.button import Button
 from app.widgets.long_row_view import LongRowView
 from app.widgets.row_view import RowView
 
@@ -67,6 +68,35 @@ class BreakAction(QAction):
             return
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(place)
+
+
+class BreakLink(Button):
+    """For the head of a section that names what can be broken: `requested(BreakSubject, QRect)`, with its own place on the
+    screen. It is not there while there is nothing to break."""
+
+    requested = Signal(object, object)
+
+    def __init__(self) -> None:
+        super().__init__(tr("Break it…"), kind="link")
+        self._subject: BreakSubject | None = None
+        self.setObjectName("breakLink")
+        self.clicked.connect(self._on_clicked)
+        self.set_subject(None)
+
+    @property
+    def subject(self) -> BreakSubject | None:
+        return self._subject
+
+    def set_subject(self, subject: BreakSubject | None) -> None:
+        self._subject = subject
+        self.setVisible(subject is not None)
+        if subject is not None:
+            self.setAccessibleName(break_words(subject))
+            self.setToolTip(break_words(subject))
+
+    def _on_clicked(self) -> None:
+        if self._subject is not None:
+            self.requested.emit(self._subject, QRect(self.mapToGlobal(QPoint(0, 0)), self.size()))
 
 
 def break_words(subject: BreakSubject) -> str:

@@ -1,14 +1,17 @@
 """A group of dead letters: why they failed, what they are, what can be done with them, and each of them when it is open."""
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QRect, QSize, Signal
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from app.core.breaking import BreakSubject, subject_of_queue
 from app.core.language import tr
 from app.panels.events.dead_groups import DeadGroup, Key, Progress, count_words, queue_word, tries_words, when
 from app.panels.events.letter_row import LetterRow
 from app.panels.events.progress_line import ProgressLine
 from app.panels.events.type_marks import TypeLabel
 from app.qt.theme import theme
+from app.widgets.break_action import add_break, on_key
 from app.widgets.button import Button, IconButton
 from app.widgets.label import ElidedLabel, Label
 
@@ -17,10 +20,12 @@ MORE: int = 40
 
 
 class DeadBlock(QFrame):
-    """`asked(DeadGroup, "replay" | "discard" | "edit" | "stop")`; `letter_selected(DeadLetter)`."""
+    """`asked(DeadGroup, "replay" | "discard" | "edit" | "stop")`; `letter_selected(DeadLetter)`; `break_requested(BreakSubject,
+    QRect)` for the queue that they failed in."""
 
     asked = Signal(object, str)
     letter_selected = Signal(object)
+    break_requested = Signal(object, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,6 +91,7 @@ class DeadBlock(QFrame):
     def _connect(self) -> None:
         self._open.toggled.connect(self._on_open)
         self._rest.clicked.connect(self._on_more)
+        on_key(self, self._on_break)
         for button, key in (
             (self._replay, "replay"), (self._edit, "edit"), (self._discard, "discard"), (self._stop, "stop"),
         ):  # fmt: skip
@@ -154,6 +160,23 @@ class DeadBlock(QFrame):
     def _on_more(self) -> None:
         self._limit += MORE
         self._show_letters()
+
+    def _subject(self) -> BreakSubject | None:
+        return subject_of_queue(self._group.queue) if self._group is not None else None
+
+    def _on_break(self) -> None:
+        if (subject := self._subject()) is not None:
+            self.break_requested.emit(subject, QRect(self.mapToGlobal(QPoint(0, 0)), self.size()))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        subject = self._subject()
+        if subject is None:
+            return
+        menu = QMenu(self)
+        menu.setObjectName("letterMenu")
+        add_break(menu, subject, QRect(event.globalPos(), QSize(1, 1)), self.break_requested.emit)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(event.globalPos())
 
     def _ask(self, key: str) -> None:
         if self._group is not None:

@@ -19,10 +19,12 @@ from app.widgets.notice import Notice
 
 
 class DeadPane(QWidget):
-    """`asked(DeadGroup, key)` of a group, `all_asked("replay" | "stop")` of all, `letter_selected(DeadLetter)`."""
+    """`asked(DeadGroup, key)` of a group, `all_asked("replay" | "stop")` of all, `letter_selected(DeadLetter)`,
+    `break_requested(BreakSubject, QRect)` for the queue of a group."""
 
     asked = Signal(object, str)
     all_asked = Signal(str)
+    break_requested = Signal(object, object)
     letter_selected = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -121,6 +123,7 @@ class DeadPane(QWidget):
             block = DeadBlock()
             block.asked.connect(self.asked)
             block.letter_selected.connect(self.letter_selected)
+            block.break_requested.connect(self.break_requested)
             self._column.insertWidget(1 + len(self._blocks), block)
             self._blocks.append(block)
         for at, block in enumerate(self._blocks):

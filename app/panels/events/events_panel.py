@@ -112,7 +112,9 @@ class EventsPanel(Panel):
         self._broker.clicked.connect(self.broker_requested)
         self.dead.letter_selected.connect(self._on_letter)
         self.letter_page.action_requested.connect(self._on_letter_action)
-        self.queues.break_requested.connect(self.break_requested)
+        for part in (self.queues, self.dead):
+            part.break_requested.connect(self.break_requested)
+        self.letter_page.break_it.requested.connect(self.break_requested)
         self.queues.instance_requested.connect(
             lambda instance: self.navigation_requested.emit(SERVICES, instance)
         )

@@ -4,11 +4,13 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.core import figures
+from app.core.breaking import subject_of_queue
 from app.core.language import tr
 from app.panels.events.payload_view import PayloadView
 from app.panels.events.route import route_of_letter
 from app.panels.events.route_view import RouteView
 from app.panels.events.type_marks import TypeLabel
+from app.widgets.break_action import BreakLink
 from app.widgets.button import Button
 from app.widgets.copyable_id import shortened
 from app.widgets.fact_list import Fact, FactList
@@ -35,7 +37,8 @@ class LetterPage(InspectorPage):
         self.route = self.add_section(tr("Route and tries"), RouteView())
         self.add_section(tr("What a replay does"), self._rule)
         self.payload = self.add_section(tr("Payload"), PayloadView(), aside=self._copy)
-        self._facts = self.add_section(tr("Facts"), FactList())
+        self.break_it = BreakLink()
+        self._facts = self.add_section(tr("Facts"), FactList(), aside=self.break_it)
         self._copy.clicked.connect(self.payload.copy)
         words = {
             "replay": tr("Replay…"), "edit": tr("Edit…"), "discard": tr("Discard…"),
@@ -64,6 +67,7 @@ class LetterPage(InspectorPage):
         self._rule.setText(_rule(letter))
         self.payload.show_body(letter.body, letter.size)
         self._facts.set_facts(_facts(letter))
+        self.break_it.set_subject(subject_of_queue(letter.queue))
         self._enable()
 
     def show_body(self, body: str) -> None:

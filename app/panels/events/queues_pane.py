@@ -7,7 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
-from app.core.breaking import BreakSubject
+from app.core.breaking import BreakSubject, subject_of_queue
 from app.core.language import tr
 from app.panels.events import outbox_rows, queue_rows
 from app.panels.events.outbox_rows import OutboxRow
@@ -18,7 +18,6 @@ from app.widgets.break_action import BreakAction
 from app.widgets.label import ElidedLabel, Label
 from app.widgets.row_view import RowView
 from app.widgets.segmented_toggle import SegmentedToggle
-from embedded_services.contracts.queues import is_handled
 
 
 class QueuesPane(QWidget):
@@ -51,7 +50,7 @@ class QueuesPane(QWidget):
         self.pages.choice_requested.connect(self.show_page)
         self._outbox_view.activated.connect(self._on_activated)
         for breaking in (
-            BreakAction(self._queue_view, _subject),
+            BreakAction(self._queue_view, lambda row: subject_of_queue(row.name)),
             BreakAction(self._outbox_view, lambda row: BreakSubject("instance", row.instance)),
         ):
             breaking.requested.connect(self.break_requested)
@@ -129,9 +128,3 @@ class QueuesPane(QWidget):
         row = self._outbox_view.selected_row()
         if isinstance(row, OutboxRow):
             self.instance_requested.emit(row.instance)
-
-
-def _subject(row: QueueRow) -> BreakSubject | None:
-    """The queue that is handled, also beside its waiting room and its dead letters; nothing for the control plane's own."""
-    queue = row.name.removesuffix(f".{row.kind}")
-    return BreakSubject("queue", queue) if is_handled(queue) else None

@@ -4,10 +4,12 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.core import figures
+from app.core.breaking import BreakSubject
 from app.core.language import tr
 from app.panels.requests.curl import SECRET_HEADERS
 from app.panels.requests.meanings import phrase
 from app.panels.requests.requests_model import Exchange, status_lamp, status_word, token_word
+from app.widgets.break_action import BreakLink
 from app.widgets.button import Button
 from app.widgets.copyable_id import CopyableId
 from app.widgets.fact_list import Fact, FactList
@@ -17,6 +19,7 @@ from app.widgets.text_view import TextView
 
 _LINES = 60
 """The page scrolls; a text of more lines scrolls by itself."""
+GATEWAY = "gateway"
 
 
 class ExchangePage(InspectorPage):
@@ -30,7 +33,8 @@ class ExchangePage(InspectorPage):
         super().__init__(parent)
         self._row: Exchange | None = None
         self._outcome = self.add_section(tr("What came of it"), Label("", wrap=True, selectable=True))
-        self._facts = self.add_section(tr("Facts"), FactList())
+        self.break_it = BreakLink()
+        self._facts = self.add_section(tr("Facts"), FactList(), aside=self.break_it)
         self._trace = CopyableId(shown=20)
         self._trace_section = self.add_section(tr("Trace"), self._trace)
         self._sent = self.add_section(tr("Headers sent"), _text(tr("Headers sent")))
@@ -70,6 +74,7 @@ class ExchangePage(InspectorPage):
         self._outcome.setText(_outcome(row))
         self._facts.set_facts(_facts(row))
         self._trace.set_id(row.trace)
+        self.break_it.set_subject(served_by(row))
         self._sent.set_text(_sent_headers(row))
         self._body.set_text(row.draft.body if row.draft.sends_body else "")
         self._headers.set_text("\n".join(f"{name}: {value}" for name, value in row.headers))
@@ -78,6 +83,13 @@ class ExchangePage(InspectorPage):
         _show(self._body, shown=row.draft.sends_body)
         _show(self._headers, shown=bool(row.headers))
         self._logs.setEnabled(row.was_sent)
+
+
+def served_by(row: Exchange) -> BreakSubject | None:
+    """The instance that answered, or the gateway where it did so itself; None where there was no answer."""
+    if row.instance:
+        return BreakSubject("instance", row.instance)
+    return BreakSubject("process", GATEWAY) if row.status is not None else None
 
 
 def _show(content: QWidget, *, shown: bool) -> None:

@@ -15,13 +15,14 @@ from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.requests.body_view import BodyView
 from app.panels.requests.draft import METHODS, Draft, Field, TokenKind, names_authorization
-from app.panels.requests.exchange_page import ExchangePage
+from app.panels.requests.exchange_page import ExchangePage, served_by
 from app.panels.requests.history_view import HistoryView
 from app.panels.requests.request_bar import RequestBar
 from app.panels.requests.request_editor import RequestEditor
 from app.panels.requests.requests_model import Exchange, RequestsModel
 from app.panels.requests.response_view import ResponseView
 from app.panels.requests.token_box import Held, TokenBox
+from app.widgets.break_action import BreakAction
 from app.widgets.button import Button, IconButton
 from app.widgets.panel import Panel
 
@@ -130,6 +131,8 @@ class RequestsPanel(Panel):
         self.page.send_requested.connect(lambda number: self._with(number, self.send_requested.emit))
         self.page.curl_requested.connect(lambda number: self._with(number, self._copy_of))
         self.page.logs_requested.connect(self._on_logs)
+        self.page.break_it.requested.connect(self.break_requested)
+        BreakAction(self.history.rows, served_by).requested.connect(self.break_requested)
 
     # --- the draft ------------------------------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ is selected. It shows what it is told and says what the user wants; the presente
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.breaking import BreakSubject
 from app.core.focus import Focus
@@ -23,6 +23,7 @@ from app.panels.services.services_rows import InstanceRow, ServiceRow, TreeRow
 from app.panels.services.services_tree import ServicesTree
 from app.qt.row_filter import RowFilter
 from app.qt.theme import theme
+from app.widgets.break_action import add_break
 from app.widgets.button import Button
 from app.widgets.filter_field import FilterField
 from app.widgets.label import Label
@@ -115,6 +116,7 @@ class ServicesPanel(Panel):
         self.tree.row_selected.connect(self._on_row_selected)
         self.tree.row_menu_requested.connect(self._on_menu_requested)
         self.journal.row_selected.connect(self._on_change_selected)
+        self.journal.row_menu_requested.connect(self._on_change_menu)
         self._actions.requested.connect(self._on_action)
         self._actions.copy_requested.connect(self.copy_address)
         self._actions.logs_requested.connect(self._on_logs)
@@ -229,6 +231,17 @@ class ServicesPanel(Panel):
         else:
             subject = BreakSubject("service", row.name)
         self.break_requested.emit(subject, self.tree.selected_place())
+
+    def _on_change_menu(self, row: JournalRow, place: QPoint) -> None:
+        """Of an instance that is still there. The key needs nothing here: a change that is selected selects its instance."""
+        if not self._model.index_of_member(row.instance).isValid():
+            return
+        menu = QMenu(self)
+        menu.setObjectName("changeMenu")
+        subject = BreakSubject("instance", row.instance)
+        add_break(menu, subject, QRect(place, QSize(1, 1)), self.break_requested.emit)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(place)
 
     def copy_address(self) -> None:
         if isinstance(row := self.tree.selected_row(), InstanceRow):

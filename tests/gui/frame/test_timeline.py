@@ -1,15 +1,18 @@
 """The strip: chains by line, entries by click and by keyboard, and what they say to those who look longer."""
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QScrollArea
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QMenu, QScrollArea
 from pytestqt.qtbot import QtBot
 
+from app.core.breaking import BreakSubject
 from app.core.focus import focus_on
 from app.frame.chain_lines import LINE, tooltip
 from app.frame.chains import TimelineEntries
 from app.frame.entry_page import EntryPage
 from app.frame.timeline import Timeline
+from app.widgets.break_action import BreakLink
 from app.widgets.button import Button
 from app.widgets.chip import Chip
 from embedded_services.contracts.timeline import TimelineEntry, TimelineSubject
@@ -83,6 +86,37 @@ def test_the_keyboard_reaches_every_entry(strip: Strip) -> None:
     strip.key(Qt.Key.Key_Down)
     strip.key(Qt.Key.Key_Space)
     assert strip.chosen[-1] == strip.kill[0].id
+
+
+def test_what_an_entry_names_is_broken_by_its_menu_and_by_the_key(strip: Strip) -> None:
+    lines, asked = strip.view.lines, list[tuple[BreakSubject, QRect]]()
+    lines.break_requested.connect(lambda subject, place: asked.append((subject, place)))
+    place = lines.rect_of(strip.kill[0].id).center()
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, lines.mapToGlobal(place))
+    QApplication.sendEvent(lines, event)
+    menu = lines.findChild(QMenu, "entryMenu")
+    assert isinstance(menu, QMenu)
+    menu.actions()[0].trigger()
+    menu.close()
+    subject, place_of_it = asked.pop()
+    assert subject == BreakSubject("instance", "order-1")
+    assert place_of_it.size() == lines.rect_of(strip.kill[0].id).size()
+    assert strip.chosen == [], "what is broken is not chosen"
+    strip.view.activateWindow()
+    strip.qtbot.waitUntil(strip.view.isActiveWindow)
+    lines.setFocus()
+    strip.key(Qt.Key.Key_B)
+    assert asked == [], "no entry is current"
+    strip.click(strip.freeze[3])
+    strip.key(Qt.Key.Key_B)
+    assert asked.pop()[0] == BreakSubject("service", "payment")
+
+
+def test_nothing_is_offered_beside_an_entry(strip: Strip) -> None:
+    lines, beside = strip.view.lines, QPoint(1190, 10)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, beside, lines.mapToGlobal(beside))
+    QApplication.sendEvent(lines, event)
+    assert lines.findChild(QMenu, "entryMenu") is None
 
 
 def test_what_the_panels_are_narrowed_to_is_said_and_taken_away(strip: Strip) -> None:
@@ -186,3 +220,22 @@ class TestPage:
             if isinstance(button := page.findChild(Button, f"open-{key}"), Button)
         }
         assert enabled == {"services": False, "logs": False, "sagas": True, "events": False, "faults": False}
+
+    def test_what_it_names_is_broken_from_it(self, qtbot: QtBot) -> None:
+        teller = Teller()
+        freeze, *_ = teller.freeze()
+        named_nothing = teller.tell(Kind.LIMITS, TimelineSubject())
+        entries = TimelineEntries()
+        entries.take(teller.told)
+        page = EntryPage()
+        qtbot.addWidget(page)
+        page.show_entry(freeze, entries)
+        page.show()
+        asked: list[BreakSubject] = []
+        page.break_it.requested.connect(lambda subject, _: asked.append(subject))
+        link = page.findChild(BreakLink)
+        assert isinstance(link, BreakLink)
+        qtbot.mouseClick(link, LEFT)
+        assert asked == [BreakSubject("instance", "payment-2")]
+        page.show_entry(named_nothing, entries)
+        assert not link.isVisible()

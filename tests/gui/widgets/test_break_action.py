@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.core.breaking import BreakSubject
 from app.qt.columns import Column
 from app.qt.row_table_model import RowTableModel
-from app.widgets.break_action import BreakAction
+from app.widgets.break_action import BreakAction, BreakLink
 from app.widgets.long_row_view import LongRowView
 from app.widgets.row_view import RowView
 
@@ -92,3 +92,19 @@ def test_it_goes_into_a_menu_that_is_there(view: RowView | LongRowView) -> None:
     menu.addAction(QAction("Copy", menu))
     action.add_to(menu, Row("orders"), QPoint(5, 5))
     assert [item.text() for item in menu.actions()] == ["Copy", "Break orders…"]
+
+
+def test_a_link_is_there_only_for_what_can_be_broken(qtbot: QtBot) -> None:
+    link = BreakLink()
+    qtbot.addWidget(link)
+    assert link.isHidden()
+    asked: list[tuple[BreakSubject, QRect]] = []
+    link.requested.connect(lambda subject, place: asked.append((subject, place)))
+    link.set_subject(BreakSubject("queue", "orders"))
+    assert "orders" in link.accessibleName()
+    qtbot.mouseClick(link, Qt.MouseButton.LeftButton)
+    ((found, place),) = asked
+    assert found == BreakSubject("queue", "orders")
+    assert place.size() == link.size()
+    link.set_subject(None)
+    assert link.isHidden()

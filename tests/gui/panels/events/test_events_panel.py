@@ -5,9 +5,18 @@ from typing import TypeVar
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtTest import QSignalSpy
-from PySide6.QtWidgets import QDialog, QLineEdit, QMenu, QPlainTextEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.core.breaking import BreakSubject
@@ -356,6 +365,32 @@ async def test_one_letter_is_looked_at_and_sent_again(built: Built, port: FakePo
     await eventually(lambda: port.fake.replayed == [("dl-3", options)])
     port.remove("dead-letters", "dl-3")
     await eventually(lambda: not child(page, QPushButton, "letter-replay").isEnabled())
+
+
+async def test_the_queue_of_dead_letters_is_broken_beside_them(
+    built: Built, port: FakePort, qtbot: QtBot
+) -> None:
+    await lying(built, port)
+    asked: list[BreakSubject] = []
+    built.panel.break_requested.connect(lambda subject, _: asked.append(subject))
+    wanted = BreakSubject("queue", "notification.events")
+    built.panel.activateWindow()
+    await eventually(built.panel.isActiveWindow)
+    block = built.panel.dead.blocks[1]
+    opened = child(block, QToolButton, "openGroup")
+    opened.setFocus()
+    qtbot.keyClick(opened, Qt.Key.Key_B)
+    assert asked.pop() == wanted
+    place = block.rect().center()
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, block.mapToGlobal(place))
+    QApplication.sendEvent(block, event)
+    menu = child(block, QMenu, "letterMenu")
+    menu.actions()[0].trigger()
+    menu.close()
+    assert asked.pop() == wanted
+    block.letter_selected.emit(port.fake.letters["dl-3"])
+    built.panel.letter_page.break_it.click()
+    assert asked == [wanted]
 
 
 async def test_one_thing_is_selected_at_a_time(built: Built, port: FakePort) -> None:

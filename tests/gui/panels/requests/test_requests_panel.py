@@ -7,9 +7,11 @@ from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QDialog, QLineEdit, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.core.breaking import BreakSubject
 from app.core.console import Reply
 from app.panels.requests.body_view import body_view
 from app.panels.requests.draft import Draft
+from app.panels.requests.requests_model import Exchange
 from app.panels.requests.response_body import ResponseBody
 from app.widgets.button import IconButton
 from app.widgets.json_view import JsonView
@@ -223,3 +225,32 @@ def test_a_token_fault_is_chosen_and_not_sent_yet(qtbot: QtBot) -> None:
         chosen.append(console.panel.draft.auth)
     assert chosen == ["expired", "forged", "alg-none"]
     assert asked.count() == 0
+
+
+async def test_who_served_a_request_is_broken_from_its_page_and_from_the_history(qtbot: QtBot) -> None:
+    console = build(FakePort(), qtbot)
+    console.model.append(
+        [
+            Exchange(3, 3.0, Draft(target="/api/put-aside")),
+            Exchange(2, 2.0, Draft(target="/api/orders"), status=401),
+            Exchange(1, 1.0, Draft(target="/api/orders"), status=200, instance="order-2"),
+        ]
+    )
+    panel, rows = console.panel, console.panel.history.rows
+    panel.activateWindow()
+    await eventually(panel.isActiveWindow)
+    asked: list[BreakSubject] = []
+    panel.break_requested.connect(lambda subject, _: asked.append(subject))
+    for at, wanted in (
+        (2, BreakSubject("instance", "order-2")),
+        (1, BreakSubject("process", "gateway")),
+        (0, None),
+    ):
+        rows.select_index(rows.model().index(at, 0))
+        assert panel.page.break_it.isHidden() is (wanted is None)
+        assert panel.page.break_it.subject == wanted
+        rows.setFocus()
+        qtbot.keyClick(rows, Qt.Key.Key_B)
+        panel.page.break_it.click()
+        assert asked == ([wanted, wanted] if wanted else [])
+        asked.clear()

@@ -7,6 +7,7 @@ from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.core.breaking import BreakSubject
 from app.panels.services.instance_page import InstancePage
 from app.panels.services.register_form import Wish
 from app.panels.services.services_model import Place
@@ -312,3 +313,25 @@ class TestRegistration:
         assert (wish.service, wish.id, wish.registration.port) == ("payment", "ext-1", 4000)
         dialog.reject()
         assert panel.dialog is None
+
+
+def menu_of_change(panel: ServicesPanel, row: int) -> QMenu | None:
+    index = panel.journal.model().index(row, 1)
+    place = panel.journal.visualRect(index).center()
+    panel.journal.customContextMenuRequested.emit(place)
+    return panel.findChild(QMenu, "changeMenu")
+
+
+def test_a_change_in_the_journal_offers_to_break_its_instance(panel: ServicesPanel) -> None:
+    asked: list[BreakSubject] = []
+    panel.break_requested.connect(lambda subject, _: asked.append(subject))
+    menu = menu_of_change(panel, 0)
+    assert menu is not None
+    menu.actions()[0].trigger()
+    menu.close()
+    assert asked == [BreakSubject("instance", "user-2")]
+
+
+def test_a_change_of_an_instance_that_is_gone_offers_nothing(shop: Stage) -> None:
+    shop.show([service("payment")], [instance("payment-1")])
+    assert menu_of_change(shop.panel, 0) is None

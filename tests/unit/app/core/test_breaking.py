@@ -4,8 +4,16 @@ from typing import get_args
 
 import pytest
 
-from app.core.breaking import BreakSubject, SubjectKind, choices, subject_of_process
+from app.core.breaking import (
+    BreakSubject,
+    SubjectKind,
+    choices,
+    subject_of_entry,
+    subject_of_process,
+    subject_of_queue,
+)
 from embedded_services.contracts.faults import FaultTarget
+from embedded_services.contracts.timeline import TimelineSubject
 from embedded_services.faults.catalogue import KINDS
 from tests.helpers.fault_scene import instance, scene
 
@@ -85,3 +93,35 @@ def test_what_somebody_else_has_started_is_reached_by_its_calls_alone() -> None:
     )
     assert {item.fault.kind for item in own.items} > {"kill", "freeze", "lying-health", "latency"}
     assert {item.fault.kind for item in foreign.items} == {"latency", "abort", "drop-connection", "bandwidth"}
+
+
+@pytest.mark.parametrize("beside", ["", ".dead", ".retry", ".retry.500"])
+def test_what_lies_beside_a_queue_is_broken_by_breaking_the_queue(beside: str) -> None:
+    assert subject_of_queue(f"order.events{beside}") == BreakSubject("queue", "order.events")
+
+
+def test_the_control_planes_own_queue_is_not_broken() -> None:
+    assert subject_of_queue("faultdeck.tap") is None
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"),
+    [
+        (TimelineSubject(service="payment", instance="payment-2"), BreakSubject("instance", "payment-2")),
+        (
+            TimelineSubject(service="order", queue="order.events.dead", event="x"),
+            BreakSubject("queue", "order.events"),
+        ),
+        (TimelineSubject(saga="41f", step="process-payment"), BreakSubject("step", "process-payment")),
+        (TimelineSubject(process="broker"), BreakSubject("process", "broker")),
+        (TimelineSubject(process="order-1"), BreakSubject("instance", "order-1")),
+        (TimelineSubject(service="payment"), BreakSubject("service", "payment")),
+        (TimelineSubject(route="/api/orders"), BreakSubject("route", "/api/orders")),
+        (TimelineSubject(process="control"), None),
+        (TimelineSubject(), None),
+    ],
+)
+def test_an_entry_of_the_timeline_is_broken_at_the_narrowest_it_names(
+    named: TimelineSubject, wanted: BreakSubject | None
+) -> None:
+    assert subject_of_entry(named) == wanted
