@@ -6,7 +6,10 @@ entries, which msgspec leaves out.
 """
 
 import copy
+import json
+import math
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -24,6 +27,7 @@ _TYPE = re.compile(r"^Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`$")
 _LENGTH = re.compile(r"^Expected `(?P<kind>[^`]+)` of length (?P<sign><=|>=|==) (?P<bound>\d+)$")
 _RANGE = re.compile(r"^Expected `[^`]+` (?P<sign><=|>=|<|>) (?P<bound>[-+.\deE]+)$")
 _PATTERN = re.compile(r"^Expected `str` matching regex '(?P<bound>.*)'$", re.DOTALL)
+_TOO_LARGE = "Number out of range"
 _STEP = re.compile(r"\.([^.\[]+)|(\[[^\]]*\])")
 _ENTRY = "[...]"
 _MOST_ENTRIES = 1000
@@ -51,7 +55,7 @@ def refusal(detail: ErrorDetail) -> ApiError:
 def decode_json(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     """Decode what came over the wire. Raises ApiError VALIDATION_FAILED."""
     try:
-        return decoder.decode(raw)
+        return _decode(decoder, raw)
     except msgspec.ValidationError as error:
         raise refusal(explain(error, decoder.type, _untyped(raw))) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -76,11 +80,34 @@ def convert_builtins(value: Any, into: type[T]) -> T:
         raise refusal(explain(error, into, value)) from error
 
 
+def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    """A number that is too large for any is taken as the largest, so that it breaks its bound like others. It must break one,
+    unless the type has `LARGE_NUMBERS_PASS`, because what it leaves untyped is checked by whoever reads it."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        if not str(error).startswith(_TOO_LARGE) or (value := _untyped(raw)) is None:
+            raise
+        decoded: T = msgspec.convert(value, decoder.type, str_keys=True)
+        if getattr(decoder.type, "LARGE_NUMBERS_PASS", False):
+            return decoded
+        raise
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    return math.copysign(sys.float_info.max, number) if math.isinf(number) else number
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
 def _untyped(raw: bytes) -> Any:
     """None for what is not JSON behind its first fault."""
     try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return json.loads(raw.decode(), parse_float=_finite, parse_constant=_refused)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -2,8 +2,9 @@
 
 import copy
 import enum
+import sys
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import pytest
@@ -159,3 +160,36 @@ def test_query_fields_are_read_from_text() -> None:
 def test_a_query_field_out_of_bounds_is_refused_by_name() -> None:
     with pytest.raises(ApiError, match="limit must be at most 100"):
         convert_query({"limit": "101"}, Filter)
+
+
+class Settled(Request, frozen=True):
+    weight: Annotated[float, Meta(le=60, extra_json_schema={"x-unit": "kg"})] = 1.0
+    anything: object = None
+
+
+class Open(Settled, frozen=True):
+    LARGE_NUMBERS_PASS: ClassVar = True
+
+
+@pytest.mark.parametrize("kind", [Settled, Open])
+def test_a_number_larger_than_any_breaks_its_bound_like_others(kind: type[Settled]) -> None:
+    with pytest.raises(ApiError) as caught:
+        decode_json(msgspec.json.Decoder(kind), b'{"anything":{"a":1e999},"weight":1e999}')
+    (detail,) = caught.value.details or []
+    assert (detail.field, detail.bound, detail.unit) == ("weight", 60, "kg")
+
+
+def test_a_number_larger_than_any_passes_where_it_is_checked_later_and_nowhere_else() -> None:
+    body = b'{"anything":{"a":-1e999}}'
+    later = decode_json(msgspec.json.Decoder(Open), body)
+    assert later.anything == {"a": -sys.float_info.max}
+    with pytest.raises(ApiError, match="out of range"):
+        decode_json(msgspec.json.Decoder(Settled), body)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"anything":[1e999,NaN]}', b'{"anything":[1e999,', b'{"anything":[1e999,"\xff"]}']
+)
+def test_a_number_larger_than_any_excuses_nothing_else(body: bytes) -> None:
+    with pytest.raises(ApiError):
+        decode_json(msgspec.json.Decoder(Open), body)

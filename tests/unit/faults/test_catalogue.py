@@ -1,7 +1,9 @@
+import msgspec
 import pytest
 
 from embedded_services.contracts.errors import ApiError
-from embedded_services.contracts.faults import FaultFamily, FaultTarget, ParamType
+from embedded_services.contracts.faults import FaultFamily, FaultTarget, NewFault, ParamType
+from embedded_services.contracts.validation import decode_json
 from embedded_services.faults.catalogue import KINDS, catalogue, kind_of
 from embedded_services.faults.params import Delay
 
@@ -94,3 +96,13 @@ def test_the_delays_of_all_layers_are_the_same() -> None:
         "delay",
         "slow-database",
     }
+
+
+@pytest.mark.parametrize(("number", "bound"), [("1e999", 60_000), ("-1e999", 0)])
+def test_a_number_larger_than_any_is_refused_as_others_that_are_too_large(number: str, bound: int) -> None:
+    raw = f'{{"kind":"latency","params":{{"ms":{number}}}}}'
+    asked = decode_json(msgspec.json.Decoder(NewFault), raw.encode())
+    with pytest.raises(ApiError) as refused:
+        kind_of(asked.kind).read(asked.params)
+    (detail,) = refused.value.details or []
+    assert (detail.field, detail.bound, detail.unit) == ("params.ms", bound, "ms")
