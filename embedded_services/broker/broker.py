@@ -193,7 +193,8 @@ class Broker:
         error = done.exception()
         if error is None:
             self._confirm(waiting)
-            self.turn()
+            if self._waiting:
+                self.turn()
             return
         self._waiting.update(waiting)
         self._break(error)
