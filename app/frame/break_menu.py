@@ -141,22 +141,22 @@ class _Row(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self.hasFocus():
-            painter.setPen(QPen(colors.color("accent"), 1))
-            painter.setBrush(colors.color("surface_selected"))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-        draw_icon(painter, QRectF(10, (_ROW - 14) / 2, 14, 14), self.item.icon, colors.color("fault"))
-        painter.setPen(colors.color("text"))
-        painter.setFont(colors.font("strong"))
-        room = self.width() - 34 - 36
-        painter.drawText(QRectF(34, 3, room, 20), Qt.AlignmentFlag.AlignVCenter, self.item.title)
-        painter.setPen(colors.color(_TONES[self.item.how]))
-        painter.setFont(colors.font("small"))
-        said = QFontMetricsF(painter.font()).elidedText(self.item.sees, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRectF(34, 21, room, 17), Qt.AlignmentFlag.AlignVCenter, said)
-        draw_keys(painter, QRectF(self.width() - 28, (_ROW - 20) / 2, 20, 20), self.item.letter)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if self.hasFocus():
+                painter.setPen(QPen(colors.color("accent"), 1))
+                painter.setBrush(colors.color("surface_selected"))
+                painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+            draw_icon(painter, QRectF(10, (_ROW - 14) / 2, 14, 14), self.item.icon, colors.color("fault"))
+            painter.setPen(colors.color("text"))
+            painter.setFont(colors.font("strong"))
+            room = self.width() - 34 - 36
+            painter.drawText(QRectF(34, 3, room, 20), Qt.AlignmentFlag.AlignVCenter, self.item.title)
+            painter.setPen(colors.color(_TONES[self.item.how]))
+            painter.setFont(colors.font("small"))
+            said = QFontMetricsF(painter.font()).elidedText(self.item.sees, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QRectF(34, 21, room, 17), Qt.AlignmentFlag.AlignVCenter, said)
+            draw_keys(painter, QRectF(self.width() - 28, (_ROW - 20) / 2, 20, 20), self.item.letter)
 
 
 def _line() -> QFrame:

@@ -226,11 +226,11 @@ class ChainLines(QWidget):
     # --- drawing --------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        first, last = event.rect().top() // LINE, event.rect().bottom() // LINE
-        for at in range(max(0, first), min(last + 1, len(self._chains))):
-            self._draw_line(painter, at)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            first, last = event.rect().top() // LINE, event.rect().bottom() // LINE
+            for at in range(max(0, first), min(last + 1, len(self._chains))):
+                self._draw_line(painter, at)
 
     def _draw_line(self, painter: QPainter, at: int) -> None:
         line, look = self._line(at), theme()

@@ -59,27 +59,27 @@ class RailButton(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors, chosen = theme(), self.isChecked()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if chosen or self.underMouse():
-            painter.fillRect(self.rect(), colors.color("surface_selected" if chosen else "surface_hover"))
-        if chosen:
-            painter.fillRect(0, 0, _EDGE, self.height(), colors.color("accent"))
-        side = float(colors.size.icon_rail)
-        top = (self.height() - side) / 2 if self._narrow else 11.0
-        icon = QRectF((self.width() - side) / 2, top, side, side)
-        draw_icon(painter, icon, self._icon, colors.color("accent" if chosen else "text_secondary"))
-        if not self._narrow:
-            painter.setFont(colors.font("caption"))
-            painter.setPen(colors.color("text" if chosen else "text_secondary"))
-            word = QRectF(0, icon.bottom() + 4, self.width(), 18)
-            painter.drawText(word, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, self.text())
-        if self._badge:
-            self._draw_badge(painter, icon)
-        if self.hasFocus():
-            painter.setPen(QPen(colors.color("accent"), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if chosen or self.underMouse():
+                painter.fillRect(self.rect(), colors.color("surface_selected" if chosen else "surface_hover"))
+            if chosen:
+                painter.fillRect(0, 0, _EDGE, self.height(), colors.color("accent"))
+            side = float(colors.size.icon_rail)
+            top = (self.height() - side) / 2 if self._narrow else 11.0
+            icon = QRectF((self.width() - side) / 2, top, side, side)
+            draw_icon(painter, icon, self._icon, colors.color("accent" if chosen else "text_secondary"))
+            if not self._narrow:
+                painter.setFont(colors.font("caption"))
+                painter.setPen(colors.color("text" if chosen else "text_secondary"))
+                word = QRectF(0, icon.bottom() + 4, self.width(), 18)
+                painter.drawText(word, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, self.text())
+            if self._badge:
+                self._draw_badge(painter, icon)
+            if self.hasFocus():
+                painter.setPen(QPen(colors.color("accent"), 2))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
 
     def _draw_badge(self, painter: QPainter, icon: QRectF) -> None:
         tint, ink = _BADGE_COLORS[self._badge_tone]

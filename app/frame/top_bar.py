@@ -147,19 +147,22 @@ class PaletteButton(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        edge: Tone = "accent" if self.hasFocus() else "border_strong" if self.underMouse() else "border"
-        painter.setPen(QPen(colors.color(edge), 2 if self.hasFocus() else 1))
-        painter.setBrush(colors.color("surface_raised"))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        draw_icon(
-            painter, QRectF(10, (self.height() - 16) / 2, 16, 16), "search", colors.color("text_secondary")
-        )
-        painter.setPen(colors.color("text_secondary"))
-        painter.setFont(colors.font("body"))
-        painter.drawText(QRectF(32, 0, 60, self.height()), Qt.AlignmentFlag.AlignVCenter, self.text())
-        draw_keys(painter, QRectF(self.width() - 54, (self.height() - 20) / 2, 46, 20), PALETTE_KEYS)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            edge: Tone = "accent" if self.hasFocus() else "border_strong" if self.underMouse() else "border"
+            painter.setPen(QPen(colors.color(edge), 2 if self.hasFocus() else 1))
+            painter.setBrush(colors.color("surface_raised"))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+            draw_icon(
+                painter,
+                QRectF(10, (self.height() - 16) / 2, 16, 16),
+                "search",
+                colors.color("text_secondary"),
+            )
+            painter.setPen(colors.color("text_secondary"))
+            painter.setFont(colors.font("body"))
+            painter.drawText(QRectF(32, 0, 60, self.height()), Qt.AlignmentFlag.AlignVCenter, self.text())
+            draw_keys(painter, QRectF(self.width() - 54, (self.height() - 20) / 2, 46, 20), PALETTE_KEYS)
 
 
 class _Logo(QWidget):
@@ -170,19 +173,19 @@ class _Logo(QWidget):
         self.setFixedSize(24, 24)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(theme().color("border"))
-        painter.setBrush(theme().color("surface_raised"))
-        painter.drawRoundedRect(QRectF(0.5, 0.5, 23, 23), 6, 6)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for tone, start, bend, end in _STEPS:
-            path = QPainterPath(QPointF(*start))
-            path.cubicTo(QPointF(*bend), QPointF(*bend), QPointF(*end))
-            pen = QPen(theme().color(tone), 2.2)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
-            painter.drawPath(path)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(theme().color("border"))
+            painter.setBrush(theme().color("surface_raised"))
+            painter.drawRoundedRect(QRectF(0.5, 0.5, 23, 23), 6, 6)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            for tone, start, bend, end in _STEPS:
+                path = QPainterPath(QPointF(*start))
+                path.cubicTo(QPointF(*bend), QPointF(*bend), QPointF(*end))
+                pen = QPen(theme().color(tone), 2.2)
+                pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+                painter.setPen(pen)
+                painter.drawPath(path)
 
 
 def draw_keys(painter: QPainter, place: QRectF, keys: str) -> None:

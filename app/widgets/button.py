@@ -108,14 +108,16 @@ class Button(QPushButton):
         super().paintEvent(event)
         if not self._turning.isActive():
             return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        side = 12.0
-        left = 8.0 if self.icon().isNull() else max(8.0, (self.width() - self.sizeHint().width()) / 2 + 14.0)
-        place = QRectF(left, (self.height() - side) / 2, side, side)
-        painter.fillRect(place.adjusted(-2, -2, 2, 2), theme().color("surface_raised"))
-        painter.setPen(QPen(theme().color("accent"), 2))
-        painter.drawArc(place, -self._angle * 16, 270 * 16)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            side = 12.0
+            left = (
+                8.0 if self.icon().isNull() else max(8.0, (self.width() - self.sizeHint().width()) / 2 + 14.0)
+            )
+            place = QRectF(left, (self.height() - side) / 2, side, side)
+            painter.fillRect(place.adjusted(-2, -2, 2, 2), theme().color("surface_raised"))
+            painter.setPen(QPen(theme().color("accent"), 2))
+            painter.drawArc(place, -self._angle * 16, 270 * 16)
 
 
 class IconButton(QToolButton):

@@ -72,22 +72,22 @@ class Chip(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         ink = theme().color(self._tone)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(theme().color("accent"), 2) if self.hasFocus() else Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color(cast("Tone", f"{self._tone}_tint")))
-        painter.drawRoundedRect(
-            QRectF(self.rect()).adjusted(1, 1, -1, -1) if self.hasFocus() else self.rect(), 4, 4
-        )
-        top = (self.height() - _ICON) / 2
-        left = float(_PAD)
-        if self._icon:
-            draw_icon(painter, QRectF(left, top, _ICON, _ICON), self._icon, ink)
-            left += _ICON + 6
-        if self._closable:
-            draw_icon(painter, QRectF(self.width() - _PAD - _ICON, top, _ICON, _ICON), "close", ink)
-        painter.setPen(ink)
-        painter.setFont(self.font())
-        painter.drawText(
-            QRectF(left, 0, self.width() - left, self.height()), Qt.AlignmentFlag.AlignVCenter, self._text
-        )
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(theme().color("accent"), 2) if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color(cast("Tone", f"{self._tone}_tint")))
+            painter.drawRoundedRect(
+                QRectF(self.rect()).adjusted(1, 1, -1, -1) if self.hasFocus() else self.rect(), 4, 4
+            )
+            top = (self.height() - _ICON) / 2
+            left = float(_PAD)
+            if self._icon:
+                draw_icon(painter, QRectF(left, top, _ICON, _ICON), self._icon, ink)
+                left += _ICON + 6
+            if self._closable:
+                draw_icon(painter, QRectF(self.width() - _PAD - _ICON, top, _ICON, _ICON), "close", ink)
+            painter.setPen(ink)
+            painter.setFont(self.font())
+            painter.drawText(
+                QRectF(left, 0, self.width() - left, self.height()), Qt.AlignmentFlag.AlignVCenter, self._text
+            )

@@ -37,7 +37,8 @@ class FilterField(QLineEdit):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         place = QRectF(8, (self.height() - _ICON) / 2, _ICON, _ICON)
-        draw_icon(QPainter(self), place, "search", theme().color("text_muted"))
+        with QPainter(self) as painter:
+            draw_icon(painter, place, "search", theme().color("text_muted"))
 
     def _on_text_changed(self, text: str) -> None:
         if text:

@@ -109,14 +109,14 @@ class ElidedLabel(Label):
         self._tell_whole()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        option = QStyleOption()
-        option.initFrom(self)
-        shown = self.fontMetrics().elidedText(self.text(), self._cut, self.width())
-        self.style().drawItemText(
-            painter, self.contentsRect(), int(self.alignment()), option.palette,
-            bool(option.state & QStyle.StateFlag.State_Enabled), shown, self.foregroundRole(),
-        )  # fmt: skip
+        with QPainter(self) as painter:
+            option = QStyleOption()
+            option.initFrom(self)
+            shown = self.fontMetrics().elidedText(self.text(), self._cut, self.width())
+            self.style().drawItemText(
+                painter, self.contentsRect(), int(self.alignment()), option.palette,
+                bool(option.state & QStyle.StateFlag.State_Enabled), shown, self.foregroundRole(),
+            )  # fmt: skip
 
     def _tell_whole(self) -> None:
         is_cut = self.fontMetrics().horizontalAdvance(self.text()) > self.width()

@@ -152,15 +152,15 @@ class LongRowView(QTableView):
             for column in range(len(self.columns))
             if not self.isColumnHidden(column)
         ]
-        painter = QPainter(self.viewport())
-        for row in rows:
-            self._painted = {row: model.index(row, 0).data(Role.ROW)}
-            self._draw_ground(painter, row)
-            top = self.rowViewportPosition(row)
-            for column, delegate, left, width in columns:
-                option.rect = QRect(left, top, width, self.row_height)
-                delegate.paint(painter, option, model.index(row, column))
-        self._painted = {}
+        with QPainter(self.viewport()) as painter:
+            for row in rows:
+                self._painted = {row: model.index(row, 0).data(Role.ROW)}
+                self._draw_ground(painter, row)
+                top = self.rowViewportPosition(row)
+                for column, delegate, left, width in columns:
+                    option.rect = QRect(left, top, width, self.row_height)
+                    delegate.paint(painter, option, model.index(row, column))
+            self._painted = {}
 
     def row_at(self, row: int) -> Any:
         """The row object in that line of the model; None where there is none."""

@@ -95,11 +95,11 @@ class Notice(QFrame):
         QTimer.singleShot(1200, self._copy, lambda: self._copy.setText(tr("Copy")))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color(cast("Tone", f"{self._tone}_tint")))
-        painter.drawRoundedRect(self.rect(), 6, 6)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color(cast("Tone", f"{self._tone}_tint")))
+            painter.drawRoundedRect(self.rect(), 6, 6)
 
 
 class Toast(Notice):

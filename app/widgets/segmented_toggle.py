@@ -135,21 +135,21 @@ class SegmentedToggle(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(
-            QPen(colors.color("accent" if self.hasFocus() else "border"), 2 if self.hasFocus() else 1)
-        )
-        painter.setBrush(colors.color("surface_sunken"))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        for key, place in self._places():
-            chosen = key == self._choice
-            if chosen and self.isEnabled():
-                style = Qt.PenStyle.DashLine if self._is_busy else Qt.PenStyle.SolidLine
-                painter.setPen(QPen(colors.color("accent"), 1, style))
-                painter.setBrush(colors.color("accent_tint"))
-                painter.drawRoundedRect(place.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-            painter.setFont(self._strong if chosen else self._plain)
-            tone: Tone = "accent" if chosen else ("text" if key == self._hovered else "text_secondary")
-            painter.setPen(colors.color(tone if self.isEnabled() else "text_disabled"))
-            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._choices[key])
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(
+                QPen(colors.color("accent" if self.hasFocus() else "border"), 2 if self.hasFocus() else 1)
+            )
+            painter.setBrush(colors.color("surface_sunken"))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+            for key, place in self._places():
+                chosen = key == self._choice
+                if chosen and self.isEnabled():
+                    style = Qt.PenStyle.DashLine if self._is_busy else Qt.PenStyle.SolidLine
+                    painter.setPen(QPen(colors.color("accent"), 1, style))
+                    painter.setBrush(colors.color("accent_tint"))
+                    painter.drawRoundedRect(place.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+                painter.setFont(self._strong if chosen else self._plain)
+                tone: Tone = "accent" if chosen else ("text" if key == self._hovered else "text_secondary")
+                painter.setPen(colors.color(tone if self.isEnabled() else "text_disabled"))
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._choices[key])

@@ -83,9 +83,6 @@ class Sparkline(QWidget):
         return QSize(88, self._height)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        draw_series(
-            QPainter(self),
-            QRectF(self.rect()).adjusted(1, 1, -1, -1),
-            self._values,
-            theme().color(self._tone),
-        )
+        with QPainter(self) as painter:
+            area = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+            draw_series(painter, area, self._values, theme().color(self._tone))

@@ -52,16 +52,16 @@ class _Picture(QWidget):
         return QSize(40, 40)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        place = QRectF((self.width() - 32) / 2, 4, 32, 32)
-        if self._icon:
-            draw_icon(painter, place, self._icon, theme().color(self._tone))
-            return
-        painter.setPen(QPen(theme().color("border"), 3))
-        painter.drawEllipse(place.adjusted(2, 2, -2, -2))
-        painter.setPen(QPen(theme().color("accent"), 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        painter.drawArc(place.adjusted(2, 2, -2, -2), -self._angle * 16, 100 * 16)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            place = QRectF((self.width() - 32) / 2, 4, 32, 32)
+            if self._icon:
+                draw_icon(painter, place, self._icon, theme().color(self._tone))
+                return
+            painter.setPen(QPen(theme().color("border"), 3))
+            painter.drawEllipse(place.adjusted(2, 2, -2, -2))
+            painter.setPen(QPen(theme().color("accent"), 3, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            painter.drawArc(place.adjusted(2, 2, -2, -2), -self._angle * 16, 100 * 16)
 
 
 class StateView(QWidget):

@@ -35,5 +35,5 @@ class StatusLamp(QWidget):
         return QSize(self._side, self._side)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        draw_status(painter, QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), self._status)
+        with QPainter(self) as painter:
+            draw_status(painter, QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), self._status)

@@ -59,20 +59,20 @@ class StatusPill(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         look = theme().look_of(self._status)
         tint = f"{look.tone}_tint" if look.tone in _TINTED else "unknown_tint"
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color(cast("Tone", tint)))
-        radius = 4.0 if self._small else self.height() / 2
-        painter.drawRoundedRect(QRectF(self.rect()), radius, radius)
-        lamp = QRectF(self._padding, (self.height() - 12) / 2, 12, 12)
-        draw_status(painter, lamp, self._status)
-        left = self._padding + 12 + 8
-        painter.setPen(theme().color(look.tone))
-        painter.setFont(self.font())
-        text = self.rect().adjusted(left, 0, -self._padding, 0)
-        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self._figure)
-        metrics = self.fontMetrics()
-        room = text.width() - (8 + metrics.horizontalAdvance(self._figure) if self._figure else 0)
-        word = metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room + 1)
-        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color(cast("Tone", tint)))
+            radius = 4.0 if self._small else self.height() / 2
+            painter.drawRoundedRect(QRectF(self.rect()), radius, radius)
+            lamp = QRectF(self._padding, (self.height() - 12) / 2, 12, 12)
+            draw_status(painter, lamp, self._status)
+            left = self._padding + 12 + 8
+            painter.setPen(theme().color(look.tone))
+            painter.setFont(self.font())
+            text = self.rect().adjusted(left, 0, -self._padding, 0)
+            painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, self._figure)
+            metrics = self.fontMetrics()
+            room = text.width() - (8 + metrics.horizontalAdvance(self._figure) if self._figure else 0)
+            word = metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room + 1)
+            painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, word)

@@ -30,21 +30,21 @@ class Switch(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        track = QRectF(_RING + 0.5, (self.height() - _HEIGHT) / 2 + 0.5, _WIDTH - 1, _HEIGHT - 1)
-        on, able = self.isChecked(), self.isEnabled()
-        if self.hasFocus():
-            painter.setPen(QPen(colors.color("accent"), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(track.adjusted(-1.5, -1.5, 1.5, 1.5), 10, 10)
-        edge: Tone = "border" if not able else self._on if on else "border_strong"
-        painter.setPen(QPen(colors.color(edge), 1))
-        painter.setBrush(colors.color(self._on if on and able else "surface_sunken"))
-        painter.drawRoundedRect(track, _HEIGHT / 2, _HEIGHT / 2)
-        side = _HEIGHT - 7
-        left = track.right() - side - 3 if on else track.left() + 3
-        knob: Tone = "text_disabled" if not able else "text_on_accent" if on else "border_strong"
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colors.color(knob))
-        painter.drawEllipse(QRectF(left, track.center().y() - side / 2, side, side))
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            track = QRectF(_RING + 0.5, (self.height() - _HEIGHT) / 2 + 0.5, _WIDTH - 1, _HEIGHT - 1)
+            on, able = self.isChecked(), self.isEnabled()
+            if self.hasFocus():
+                painter.setPen(QPen(colors.color("accent"), 2))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(track.adjusted(-1.5, -1.5, 1.5, 1.5), 10, 10)
+            edge: Tone = "border" if not able else self._on if on else "border_strong"
+            painter.setPen(QPen(colors.color(edge), 1))
+            painter.setBrush(colors.color(self._on if on and able else "surface_sunken"))
+            painter.drawRoundedRect(track, _HEIGHT / 2, _HEIGHT / 2)
+            side = _HEIGHT - 7
+            left = track.right() - side - 3 if on else track.left() + 3
+            knob: Tone = "text_disabled" if not able else "text_on_accent" if on else "border_strong"
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colors.color(knob))
+            painter.drawEllipse(QRectF(left, track.center().y() - side / 2, side, side))

@@ -81,3 +81,19 @@ def test_old_python_can_read_what_tells_it_so(name: str) -> None:
     )
     if annotated:
         assert "from __future__ import annotations" in text, "old Pythons evaluate annotations"
+
+
+def test_who_paints_ends_it_in_any_case() -> None:
+    """A painter that outlives an error in painting takes the window with it: the error's traceback would keep it."""
+    loose = []
+    for source in sources():
+        nodes = list(ast.walk(source.tree))
+        managed = {item.context_expr for node in nodes if isinstance(node, ast.With) for item in node.items}
+        loose += [
+            f"{source.name}:{node.lineno}"
+            for node in nodes
+            if isinstance(node, ast.Call)
+            and getattr(node.func, "id", "") == "QPainter"
+            and node not in managed
+        ]
+    assert loose == []

@@ -54,27 +54,28 @@ class LetterRow(QAbstractButton):
             self.chosen.emit(self._letter)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        colors, painter = theme(), QPainter(self)
-        area = QRectF(self.rect())
-        if self.isChecked():
-            painter.fillRect(area, colors.color("surface_selected"))
-            painter.fillRect(QRectF(0, 0, 2, area.height()), colors.color("accent"))
-        elif self.underMouse():
-            painter.fillRect(area, colors.color("surface_hover"))
-        room = area.adjusted(44, 0, -16, 0)
-        at, what, last = self._texts
-        middle = int(Qt.AlignmentFlag.AlignVCenter)
-        painter.setFont(colors.font("mono"))
-        painter.setPen(colors.color("text_muted"))
-        painter.drawText(room, middle, at)
-        room.setLeft(room.left() + QFontMetricsF(painter.font()).horizontalAdvance("00:00:00.000") + 12)
-        painter.setFont(colors.font("small"))
-        metrics = QFontMetricsF(painter.font())
-        painter.drawText(room, middle | int(Qt.AlignmentFlag.AlignRight), last)
-        room.setRight(room.right() - metrics.horizontalAdvance(last) - 12)
-        painter.setPen(colors.color("text"))
-        text = metrics.elidedText(what, Qt.TextElideMode.ElideRight, max(0.0, room.width()))
-        painter.drawText(room, middle, text)
-        if self.hasFocus():
-            painter.setPen(QPen(colors.color("accent"), 2))
-            painter.drawRect(area.adjusted(1, 1, -1, -1))
+        colors = theme()
+        with QPainter(self) as painter:
+            area = QRectF(self.rect())
+            if self.isChecked():
+                painter.fillRect(area, colors.color("surface_selected"))
+                painter.fillRect(QRectF(0, 0, 2, area.height()), colors.color("accent"))
+            elif self.underMouse():
+                painter.fillRect(area, colors.color("surface_hover"))
+            room = area.adjusted(44, 0, -16, 0)
+            at, what, last = self._texts
+            middle = int(Qt.AlignmentFlag.AlignVCenter)
+            painter.setFont(colors.font("mono"))
+            painter.setPen(colors.color("text_muted"))
+            painter.drawText(room, middle, at)
+            room.setLeft(room.left() + QFontMetricsF(painter.font()).horizontalAdvance("00:00:00.000") + 12)
+            painter.setFont(colors.font("small"))
+            metrics = QFontMetricsF(painter.font())
+            painter.drawText(room, middle | int(Qt.AlignmentFlag.AlignRight), last)
+            room.setRight(room.right() - metrics.horizontalAdvance(last) - 12)
+            painter.setPen(colors.color("text"))
+            text = metrics.elidedText(what, Qt.TextElideMode.ElideRight, max(0.0, room.width()))
+            painter.drawText(room, middle, text)
+            if self.hasFocus():
+                painter.setPen(QPen(colors.color("accent"), 2))
+                painter.drawRect(area.adjusted(1, 1, -1, -1))

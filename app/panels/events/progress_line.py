@@ -30,13 +30,13 @@ class ProgressLine(QWidget):
         return QSize(40, _HEIGHT)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        track = QRectF(0, (self.height() - _HEIGHT) / 2, self.width(), _HEIGHT)
-        painter.setBrush(theme().color("border"))
-        painter.drawRoundedRect(track, 3, 3)
-        if self._share > 0:
-            track.setWidth(max(_HEIGHT, track.width() * self._share))
-            painter.setBrush(theme().color("accent_fill"))
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            track = QRectF(0, (self.height() - _HEIGHT) / 2, self.width(), _HEIGHT)
+            painter.setBrush(theme().color("border"))
             painter.drawRoundedRect(track, 3, 3)
+            if self._share > 0:
+                track.setWidth(max(_HEIGHT, track.width() * self._share))
+                painter.setBrush(theme().color("accent_fill"))
+                painter.drawRoundedRect(track, 3, 3)

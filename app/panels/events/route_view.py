@@ -59,13 +59,13 @@ class RouteView(QWidget):
         return QSize(240, self.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        top = 0.0
-        last = len(self._steps) - 1
-        for at, (step, lines) in enumerate(zip(self._steps, self._laid, strict=True)):
-            self._paint_step(painter, top, step, lines, is_last=at == last)
-            top += _height(lines)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            top = 0.0
+            last = len(self._steps) - 1
+            for at, (step, lines) in enumerate(zip(self._steps, self._laid, strict=True)):
+                self._paint_step(painter, top, step, lines, is_last=at == last)
+                top += _height(lines)
 
     def _paint_step(
         self, painter: QPainter, top: float, step: Step, lines: list[str], *, is_last: bool

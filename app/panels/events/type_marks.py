@@ -92,8 +92,8 @@ class TypeLabel(QWidget):
         return QSize(48, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        draw_type(painter, QRectF(self.rect()), self._type, self._face, color_of(self._type))
+        with QPainter(self) as painter:
+            draw_type(painter, QRectF(self.rect()), self._type, self._face, color_of(self._type))
 
 
 def draw_type(painter: QPainter, area: QRectF, event_type: str, face: Face, color: QColor) -> None:

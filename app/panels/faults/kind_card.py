@@ -52,28 +52,30 @@ class KindCard(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors = theme()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        chosen, focused = self.isChecked(), self.hasFocus()
-        edge: Tone = "accent" if chosen or focused else "border_strong" if self.underMouse() else "border"
-        ground: Tone = (
-            "surface_selected" if chosen else "surface_hover" if self.underMouse() else "surface_raised"
-        )
-        painter.setPen(QPen(colors.color(edge), 2 if focused else 1))
-        painter.setBrush(colors.color(ground))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), _ROUND, _ROUND)
-        draw_icon(painter, QRectF(11, 11, 14, 14), self.words.icon, colors.color("fault"))
-        right = self.width() - 12.0
-        if self._active:
-            right = self._draw_active(painter, right)
-        painter.setPen(colors.color("text"))
-        painter.setFont(colors.font("strong"))
-        painter.drawText(QRectF(34, 7, right - 34, 22), Qt.AlignmentFlag.AlignVCenter, self.words.name)
-        painter.setPen(colors.color("text_secondary"))
-        painter.setFont(colors.font("small"))
-        room = self.width() - 34 - 10
-        said = QFontMetricsF(painter.font()).elidedText(self.words.sees, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRectF(34, 27, room, 18), Qt.AlignmentFlag.AlignVCenter, said)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            chosen, focused = self.isChecked(), self.hasFocus()
+            edge: Tone = "accent" if chosen or focused else "border_strong" if self.underMouse() else "border"
+            ground: Tone = (
+                "surface_selected" if chosen else "surface_hover" if self.underMouse() else "surface_raised"
+            )
+            painter.setPen(QPen(colors.color(edge), 2 if focused else 1))
+            painter.setBrush(colors.color(ground))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), _ROUND, _ROUND)
+            draw_icon(painter, QRectF(11, 11, 14, 14), self.words.icon, colors.color("fault"))
+            right = self.width() - 12.0
+            if self._active:
+                right = self._draw_active(painter, right)
+            painter.setPen(colors.color("text"))
+            painter.setFont(colors.font("strong"))
+            painter.drawText(QRectF(34, 7, right - 34, 22), Qt.AlignmentFlag.AlignVCenter, self.words.name)
+            painter.setPen(colors.color("text_secondary"))
+            painter.setFont(colors.font("small"))
+            room = self.width() - 34 - 10
+            said = QFontMetricsF(painter.font()).elidedText(
+                self.words.sees, Qt.TextElideMode.ElideRight, room
+            )
+            painter.drawText(QRectF(34, 27, room, 18), Qt.AlignmentFlag.AlignVCenter, said)
 
     def _draw_active(self, painter: QPainter, right: float) -> float:
         colors = theme()

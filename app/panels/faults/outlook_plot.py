@@ -36,23 +36,28 @@ class OutlookPlot(QWidget):
         if times is None:
             return
         colors = theme()
-        painter = QPainter(self)
-        plot = QRectF(0, 0, self.width(), _PLOT)
-        painter.fillRect(plot, colors.color("surface_sunken"))
-        most = max(*times.usual, *times.added, _LEAST)
-        width = plot.width() / BINS
-        for at in range(BINS):
-            usual, added = times.usual[at], times.added[at]
-            bars: tuple[tuple[float, Tone, float], ...] = ((usual, "plot_p95", 0.0), (added, "fault", usual))
-            for share, tone, base in bars:
-                if share > _LEAST * most:
-                    high = (_PLOT - 6) * share / most
-                    foot = plot.bottom() - (_PLOT - 6) * base / most
-                    painter.fillRect(QRectF(at * width + 1, foot - high, width - 2, high), colors.color(tone))
-        painter.setPen(QPen(colors.color("border"), 1))
-        painter.drawLine(plot.bottomLeft(), plot.bottomRight())
-        painter.setFont(colors.font("caption"))
-        self._draw_axis(painter, times, plot)
+        with QPainter(self) as painter:
+            plot = QRectF(0, 0, self.width(), _PLOT)
+            painter.fillRect(plot, colors.color("surface_sunken"))
+            most = max(*times.usual, *times.added, _LEAST)
+            width = plot.width() / BINS
+            for at in range(BINS):
+                usual, added = times.usual[at], times.added[at]
+                bars: tuple[tuple[float, Tone, float], ...] = (
+                    (usual, "plot_p95", 0.0),
+                    (added, "fault", usual),
+                )
+                for share, tone, base in bars:
+                    if share > _LEAST * most:
+                        high = (_PLOT - 6) * share / most
+                        foot = plot.bottom() - (_PLOT - 6) * base / most
+                        painter.fillRect(
+                            QRectF(at * width + 1, foot - high, width - 2, high), colors.color(tone)
+                        )
+            painter.setPen(QPen(colors.color("border"), 1))
+            painter.drawLine(plot.bottomLeft(), plot.bottomRight())
+            painter.setFont(colors.font("caption"))
+            self._draw_axis(painter, times, plot)
 
     def _draw_axis(self, painter: QPainter, times: Times, plot: QRectF) -> None:
         colors = theme()

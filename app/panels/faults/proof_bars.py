@@ -39,11 +39,11 @@ class ProofBars(QWidget):
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        bar = max(0.0, min(_BAR, self.width() - _WORD - _FIGURE - 90))
-        for at, line in enumerate(self._lines):
-            self._draw(painter, QRectF(0, at * _LINE, self.width(), _LINE), line, bar)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            bar = max(0.0, min(_BAR, self.width() - _WORD - _FIGURE - 90))
+            for at, line in enumerate(self._lines):
+                self._draw(painter, QRectF(0, at * _LINE, self.width(), _LINE), line, bar)
 
     def _draw(self, painter: QPainter, place: QRectF, line: ProofLine, bar: float) -> None:
         colors = theme()

@@ -93,12 +93,12 @@ class BudgetBars(QWidget):
         return QSize(200, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        top = 0
-        for row in self._rows:
-            self._paint_row(painter, top, row)
-            top += _height(row)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            top = 0
+            for row in self._rows:
+                self._paint_row(painter, top, row)
+                top += _height(row)
 
     def _paint_row(self, painter: QPainter, top: int, row: BudgetRow) -> None:
         colors = theme()

@@ -165,15 +165,15 @@ class ShareBars(QWidget):
     # --- painting -------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for at, row in enumerate(self._rows):
-            if self.hasFocus() and row is self.current:
-                painter.setPen(QPen(theme().color("accent"), 1))
-                painter.setBrush(theme().color("surface_selected"))
-                line = QRectF(0.5, at * self._line + 0.5, self.width() - 1, self._line - 1)
-                painter.drawRoundedRect(line, 4, 4)
-            self._paint_row(painter, at, row)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for at, row in enumerate(self._rows):
+                if self.hasFocus() and row is self.current:
+                    painter.setPen(QPen(theme().color("accent"), 1))
+                    painter.setBrush(theme().color("surface_selected"))
+                    line = QRectF(0.5, at * self._line + 0.5, self.width() - 1, self._line - 1)
+                    painter.drawRoundedRect(line, 4, 4)
+                self._paint_row(painter, at, row)
 
     def _paint_row(self, painter: QPainter, at: int, row: ShareRow) -> None:
         top, bar = at * self._line, self.bar(at)

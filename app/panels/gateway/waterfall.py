@@ -54,10 +54,10 @@ class Waterfall(QWidget):
         return QSize(160, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for at, bar in enumerate(self._view.bars):
-            self._paint_bar(painter, at * LINE, bar)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for at, bar in enumerate(self._view.bars):
+                self._paint_bar(painter, at * LINE, bar)
 
     def _paint_bar(self, painter: QPainter, top: int, bar: TraceBar) -> None:
         colors = theme()

@@ -116,4 +116,5 @@ class Gauge(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._row is not None:
             bar = QRectF(0, 4, self.width() - 1, self.height() - 8)
-            draw_gauge(QPainter(self), bar, self._row, stale=self._stale)
+            with QPainter(self) as painter:
+                draw_gauge(painter, bar, self._row, stale=self._stale)

@@ -75,12 +75,12 @@ class LimitChart(QWidget):
     # --- painting -------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        plot = self._plot()
-        self._paint_grid(painter, plot)
-        self._paint_columns(painter, plot)
-        painter.setPen(QPen(theme().color("border"), 1))
-        painter.drawLine(plot.bottomLeft(), plot.bottomRight())
+        with QPainter(self) as painter:
+            plot = self._plot()
+            self._paint_grid(painter, plot)
+            self._paint_columns(painter, plot)
+            painter.setPen(QPen(theme().color("border"), 1))
+            painter.drawLine(plot.bottomLeft(), plot.bottomRight())
 
     def _paint_grid(self, painter: QPainter, plot: QRectF) -> None:
         colors = theme()

@@ -57,8 +57,8 @@ class _Swatch(QWidget):
         return QSize(10, 12)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), theme().color(self._tone))
-        if self._hatched:
-            for y in (2, 6, 10):
-                painter.fillRect(QRectF(0, y, self.width(), 1), theme().color("surface"))
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), theme().color(self._tone))
+            if self._hatched:
+                for y in (2, 6, 10):
+                    painter.fillRect(QRectF(0, y, self.width(), 1), theme().color("surface"))

@@ -27,9 +27,9 @@ class FaultBox(QWidget):
         return self._text.text()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color("fault_tint"))
-        painter.drawRoundedRect(self.rect(), 6, 6)
-        draw_icon(painter, QRectF(11, 9, 14, 14), "bolt", theme().color("fault"))
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color("fault_tint"))
+            painter.drawRoundedRect(self.rect(), 6, 6)
+            draw_icon(painter, QRectF(11, 9, 14, 14), "bolt", theme().color("fault"))

@@ -53,30 +53,30 @@ class JournalView(QWidget):
         return QSize(160, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        colors, top = theme(), 0
-        painter.setFont(colors.font("small"))
-        if not self._lines or self._left_out:
-            text = (
-                tr("{n} earlier entries are left out", n=f"{self._left_out:,}")
-                if self._lines
-                else tr("nothing yet")
-            )
-            painter.setPen(colors.color("text_muted"))
-            painter.drawText(QRectF(0, 0, self.width(), LINE), _LEFT, text)
-            top = LINE
-        first = max(0, (event.rect().top() - top) // LINE)
-        last = min(len(self._lines) - 1, (event.rect().bottom() - top) // LINE)
-        metrics = QFontMetricsF(colors.font("small"))
-        for at in range(first, last + 1):
-            line, y = self._lines[at], top + at * LINE
-            painter.setPen(colors.color("text_muted"))
-            painter.drawText(QRectF(0, y, _TIME, LINE), _LEFT, figures.precise_time(line.at)[6:])
-            draw_status(painter, QRectF(_TIME + 4, y + (LINE - _LAMP) / 2, _LAMP, _LAMP), line.mark)
-            left = _TIME + 4 + _LAMP + 8
-            painter.setPen(colors.color(line.tone))
-            shown = metrics.elidedText(line.text, Qt.TextElideMode.ElideRight, self.width() - left)
-            painter.drawText(QRectF(left, y, self.width() - left, LINE), _LEFT, shown)
+        with QPainter(self) as painter:
+            colors, top = theme(), 0
+            painter.setFont(colors.font("small"))
+            if not self._lines or self._left_out:
+                text = (
+                    tr("{n} earlier entries are left out", n=f"{self._left_out:,}")
+                    if self._lines
+                    else tr("nothing yet")
+                )
+                painter.setPen(colors.color("text_muted"))
+                painter.drawText(QRectF(0, 0, self.width(), LINE), _LEFT, text)
+                top = LINE
+            first = max(0, (event.rect().top() - top) // LINE)
+            last = min(len(self._lines) - 1, (event.rect().bottom() - top) // LINE)
+            metrics = QFontMetricsF(colors.font("small"))
+            for at in range(first, last + 1):
+                line, y = self._lines[at], top + at * LINE
+                painter.setPen(colors.color("text_muted"))
+                painter.drawText(QRectF(0, y, _TIME, LINE), _LEFT, figures.precise_time(line.at)[6:])
+                draw_status(painter, QRectF(_TIME + 4, y + (LINE - _LAMP) / 2, _LAMP, _LAMP), line.mark)
+                left = _TIME + 4 + _LAMP + 8
+                painter.setPen(colors.color(line.tone))
+                shown = metrics.elidedText(line.text, Qt.TextElideMode.ElideRight, self.width() - left)
+                painter.drawText(QRectF(left, y, self.width() - left, LINE), _LEFT, shown)
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:

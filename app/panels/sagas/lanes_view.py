@@ -206,9 +206,9 @@ class _Ground(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._cards:
             return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), theme().color("canvas"))
-        frames = tuple((self._frame(at, 0), self._frame(at, 1)) for at in range(len(self._cards)))
-        forward, undo = QPointF(_SIDE, _TOP - 4), QPointF(_SIDE, _UNDO - TAG_RISE - LABEL - 2)
-        paint_lanes(painter, Scene(self.lanes, frames, self.width(), forward, undo, self._is_stale))
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.fillRect(self.rect(), theme().color("canvas"))
+            frames = tuple((self._frame(at, 0), self._frame(at, 1)) for at in range(len(self._cards)))
+            forward, undo = QPointF(_SIDE, _TOP - 4), QPointF(_SIDE, _UNDO - TAG_RISE - LABEL - 2)
+            paint_lanes(painter, Scene(self.lanes, frames, self.width(), forward, undo, self._is_stale))

@@ -167,12 +167,12 @@ class _Mark(QWidget):
         return QSize(_SIDE + 2, _SIDE + 8)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        place = QRectF(1, 4, _SIDE, _SIDE)
-        if self._is_stale:
-            draw_status(painter, place, "unknown")
-        elif self._mark == "check":
-            draw_icon(painter, place.adjusted(-1, -1, 1, 1), "check", theme().color("ok"))
-        else:
-            draw_status(painter, place, self._mark)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            place = QRectF(1, 4, _SIDE, _SIDE)
+            if self._is_stale:
+                draw_status(painter, place, "unknown")
+            elif self._mark == "check":
+                draw_icon(painter, place.adjusted(-1, -1, 1, 1), "check", theme().color("ok"))
+            else:
+                draw_status(painter, place, self._mark)

@@ -127,22 +127,22 @@ class StepCard(QWidget):
     # --- painting -------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        frame = QRectF(self.rect()).adjusted(1, TAG_RISE + 0.5, -1, -1)
-        self._draw_ground(painter, frame)
-        area = frame.adjusted(_PAD, 8, -_PAD, -6)
-        self._draw_head(painter, area)
-        self._draw_state(painter, area.adjusted(0, _LINE + 2, 0, 0))
-        top = area.top() + 2 * _LINE + 3
-        if served := " · ".join(part for part in (self._card.instance, self._tries()) if part):
-            self._text(
-                painter, QRectF(area.left(), top, area.width(), _LINE), served, "small", "text_secondary"
-            )
-            top += _LINE
-        self._draw_rest(painter, QRectF(area.left(), top + 2, area.width(), area.bottom() - top - 2))
-        if self._card.tag:
-            self._draw_tag(painter, frame)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            frame = QRectF(self.rect()).adjusted(1, TAG_RISE + 0.5, -1, -1)
+            self._draw_ground(painter, frame)
+            area = frame.adjusted(_PAD, 8, -_PAD, -6)
+            self._draw_head(painter, area)
+            self._draw_state(painter, area.adjusted(0, _LINE + 2, 0, 0))
+            top = area.top() + 2 * _LINE + 3
+            if served := " · ".join(part for part in (self._card.instance, self._tries()) if part):
+                self._text(
+                    painter, QRectF(area.left(), top, area.width(), _LINE), served, "small", "text_secondary"
+                )
+                top += _LINE
+            self._draw_rest(painter, QRectF(area.left(), top + 2, area.width(), area.bottom() - top - 2))
+            if self._card.tag:
+                self._draw_tag(painter, frame)
 
     def _draw_ground(self, painter: QPainter, frame: QRectF) -> None:
         colors = theme()

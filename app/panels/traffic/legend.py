@@ -42,18 +42,21 @@ class LegendItem(QWidget):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        colors, painter = theme(), QPainter(self)
-        middle = self.height() / 2
-        painter.setPen(QPen(colors.color(self._tone), self._thick))
-        painter.drawLine(QPointF(0, middle), QPointF(_LINE, middle))
-        painter.setFont(colors.font("small"))
-        painter.setPen(colors.color("text_secondary"))
-        left = _LINE + 6.0
-        place = QRectF(left, 0, self._word_width() + 2, self.height())
-        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, self._word)
-        painter.setFont(colors.font("strong"))
-        painter.setPen(colors.color("text"))
-        left += self._word_width() + 6
-        painter.drawText(
-            QRectF(left, 0, self.width() - left, self.height()), Qt.AlignmentFlag.AlignVCenter, self._value
-        )
+        colors = theme()
+        with QPainter(self) as painter:
+            middle = self.height() / 2
+            painter.setPen(QPen(colors.color(self._tone), self._thick))
+            painter.drawLine(QPointF(0, middle), QPointF(_LINE, middle))
+            painter.setFont(colors.font("small"))
+            painter.setPen(colors.color("text_secondary"))
+            left = _LINE + 6.0
+            place = QRectF(left, 0, self._word_width() + 2, self.height())
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, self._word)
+            painter.setFont(colors.font("strong"))
+            painter.setPen(colors.color("text"))
+            left += self._word_width() + 6
+            painter.drawText(
+                QRectF(left, 0, self.width() - left, self.height()),
+                Qt.AlignmentFlag.AlignVCenter,
+                self._value,
+            )

@@ -139,20 +139,20 @@ class MixBar(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colors, track = theme(), self._track()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        focus = self.hasFocus()
-        painter.setPen(QPen(colors.color("accent" if focus else "border"), 2 if focus else 1))
-        painter.setBrush(colors.color("surface_sunken"))
-        painter.drawRoundedRect(track, 6, 6)
-        left = track.left()
-        for at, text in enumerate(self._texts()):
-            right = track.right() if at == len(self._shares) - 1 else self._edge(at)
-            place = QRectF(left, track.top() + 1, right - left, track.height() - 2)
-            self._paint_part(painter, place, text, at)
-            left = right
-        for at in range(len(self._shares) - 1):
-            self._paint_handle(painter, at)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            focus = self.hasFocus()
+            painter.setPen(QPen(colors.color("accent" if focus else "border"), 2 if focus else 1))
+            painter.setBrush(colors.color("surface_sunken"))
+            painter.drawRoundedRect(track, 6, 6)
+            left = track.left()
+            for at, text in enumerate(self._texts()):
+                right = track.right() if at == len(self._shares) - 1 else self._edge(at)
+                place = QRectF(left, track.top() + 1, right - left, track.height() - 2)
+                self._paint_part(painter, place, text, at)
+                left = right
+            for at in range(len(self._shares) - 1):
+                self._paint_handle(painter, at)
 
     def _paint_part(self, painter: QPainter, place: QRectF, text: str, at: int) -> None:
         colors = theme()

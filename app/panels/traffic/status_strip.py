@@ -83,21 +83,21 @@ class StatusStrip(QWidget):
     # --- painting -------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colors = theme()
-        middle = self.height() / 2
-        painter.setFont(colors.font("section"))
-        painter.setPen(colors.color("text"))
-        title = tr("Status codes")
-        painter.drawText(QRectF(16, 0, 120, self.height()), Qt.AlignmentFlag.AlignVCenter, title)
-        counts = self._counts_width()
-        bar = QRectF(128, middle - _BAR / 2, max(80.0, self.width() - 128 - counts - 32), _BAR)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colors.color("surface_sunken"))
-        painter.drawRoundedRect(bar, 3, 3)
-        self._paint_bar(painter, bar)
-        self._paint_counts(painter, bar.right() + 16)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            colors = theme()
+            middle = self.height() / 2
+            painter.setFont(colors.font("section"))
+            painter.setPen(colors.color("text"))
+            title = tr("Status codes")
+            painter.drawText(QRectF(16, 0, 120, self.height()), Qt.AlignmentFlag.AlignVCenter, title)
+            counts = self._counts_width()
+            bar = QRectF(128, middle - _BAR / 2, max(80.0, self.width() - 128 - counts - 32), _BAR)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colors.color("surface_sunken"))
+            painter.drawRoundedRect(bar, 3, 3)
+            self._paint_bar(painter, bar)
+            self._paint_counts(painter, bar.right() + 16)
 
     def _paint_bar(self, painter: QPainter, bar: QRectF) -> None:
         """What is there at all has two pixels at least."""
