@@ -4,7 +4,8 @@ from PySide6.QtCore import QObject, QTimer
 
 from app.core import figures
 from app.core.backend import Phase
-from app.core.feed import BUS, PROCESSES, SAGA_COUNTS, SYSTEM
+from app.core.fault_marks import marks
+from app.core.feed import BUS, FAULTS, PROCESSES, SAGA_COUNTS, SYSTEM
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.core.session import Session
@@ -35,7 +36,7 @@ class WindowPresenter(QObject):
         leave = [
             backend.listen(self._on_backend),
             feed.listen_link(self._frame.poke),
-            feed.listen(self._frame.poke, SYSTEM, PROCESSES, BUS),
+            feed.listen(self._frame.poke, SYSTEM, PROCESSES, BUS, FAULTS),
             feed.listen(self._badges.poke, SAGA_COUNTS),
         ]
         leave += [
@@ -69,7 +70,8 @@ class WindowPresenter(QObject):
         self._age()
         self._show_state()
         processes = list(feed.rows(PROCESSES).values())
-        window.system_page.show_system(feed.system, processes, is_live=feed.link.is_live)
+        broken = marks(feed.rows(FAULTS).values())
+        window.system_page.show_system(feed.system, processes, is_live=feed.link.is_live, broken=broken)
         self._show_badges()
 
     def _show_badges(self) -> None:

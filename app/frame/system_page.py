@@ -3,18 +3,30 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QMenu, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFontMetricsF,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
 from app.core.breaking import BreakSubject
+from app.core.fault_marks import Marks
 from app.core.language import tr
 from app.frame.top_bar import draw_keys
+from app.qt.columns import Span
 from app.qt.theme import theme
 from app.qt.tokens import Tone
 from app.widgets.break_action import add_break, on_key
+from app.widgets.cell_delegate import draw_tag
 from app.widgets.fact_list import Fact, FactList
 from app.widgets.inspector_page import InspectorPage
 from app.widgets.shapes import draw_status
@@ -44,7 +56,15 @@ class SystemPage(InspectorPage):
         self.add_section(tr("Good to know"), _KeyList(keys))
         self.show_system(None, (), is_live=False)
 
-    def show_system(self, system: System | None, processes: Sequence[Process], *, is_live: bool) -> None:
+    def show_system(
+        self,
+        system: System | None,
+        processes: Sequence[Process],
+        *,
+        is_live: bool,
+        broken: Marks = MappingProxyType({}),
+    ) -> None:
+        """`broken` says which faults act on a process, by its name."""
         known = [process for process in processes if process.pss is not None]
         memory = sum(process.pss or 0 for process in known)
         cpu = sum(process.cpu or 0.0 for process in known)
@@ -65,7 +85,7 @@ class SystemPage(InspectorPage):
                 ),
             ]
         )
-        self._processes.show_processes(processes, is_live=is_live)
+        self._processes.show_processes(processes, broken, is_live=is_live)
 
 
 def _clock(at: float) -> str:
@@ -77,14 +97,15 @@ def _address(url: str | None) -> str:
 
 
 class _ProcessList(QWidget):
-    """A line a process: lamp, name, process id. Painted, since it changes with every frame of a start."""
+    """A line a process: lamp, name, the faults that act on it, process id. Painted, since it changes with every frame of a start."""
 
     break_requested = Signal(object, object)
     _LINE = 20
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: tuple[tuple[str, str, str], ...] = ()
+        self._rows: tuple[tuple[str, str, str, str], ...] = ()
+        self._is_live = False
         self._instances: frozenset[str] = frozenset()
         self._at = 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -92,22 +113,26 @@ class _ProcessList(QWidget):
         on_key(self, self._on_key)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_processes(self, processes: Sequence[Process], *, is_live: bool) -> None:
+    def show_processes(self, processes: Sequence[Process], broken: Marks, *, is_live: bool) -> None:
         rows = tuple(
             (
                 process.status if is_live else "unknown",
                 process.name,
                 "–" if process.pid is None else str(process.pid),
+                broken.get(process.name, ""),
             )
             for process in processes
         )
         self._instances = frozenset(
             process.name for process in processes if process.name.startswith(f"{process.role}-")
         )
-        if rows != self._rows:
+        if rows != self._rows or is_live != self._is_live:
+            self._is_live = is_live
             resized = len(rows) != len(self._rows)
             self._rows = rows
-            self.setAccessibleName(", ".join(f"{name} {status}" for status, name, _ in rows))
+            self.setAccessibleName(
+                ", ".join(" ".join((name, status, *_broken(by))) for status, name, _, by in rows)
+            )
             if resized:
                 self.updateGeometry()
             self.update()
@@ -124,6 +149,15 @@ class _ProcessList(QWidget):
         add_break(menu, subject, self._line(at), self.break_requested.emit)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())
+
+    def event(self, event: QEvent) -> bool:
+        """A tooltip says all of what has no room."""
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            at = event.pos().y() // self._LINE
+            by = self._rows[at][3] if 0 <= at < len(self._rows) else ""
+            QToolTip.showText(event.globalPos(), "\n".join((*_broken(by), self.toolTip())), self)
+            return True
+        return super().event(event)
 
     def _subject(self, at: int) -> BreakSubject | None:
         if not 0 <= at < len(self._rows) or self._rows[at][1] == CONTROL:
@@ -154,7 +188,8 @@ class _ProcessList(QWidget):
     def _go_to(self, at: int) -> None:
         self._at = max(0, min(len(self._rows) - 1, at))
         if self._rows:
-            self.setAccessibleDescription(self._rows[self._at][1])
+            _, name, _, by = self._rows[self._at]
+            self.setAccessibleDescription(" ".join((name, *_broken(by))))
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -164,7 +199,7 @@ class _ProcessList(QWidget):
             painter.setFont(colors.font("small"))
             painter.setPen(colors.color("text_muted"))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, tr("none runs"))
-        for at, (status, name, pid) in enumerate(self._rows):
+        for at, (status, name, pid, by) in enumerate(self._rows):
             line = QRectF(0, at * self._LINE, self.width(), self._LINE)
             if self.hasFocus() and at == self._at:
                 painter.setPen(colors.color("accent"))
@@ -174,9 +209,22 @@ class _ProcessList(QWidget):
             painter.setFont(colors.font("small"))
             painter.setPen(colors.color("text_muted" if status == "unknown" else "text"))
             painter.drawText(line.adjusted(19, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, name)
+            if by:
+                self._draw_fault(painter, line, name, pid, by)
             painter.setFont(colors.font("mono"))
             painter.setPen(colors.color("text_muted"))
             painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, pid)
+
+    def _draw_fault(self, painter: QPainter, line: QRectF, name: str, pid: str, by: str) -> None:
+        """Between the name, in the painter's font, and the process id."""
+        left = line.left() + 19 + painter.fontMetrics().horizontalAdvance(name) + 8
+        right = line.right() - QFontMetricsF(theme().font("mono")).horizontalAdvance(pid) - 8
+        room = QRectF(left, line.top(), max(0.0, right - left), line.height())
+        draw_tag(painter, room, Span(by, "fault", tag=True), "small", is_stale=not self._is_live)
+
+
+def _broken(by: str) -> tuple[str, ...]:
+    return (tr("broken by {faults}", faults=by),) if by else ()
 
 
 class _KeyList(QWidget):

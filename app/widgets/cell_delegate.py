@@ -148,22 +148,26 @@ class CellDelegate(QStyledItemDelegate):
                 break
 
     def _draw_tag(self, painter: QPainter, area: QRectF, span: Span, face: Face) -> float:
-        """Gives how much of the room it took, with the gap behind it."""
-        colors = theme()
-        tone: Tone = "text_muted" if self._view.is_stale else span.tone
-        width = min(area.width(), _advance(span.text, face, span.strong) + TAG_EXTRA - TAG_GAP)
-        ground = QRectF(area.left(), area.center().y() - TAG_HEIGHT / 2, width, TAG_HEIGHT)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colors.color(cast("Tone", f"{span.tone}_tint")))
-        painter.drawRoundedRect(ground, 4, 4)
-        icon = QRectF(ground.left() + TAG_PAD, ground.center().y() - TAG_ICON / 2, TAG_ICON, TAG_ICON)
-        draw_icon(painter, icon, "bolt", colors.color(tone))
-        painter.setPen(colors.color(tone))
-        left = icon.right() + TAG_PAD - 2
-        room = max(0.0, ground.right() - TAG_PAD - left)
-        draw_line(painter, left, area.center().y(), room, span.text, face, strong=span.strong)
-        return width + TAG_GAP
+        return draw_tag(painter, area, span, face, is_stale=self._view.is_stale)
+
+
+def draw_tag(painter: QPainter, area: QRectF, span: Span, face: Face, *, is_stale: bool = False) -> float:
+    """A span that is a tag, from the left of `area` and in its middle. Gives how much of the room it took, with the gap behind it."""
+    colors = theme()
+    tone: Tone = "text_muted" if is_stale else span.tone
+    width = min(area.width(), _advance(span.text, face, span.strong) + TAG_EXTRA - TAG_GAP)
+    ground = QRectF(area.left(), area.center().y() - TAG_HEIGHT / 2, width, TAG_HEIGHT)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colors.color(cast("Tone", f"{span.tone}_tint")))
+    painter.drawRoundedRect(ground, 4, 4)
+    icon = QRectF(ground.left() + TAG_PAD, ground.center().y() - TAG_ICON / 2, TAG_ICON, TAG_ICON)
+    draw_icon(painter, icon, "bolt", colors.color(tone))
+    painter.setPen(colors.color(tone))
+    left = icon.right() + TAG_PAD - 2
+    room = max(0.0, ground.right() - TAG_PAD - left)
+    draw_line(painter, left, area.center().y(), room, span.text, face, strong=span.strong)
+    return width + TAG_GAP
 
 
 def draw_line(

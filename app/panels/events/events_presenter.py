@@ -4,7 +4,8 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.core.feed import BUS, EVENTS_SEEN, HANDLED, OUTBOX, PROCESSES, QUEUES, SETTINGS, SYSTEM
+from app.core.fault_marks import queue_marks
+from app.core.feed import BUS, EVENTS_SEEN, FAULTS, HANDLED, OUTBOX, PROCESSES, QUEUES, SETTINGS, SYSTEM
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.session import Port
@@ -65,7 +66,7 @@ class EventsPresenter(QObject):
         feed = self._port.feed
         leave = [
             feed.listen(self._rows.poke, EVENTS_SEEN, HANDLED),
-            feed.listen(self._figures.poke, BUS, QUEUES, OUTBOX, SYSTEM, PROCESSES, SETTINGS),
+            feed.listen(self._figures.poke, BUS, QUEUES, OUTBOX, SYSTEM, PROCESSES, SETTINGS, FAULTS),
             feed.listen(self._on_bus, BUS),
             feed.listen_link(self._on_link),
         ]
@@ -146,8 +147,9 @@ class EventsPresenter(QObject):
         self._panel.set_subtitle(subtitle(bus, state.settings.broker if state else None, stale=stale))
         queues, outboxes = feed.rows(QUEUES), feed.rows(OUTBOX)
         self._depths.see(queues, self._clock.now())
+        broken = queue_marks(feed.rows(FAULTS).values(), queues.values())
         self._panel.queues.show_rows(
-            queue_rows(queues.values(), self._depths), outbox_rows(outboxes.values())
+            queue_rows(queues.values(), self._depths, broken), outbox_rows(outboxes.values())
         )
         broker = feed.rows(PROCESSES).get(BROKER)
         gone = None if stale else absence(bus, outboxes.values(), self._away_since, broker)

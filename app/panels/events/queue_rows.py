@@ -7,9 +7,11 @@ import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from app.core import figures
+from app.core.fault_marks import Marks
 from app.core.language import tr
 from app.qt.columns import Column, Span
 from app.qt.tokens import Tone
@@ -27,7 +29,7 @@ Figure = TypeVar("Figure", int, float)
 @dataclass(frozen=True)
 class QueueRow:
     """`kind` is `queue`, `retry`, `dead`, or `own` for those of the control plane; `parts` are the queues of a row that stands for several. Rates are None where
-    the broker does not tell them.
+    the broker does not tell them. `fault` says which faults act on what is taken from it.
     """
 
     name: str
@@ -40,6 +42,7 @@ class QueueRow:
     idle_since: float | None
     depths: tuple[float, ...]
     parts: tuple[QueueState, ...]
+    fault: str = ""
 
 
 class Depths:
@@ -66,7 +69,9 @@ class Depths:
         return tuple(self._series.get(name, ()))
 
 
-def queue_rows(queues: Iterable[QueueState], depths: Depths) -> list[QueueRow]:
+def queue_rows(
+    queues: Iterable[QueueState], depths: Depths, broken: Marks = MappingProxyType({})
+) -> list[QueueRow]:
     """In the order of the alphabet, each queue before its waiting rooms and its dead letters; our own come last."""
     groups: dict[tuple[str, str], list[QueueState]] = {}
     for queue in queues:
@@ -77,7 +82,10 @@ def queue_rows(queues: Iterable[QueueState], depths: Depths) -> list[QueueRow]:
         base = name.rpartition(".")[0] if kind in ("retry", "dead") else name
         return kind == "own", base, _KINDS.index(kind)
 
-    return [_row(name, kind, groups[name, kind], depths.of(name)) for name, kind in sorted(groups, key=order)]
+    return [
+        _row(name, kind, groups[name, kind], depths.of(name), broken.get(name, ""))
+        for name, kind in sorted(groups, key=order)
+    ]
 
 
 def subtitle(rows: Sequence[QueueRow]) -> str:
@@ -103,7 +111,9 @@ def _place(queue: str) -> tuple[str, str]:
     return queue, "dead" if queue.endswith(_DEAD) else "queue"
 
 
-def _row(name: str, kind: str, parts: Sequence[QueueState], depths: tuple[float, ...]) -> QueueRow:
+def _row(
+    name: str, kind: str, parts: Sequence[QueueState], depths: tuple[float, ...], fault: str
+) -> QueueRow:
     idle = [part.idle_since for part in parts]
     return QueueRow(
         name=name,
@@ -116,6 +126,7 @@ def _row(name: str, kind: str, parts: Sequence[QueueState], depths: tuple[float,
         idle_since=None if None in idle else max(since for since in idle if since is not None),
         depths=depths,
         parts=tuple(parts),
+        fault=fault,
     )
 
 
@@ -133,7 +144,8 @@ def _rate(value: float | None) -> str:
 def _name(row: QueueRow) -> Sequence[Span]:
     """What belongs to a queue stands under it, by its last word."""
     if row.kind in ("queue", "own"):
-        return (Span(row.name, "text" if row.kind == "queue" else "text_muted"),)
+        name = Span(row.name, "text" if row.kind == "queue" else "text_muted")
+        return (name, Span("  "), Span(row.fault, "fault", face="small", tag=True)) if row.fault else (name,)
     return (Span(f"  .{row.name.rpartition('.')[2]}", "text_secondary"),)
 
 
@@ -184,6 +196,8 @@ def _tooltip(row: QueueRow) -> str:
         if row.kind == "own"
         else []
     )
+    if row.fault:
+        lines.append(tr("broken by {faults}", faults=row.fault))
     for part in row.parts:
         told = [part.name, part.type, tr("durable") if part.durable else tr("not durable")]
         if len(row.parts) > 1:

@@ -126,6 +126,22 @@ def explained(fault: ArmedFault, *, is_hit: bool) -> str:
     return tr("You armed {kind} on this run. It has not acted yet. Other runs are not touched.", kind=kind)
 
 
+def tag_in_force(kind: str, *, is_hit: bool, can_act: bool) -> str:
+    """For a fault that acts on the step in every run."""
+    if is_hit:
+        return tr("{kind} hit", kind=kind)
+    return tr("{kind} in force", kind=kind) if can_act else tr("{kind} in next runs", kind=kind)
+
+
+def explained_in_force(kind: str, *, is_hit: bool, can_act: bool) -> str:
+    """For the inspector of the step."""
+    if is_hit:
+        return tr("You injected {kind} into every run, and it hit this one.", kind=kind)
+    if can_act:
+        return tr("You injected {kind} into every run. It can still hit this one.", kind=kind)
+    return tr("You injected {kind} into every run. This one is past it: it waits for the next.", kind=kind)
+
+
 def prediction(faults: Mapping[str, ArmedFault], steps: Sequence[DefinedStep]) -> str:
     """How a run will end that is started with these."""
     if not faults:

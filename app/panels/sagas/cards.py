@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.panels.sagas.armed_words import fault_tag
+from app.core.fault_marks import StepFault
+from app.panels.sagas.armed_words import explained, explained_in_force, fault_tag, tag_in_force
 from app.panels.sagas.step_story import Leg, StepStory
 from app.qt.tokens import Tone
 from embedded_services.contracts.sagas import (
+    ENDED,
     ArmedFault,
     DefinedStep,
     Saga,
@@ -22,7 +24,8 @@ Ground = Literal["plain", "idle", "busy", "warn", "bad"]
 @dataclass(frozen=True)
 class Card:
     """`mark` is a status of the tokens or empty. `took` is what it lasted; while it lasts, `since` is when it began. The next
-    try is made at `next_try_at`, which is waited for since `waits_since`. `note` is what came out, or what went wrong."""
+    try is made at `next_try_at`, which is waited for since `waits_since`. `note` is what came out, or what went wrong. `tag` names
+    the fault that acts on it, in few words, and `tag_says` in a sentence."""
 
     step: str
     way: Way
@@ -41,6 +44,7 @@ class Card:
     note: str = ""
     note_tone: Tone = "text_muted"
     tag: str = ""
+    tag_says: str = ""
     is_hit: bool = False
     is_pivot: bool = False
 
@@ -59,6 +63,8 @@ class Subject:
     number: int
     defined: DefinedStep | None
     told: StepStory
+    in_force: tuple[StepFault, ...] = ()
+    """The faults in force on this step in every run."""
 
     @property
     def fault(self) -> ArmedFault | None:
@@ -81,9 +87,32 @@ class Subject:
 
 
 def tag_of(of: Subject, way: Way, leg: Leg) -> dict[str, Any]:
-    """The fault that hangs on this card's edge, and whether it acted."""
+    """The fault that hangs on this card's edge, and whether it acted: the run's own one before those that act on all runs."""
     fault = of.fault
-    if fault is None or fault.acts_on_undo is not (way == "undo"):
-        return {}
-    is_hit = leg.hits > 0
-    return {"tag": fault_tag(fault, is_hit=is_hit), "is_hit": is_hit}
+    if fault is not None and fault.acts_on_undo is (way == "undo"):
+        is_hit = leg.hits > 0
+        says = explained(fault, is_hit=is_hit)
+        return {"tag": fault_tag(fault, is_hit=is_hit), "tag_says": says, "is_hit": is_hit}
+    for one in of.in_force:
+        if one.undo is (way == "undo"):
+            is_hit = of.saga.id in one.runs
+            can_act = _is_ahead(of, way)
+            says = explained_in_force(one.kind, is_hit=is_hit, can_act=can_act)
+            return {
+                "tag": tag_in_force(one.kind, is_hit=is_hit, can_act=can_act),
+                "tag_says": says,
+                "is_hit": is_hit,
+            }
+    return {}
+
+
+def _is_ahead(of: Subject, way: Way) -> bool:
+    """Whether this run can still call the step on that way."""
+    state = of.step.state
+    if way == "forward":
+        return of.saga.state is SagaState.RUNNING and state in (
+            StepState.PENDING, StepState.RUNNING, StepState.UNKNOWN,
+        )  # fmt: skip
+    return of.undoable and of.saga.state not in ENDED and state not in (
+        StepState.COMPENSATED, StepState.SKIPPED, StepState.FAILED,
+    )  # fmt: skip

@@ -1,7 +1,9 @@
 """A saga as two lanes: its steps in columns, those that run at the same time side by side, and where it turned back. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.fault_marks import StepFault
 from app.panels.sagas.cards import Card, Subject
 from app.panels.sagas.forward_card import forward_card
 from app.panels.sagas.run_rows import failed_step
@@ -39,13 +41,14 @@ class Lanes:
         return None
 
 
-def lanes_of(saga: Saga, definition: SagaDefinition | None) -> Lanes:
-    """As far as it is known: without its journal, what it was before it was undone is not."""
+def lanes_of(saga: Saga, definition: SagaDefinition | None, in_force: Sequence[StepFault] = ()) -> Lanes:
+    """As far as it is known: without its journal, what it was before it was undone is not. `in_force` act on every run."""
     story = story_of(saga.journal)
     defined = {step.name: step for step in definition.steps} if definition is not None else {}
     columns = []
     for number, step in enumerate(saga.steps, 1):
-        of = Subject(saga, step, number, defined.get(step.name), story.of(step.name))
+        acting = tuple(one for one in in_force if one.step == step.name and one.saga in (None, saga.name))
+        of = Subject(saga, step, number, defined.get(step.name), story.of(step.name), acting)
         beside = of.defined is not None and of.defined.beside and number > 1
         columns.append(Column(forward_card(of), undo_card(of), beside))
     turn = turn_of(saga, story)

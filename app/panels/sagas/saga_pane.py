@@ -6,6 +6,7 @@ from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core import figures
+from app.core.fault_marks import StepFault
 from app.core.language import tr
 from app.core.messages import UserMessage
 from app.panels.sagas.hold_words import hold_words, refusals
@@ -40,6 +41,7 @@ class SagaPane(QWidget):
         self._clock = clock
         self._saga: Saga | None = None
         self._definition: SagaDefinition | None = None
+        self._in_force: tuple[StepFault, ...] = ()
         self.head = SagaHead()
         self.reason = ReasonStrip()
         self.lanes = LanesView(clock)
@@ -109,8 +111,15 @@ class SagaPane(QWidget):
         if saga.hold is not None:
             text, tone = hold_words(saga.hold)
             self._hold.show_hold(text, tone, saga.hold.since)
-        self.lanes.show_lanes(lanes_of(saga, definition))
+        self.lanes.show_lanes(lanes_of(saga, definition, self._in_force))
         self._views.setCurrentIndex(1)
+
+    def show_faults(self, in_force: tuple[StepFault, ...]) -> None:
+        """Those that act on every run, whichever is looked at."""
+        if in_force != self._in_force:
+            self._in_force = in_force
+            if self._saga is not None:
+                self.lanes.show_lanes(lanes_of(self._saga, self._definition, in_force))
 
     def show_nothing(self) -> None:
         """No run was ever started."""

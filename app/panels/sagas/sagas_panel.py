@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QMenu, QSplitter, QWidget
 
 from app.core.breaking import BreakSubject
+from app.core.fault_marks import StepFault
 from app.core.focus import Focus
 from app.core.language import tr
 from app.core.messages import UserMessage
@@ -145,6 +146,12 @@ class SagasPanel(Panel):
         if self.step_page.step:
             self.step_page.show_saga(saga, lanes, definition)
         self.list.mark(saga.seq)
+
+    def show_faults(self, in_force: tuple[StepFault, ...]) -> None:
+        """Those that act on steps of every run."""
+        self.pane.show_faults(in_force)
+        if self.step_page.step and self.pane.saga is not None:
+            self.step_page.show_saga(self.pane.saga, self.pane.shown_lanes, self._definition)
 
     def show_absence(self, message: UserMessage | None, mend: str = "", words: str = "") -> None:
         """Why no saga moves; None while there is an orchestrator. `mend` is what would bring it back."""

@@ -4,7 +4,8 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.core.feed import LEDGER, PROCESSES, SAGA_COUNTS, SAGAS, SYSTEM
+from app.core.fault_marks import step_faults
+from app.core.feed import FAULTS, LEDGER, PROCESSES, SAGA_COUNTS, SAGAS, SYSTEM
 from app.core.language import tr
 from app.core.messages import to_message
 from app.core.session import Port
@@ -47,7 +48,7 @@ class SagasPresenter(QObject):
         self._figures.setParent(self)  # it must not outlive what it calls
         feed = port.feed
         leave = [
-            feed.listen(self._figures.poke, SYSTEM, PROCESSES, SAGAS, SAGA_COUNTS, LEDGER),
+            feed.listen(self._figures.poke, SYSTEM, PROCESSES, SAGAS, SAGA_COUNTS, LEDGER, FAULTS),
             feed.listen(self._on_process, PROCESSES),
             feed.listen_link(self._on_link),
         ]
@@ -70,6 +71,7 @@ class SagasPresenter(QObject):
         stuck = [saga.id for saga in sagas.values() if _is_stuck(saga)]
         panel.ledger.show_rules(rules_of(feed.rows(LEDGER), counts, stuck))
         self._show_absence()
+        panel.show_faults(step_faults(feed.rows(FAULTS).values()))
         self._offer_order(list(sagas.values()))
         if not self.look.id:
             self._show_none(counts)

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QWidget
 
 from app.core import figures
 from app.core.language import tr
-from app.panels.sagas.armed_words import explained
 from app.panels.sagas.cards import Card, Way
 from app.panels.sagas.fault_box import FaultBox
 from app.panels.sagas.hold_words import ActionKey, refusals
@@ -104,7 +103,7 @@ class StepPage(InspectorPage):
         mark = "healthy" if card.mark == "check" else card.mark or "unknown"
         self.set_subject(what, step.name, (mark, card.word), identity=saga.id)
         self._facts.set_facts(_facts(card, step, defined))
-        self._show_fault(saga, card)
+        self._show_fault(card)
         error = card.note if card.note_tone in ("bad", "warn") else ""
         self._error.setText(error)
         _set_shown(self._error, shown=bool(error))
@@ -112,12 +111,9 @@ class StepPage(InspectorPage):
         self.journal.show_lines([line_of(entry) for entry in entries_of(saga.journal, step.name)])
         self._allow(saga, definition)
 
-    def _show_fault(self, saga: Saga, card: Card) -> None:
-        fault = saga.faults.get(card.step)
-        shown = fault is not None and bool(card.tag)
-        if fault is not None and shown:
-            self.fault.say(explained(fault, is_hit=card.is_hit))
-        _set_shown(self.fault, shown=shown)
+    def _show_fault(self, card: Card) -> None:
+        self.fault.say(card.tag_says)
+        _set_shown(self.fault, shown=bool(card.tag))
 
     def _show_data(self, saga: Saga, step: SagaStep) -> None:
         if self.way == "undo":

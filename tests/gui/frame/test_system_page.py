@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.breaking import BreakSubject
 from app.frame.system_page import SystemPage
+from app.qt.theme import theme
 from embedded_services.contracts.system import Process
 
 
@@ -45,3 +46,30 @@ def test_processes_are_broken_by_the_key_but_not_the_control_plane(qtbot: QtBot)
         assert asked.pop()[0] == wanted
     qtbot.mouseClick(found, Qt.MouseButton.LeftButton, pos=QPoint(2, 2))
     assert found.accessibleDescription() == "control"
+
+
+def test_process_that_a_fault_acts_on_says_so_and_wears_its_tag(qtbot: QtBot) -> None:
+    page = SystemPage(Path("/w"), [])
+    qtbot.addWidget(page)
+    processes = [process("broker", "broker"), process("user-1", "user")]
+    page.show_system(None, processes, is_live=True)
+    page.resize(300, 600)
+    page.show()
+    found = next(
+        widget for widget in page.findChildren(QWidget) if "broker healthy" in widget.accessibleName()
+    )
+    violet = theme().color("fault_tint").rgb()
+
+    def has_tag(line: int) -> bool:
+        image = found.grab(QRect(0, line * 20, found.width(), 20)).toImage()
+        columns = range(image.width())
+        return any(image.pixel(x, image.height() // 2) == violet for x in columns)
+
+    assert not has_tag(0)
+    page.show_system(None, processes, is_live=True, broken={"broker": "freeze"})
+    assert "broker healthy broken by freeze" in found.accessibleName()
+    assert has_tag(0)
+    assert not has_tag(1)
+    page.show_system(None, processes, is_live=True)
+    assert "freeze" not in found.accessibleName()
+    assert not has_tag(0)

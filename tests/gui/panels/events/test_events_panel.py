@@ -3,6 +3,7 @@
 import asyncio
 from typing import TypeVar
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
@@ -24,11 +25,13 @@ from app.panels.events.event_page import EventPage
 from app.panels.events.letter_page import LetterPage
 from app.panels.events.publish_dialog import PublishDialog
 from app.panels.events.replay_dialog import ReplayDialog
+from app.qt.columns import Role
 from app.widgets.row_view import RowView
 from app.widgets.state_view import StateView
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorDetail
 from embedded_services.contracts.events import NewEvent
+from embedded_services.contracts.faults import Fault, FaultScope, FaultState, FaultTarget
 from embedded_services.contracts.queues import Replay, ReplayGroup, ReplayOptions, is_handled
 from tests.gui.panels.events import shop
 from tests.gui.panels.events.conftest import Built, FakePort
@@ -228,6 +231,32 @@ async def test_queues_and_those_who_wait_are_broken_by_the_key(
         view.setFocus()
         qtbot.keyClick(view, Qt.Key.Key_B)
         assert is_handled(asked.pop().name), "waiting rooms and dead letters belong to a queue"
+
+
+async def test_queue_wears_what_acts_on_it_until_it_is_over(built: Built, port: FakePort) -> None:
+    port.connect()
+    port.bus()
+    port.set("queues", **shop.queues())
+    view = child(built.panel, RowView, "queues")
+    await eventually(view.model().rowCount)
+    poison = Fault(
+        id="f", kind="handler-failure", target=FaultTarget(queue="order.events"), params={}, probability=0.2,
+        scope=FaultScope.REQUEST, seed=1, ttl=60, state=FaultState.ACTIVE, armed_at=1.0, expires_at=61.0,
+    )  # fmt: skip
+
+    def tagged() -> list[str]:
+        rows = [view.model().index(row, 0) for row in range(view.model().rowCount())]
+        return [
+            f"{index.data()}: {span.text}"
+            for index in rows
+            for span in index.data(Role.LOOK).spans
+            if span.tag and span.text in index.data(Qt.ItemDataRole.ToolTipRole)
+        ]
+
+    port.set("faults", f=poison)
+    await eventually(lambda: tagged() == ["order.events: handler-failure"])
+    port.set("faults", f=msgspec.structs.replace(poison, state=FaultState.EXPIRED))
+    await eventually(lambda: not tagged())
 
 
 async def test_every_control_has_a_name(built: Built, port: FakePort) -> None:

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.fault_marks import StepFault
 from app.panels.sagas.lanes import lanes_of
 from embedded_services.contracts.sagas import ArmedFault, FaultKind, SagaState
 from embedded_services.sagas.refund_order import REFUND_ORDER
@@ -125,6 +126,43 @@ def test_armed_fault_hangs_on_the_card_that_it_acts_on() -> None:
     run.refused(PAY)
     column = lanes_of(run.saga, ORDERS).columns[RESERVE]
     assert (column.forward.tag, column.undo.tag) == ("", "fail-compensation hit")
+
+
+def in_force(kind: str, *runs: str, undo: bool = False, saga: str | None = "order-processing") -> StepFault:
+    return StepFault(kind, "process-payment", saga, undo, frozenset(runs))
+
+
+def test_fault_in_force_hangs_on_the_step_of_every_run_and_says_whether_it_can_still_act() -> None:
+    ahead = Teller().done(VALIDATE, RESERVE)
+    past = completed(1)
+    for run, runs, tag, is_hit in (
+        (ahead, (), "fail-step in force", False),
+        (past, (), "fail-step in next runs", False),
+        (past, (past.saga.id,), "fail-step hit", True),
+    ):
+        columns = lanes_of(run.saga, ORDERS, [in_force("fail-step", *runs)]).columns
+        card = columns[PAY].forward
+        assert (card.tag, card.is_hit) == (tag, is_hit)
+        assert "every run" in card.tag_says
+        assert [column.forward.step for column in columns if column.forward.tag] == ["process-payment"]
+        assert not any(column.undo.tag for column in columns)
+
+
+def test_fault_in_force_on_the_undoing_hangs_on_the_card_beneath() -> None:
+    column = lanes_of(
+        Teller().done(VALIDATE).saga, ORDERS, [in_force("fail-compensation", undo=True)]
+    ).columns[PAY]
+    assert (column.forward.tag, column.undo.tag) == ("", "fail-compensation in force")
+
+
+def test_what_the_run_was_started_with_comes_before_what_acts_on_all() -> None:
+    run = Teller(faults={"process-payment": ArmedFault(FaultKind.SLOW)})
+    assert lanes_of(run.saga, ORDERS, [in_force("fail-step")]).columns[PAY].forward.tag == "slow armed"
+
+
+def test_fault_of_another_saga_is_none_of_this_ones() -> None:
+    other = in_force("fail-step", saga="refund-order")
+    assert lanes_of(completed(1).saga, ORDERS, [other]).columns[PAY].forward.tag == ""
 
 
 def test_cancelled_run_turns_back_where_it_stood() -> None:

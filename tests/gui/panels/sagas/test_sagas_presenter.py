@@ -18,6 +18,7 @@ from app.panels.sagas.run_history import PAGE
 from app.widgets.segmented_toggle import SegmentedToggle
 from embedded_services.client.errors import ControlError
 from embedded_services.contracts.errors import ErrorDetail
+from embedded_services.contracts.faults import Affected, Fault, FaultScope, FaultState, FaultTarget, Proof
 from embedded_services.contracts.ledger import LedgerItem, LedgerLine, LineName, LineState
 from embedded_services.contracts.sagas import SagaCounts, SagaState
 from embedded_services.sagas.signals import Next
@@ -254,6 +255,36 @@ async def test_a_step_is_broken_by_its_key_and_from_the_inspector(
     press(built.panel.step_page, "breakStep")
     assert asked[1][0] == subject
     await built.end()
+
+
+async def test_fault_in_force_is_tagged_on_its_step_and_goes_with_it(make: Make, port: FakePort) -> None:
+    port.tell(completed(1))
+    built = make()
+    await eventually(lambda: built.panel.pane.saga is not None and built.panel.pane.saga.journal)
+    built.panel.pane.step_chosen.emit("process-payment", "forward")
+    port.set(faults={"f": fail_step})
+    await eventually(lambda: "fail-step in next runs" in accessible(built, "process-payment"))
+    await eventually(lambda: "every run" in built.panel.step_page.fault.text)
+    assert built.panel.step_page.fault.isVisible()
+    hit = Proof(eligible=1, injected=1, last=[Affected(NOW, completed(1).saga.id, "")])
+    port.set(faults={"f": msgspec.structs.replace(fail_step, proof=hit)})
+    await eventually(lambda: "fail-step hit" in accessible(built, "process-payment"))
+    port.set(faults={"f": msgspec.structs.replace(fail_step, state=FaultState.REMOVED)})
+    await eventually(lambda: "fail-step" not in accessible(built, "process-payment"))
+    await eventually(lambda: not built.panel.step_page.fault.isVisible())
+    await built.end()
+
+
+def accessible(built: Built, step: str) -> str:
+    card = built.panel.pane.lanes.card(step, "forward")
+    return card.accessibleName() if card is not None else ""
+
+
+fail_step = Fault(
+    id="f", kind="fail-step", target=FaultTarget(saga="order-processing", step="process-payment"), params={},
+    probability=1.0, scope=FaultScope.REQUEST, seed=1, ttl=60, state=FaultState.ACTIVE, armed_at=NOW,
+    expires_at=NOW + 60,
+)  # fmt: skip
 
 
 async def test_menu_of_a_step_leads_on(make: Make, port: FakePort) -> None:

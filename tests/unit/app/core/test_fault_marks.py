@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from app.core.fault_marks import marks
-from embedded_services.contracts.faults import Fault, FaultScope, FaultState, FaultTarget
+from app.core.fault_marks import StepFault, marks, queue_marks, step_faults
+from embedded_services.contracts.faults import Affected, Fault, FaultScope, FaultState, FaultTarget, Proof
+from embedded_services.contracts.queues import QueueState
 from tests.helpers.child import demo_settings
 
 
@@ -61,3 +63,59 @@ def test_only_what_is_in_force_marks(state: FaultState, acts: bool) -> None:
 def test_what_was_done_once_marks_only_while_it_keeps_down(kind: str) -> None:
     assert not marks([fault(kind, {"instance": "order-1"})])
     assert marks([fault(kind, {"instance": "order-1"}, stayDown=True)]) == {"order-1": kind}
+
+
+def queue(name: str, *bound: str) -> QueueState:
+    return QueueState(
+        name=name, type="classic", durable=True, ready=0, unacked=0, consumers=1, bound=list(bound) or None
+    )
+
+
+QUEUES = [
+    queue("order.events", "payment.*"),
+    queue("notification.events", "order.#", "payment.completed"),
+    queue("notification.deliveries", "notification.send"),
+    queue("order.events.retry.500"),
+    queue("order.events.dead"),
+    queue("faultdeck.tap", "#"),
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "marked"),
+    [
+        ({"queue": "order.events"}, {"order.events"}),
+        ({"service": "notification"}, {"notification.events", "notification.deliveries"}),
+        ({"service": "notification", "event": "payment.completed"}, {"notification.events"}),
+        ({"event": "payment.failed"}, {"order.events"}),
+        ({"event": "payment.*"}, {"order.events", "notification.events"}),
+        ({"event": "order.created"}, {"notification.events"}),
+        ({"event": "#"}, {"order.events", "notification.events", "notification.deliveries"}),
+        ({"event": "cart.emptied"}, set()),
+    ],
+)
+def test_queues_are_marked_whose_messages_it_acts_on(target: dict[str, str], marked: set[str]) -> None:
+    assert queue_marks([fault("handler-failure", target)], QUEUES).keys() == marked
+
+
+def test_what_acts_elsewhere_marks_no_queue() -> None:
+    others = [fault("publish-failure", {"service": "order"}), fault("abort", {"service": "order"})]
+    over = fault("delay", {"queue": "order.events"}, FaultState.EXPIRED)
+    assert not queue_marks([*others, over], QUEUES)
+
+
+def test_step_is_hit_on_the_way_that_the_kind_acts_on() -> None:
+    pay = {"saga": "order-processing", "step": "process-payment"}
+    hit = Proof(last=[Affected(at=2.0, request_id="saga_1", trace_id="t")])
+    faults = [
+        msgspec.structs.replace(fault("fail-step", pay), proof=hit),
+        fault("reply-lost", {"step": "create-order"}, undoing=True),
+        fault("fail-compensation", pay),
+        fault("fail-step", pay, FaultState.REMOVED),
+        fault("abort", {"service": "order"}),
+    ]
+    assert step_faults(faults) == (
+        StepFault("fail-step", "process-payment", "order-processing", False, frozenset({"saga_1"})),
+        StepFault("reply-lost", "create-order", None, True, frozenset()),
+        StepFault("fail-compensation", "process-payment", "order-processing", True, frozenset()),
+    )
