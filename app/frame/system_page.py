@@ -193,27 +193,27 @@ class _ProcessList(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        colors = theme()
-        if not self._rows:
-            painter.setFont(colors.font("small"))
-            painter.setPen(colors.color("text_muted"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, tr("none runs"))
-        for at, (status, name, pid, by) in enumerate(self._rows):
-            line = QRectF(0, at * self._LINE, self.width(), self._LINE)
-            if self.hasFocus() and at == self._at:
-                painter.setPen(colors.color("accent"))
-                painter.setBrush(colors.color("surface_selected"))
-                painter.drawRoundedRect(line.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-            draw_status(painter, QRectF(1, line.center().y() - 5, 10, 10), status)
-            painter.setFont(colors.font("small"))
-            painter.setPen(colors.color("text_muted" if status == "unknown" else "text"))
-            painter.drawText(line.adjusted(19, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, name)
-            if by:
-                self._draw_fault(painter, line, name, pid, by)
-            painter.setFont(colors.font("mono"))
-            painter.setPen(colors.color("text_muted"))
-            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, pid)
+        with QPainter(self) as painter:
+            colors = theme()
+            if not self._rows:
+                painter.setFont(colors.font("small"))
+                painter.setPen(colors.color("text_muted"))
+                painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, tr("none runs"))
+            for at, (status, name, pid, by) in enumerate(self._rows):
+                line = QRectF(0, at * self._LINE, self.width(), self._LINE)
+                if self.hasFocus() and at == self._at:
+                    painter.setPen(colors.color("accent"))
+                    painter.setBrush(colors.color("surface_selected"))
+                    painter.drawRoundedRect(line.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+                draw_status(painter, QRectF(1, line.center().y() - 5, 10, 10), status)
+                painter.setFont(colors.font("small"))
+                painter.setPen(colors.color("text_muted" if status == "unknown" else "text"))
+                painter.drawText(line.adjusted(19, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, name)
+                if by:
+                    self._draw_fault(painter, line, name, pid, by)
+                painter.setFont(colors.font("mono"))
+                painter.setPen(colors.color("text_muted"))
+                painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, pid)
 
     def _draw_fault(self, painter: QPainter, line: QRectF, name: str, pid: str, by: str) -> None:
         """Between the name, in the painter's font, and the process id."""
@@ -237,13 +237,13 @@ class _KeyList(QWidget):
         self.setFixedHeight(len(keys) * self._LINE)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for at, (what, keys) in enumerate(self._keys):
-            line = QRectF(0, at * self._LINE, self.width(), self._LINE)
-            painter.setFont(theme().font("small"))
-            painter.setPen(theme().color("text_secondary"))
-            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, what)
-            painter.setFont(theme().font("caption"))
-            width = painter.fontMetrics().horizontalAdvance(keys) + 12
-            draw_keys(painter, QRectF(line.right() - width, line.top() + 2, width, 20), keys)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for at, (what, keys) in enumerate(self._keys):
+                line = QRectF(0, at * self._LINE, self.width(), self._LINE)
+                painter.setFont(theme().font("small"))
+                painter.setPen(theme().color("text_secondary"))
+                painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, what)
+                painter.setFont(theme().font("caption"))
+                width = painter.fontMetrics().horizontalAdvance(keys) + 12
+                draw_keys(painter, QRectF(line.right() - width, line.top() + 2, width, 20), keys)
