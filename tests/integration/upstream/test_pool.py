@@ -11,6 +11,8 @@ from embedded_services.upstream.retries import Fault
 from embedded_services.upstream.transport import Connection
 from tests.helpers.raw_upstream import RawUpstream, eventually, running
 
+LONG_S = 20.0
+"""A hundred connections at once, on a busy machine, take more than one second."""
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -30,8 +32,8 @@ async def pool(upstream: RawUpstream, tasks: Tasks) -> AsyncIterator[Pool]:
 
 async def used(pool: Pool) -> Connection:
     """A new connection after one exchange."""
-    connection = await pool.connect(1.0)
-    await connection.exchange(HEAD, b"", chunked=False, head_only=False, timeout_s=1.0)
+    connection = await pool.connect(LONG_S)
+    await connection.exchange(HEAD, b"", chunked=False, head_only=False, timeout_s=LONG_S)
     return connection
 
 
