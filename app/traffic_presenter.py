@@ -28,6 +28,7 @@ class TrafficItemPresenter(QObject):
         leave = [feed.listen(self._shown.poke, TRAFFIC, TRAFFIC_SAMPLES), feed.listen_link(self._shown.poke)]
         self.destroyed.connect(lambda: [end() for end in leave])
         panel = window.panels.get("traffic")
+        self._has_panel = isinstance(panel, TrafficPanel)
         if isinstance(panel, TrafficPanel):
             item.switched.connect(panel.bar.switch_requested)
             item.rate_requested.connect(panel.bar.rate_requested)
@@ -42,4 +43,5 @@ class TrafficItemPresenter(QObject):
         samples: list[TrafficSample] = [sample for _, sample in tail.after(tail.total - SHOWN)]
         run = traffic.run if traffic is not None else 0
         fresh = [sample for sample in samples if sample.run == run]
-        self._window.top_bar.traffic.show_traffic(traffic, fresh, live=feed.link.is_live)
+        live = feed.link.is_live and self._has_panel  # without it nobody would hear what is asked for
+        self._window.top_bar.traffic.show_traffic(traffic, fresh, live=live)

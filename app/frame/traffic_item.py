@@ -13,7 +13,7 @@ from app.widgets.label import Label
 from app.widgets.number_field import NumberField
 from app.widgets.sparkline import Sparkline
 from app.widgets.switch import Switch
-from embedded_services.contracts.traffic import LEAST_RATE, MOST_RATE, Traffic, TrafficSample
+from embedded_services.contracts.traffic import LEAST_RATE, MOST_RATE, Traffic, TrafficPlan, TrafficSample
 
 _CURVE_FROM: Final = 1400
 _READINGS_FROM: Final = 1320
@@ -41,6 +41,7 @@ class TrafficItem(QWidget):
             unit=tr("/s"),
             width=44,
         )
+        self.rate.set_value(TrafficPlan().rate)  # with which it would start, until another is told
         self._curve = Sparkline()
         self._curve.setFixedSize(56, 24)
         self._got = Label("", "strong")

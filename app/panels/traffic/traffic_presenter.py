@@ -83,6 +83,7 @@ class TrafficPresenter(QObject):
         self.destroyed.connect(lambda: [end() for end in leave])
         self._on_samples()
         self._on_link()
+        self._panel.show_plan(self._plan)  # also while nobody looks: the top bar has the rate from there
         self._second.start()
 
     # --- what is known --------------------------------------------------------------------------------------------
@@ -157,17 +158,14 @@ class TrafficPresenter(QObject):
         return now if link.is_live or link.last_reading is None else link.last_reading
 
     def _on_looked_at(self) -> None:
-        """What draws the plots is loaded the first time."""
+        """What draws the plots is loaded the first time, once the panel is painted."""
         if not self._loading:
             self._loading = True
             self._spawn(self._load(), "load the plots")
 
     async def _load(self) -> None:
-        """In pieces, once the panel is painted. Not in another thread: what Qt's classes are made of is not made for that."""
         await asyncio.sleep(PAINT_S)
-        for name in LIBRARIES:
-            importlib.import_module(name)
-            await asyncio.sleep(0)
+        await load_libraries()
         self._panel.charts.build()
         self._show()
 
@@ -238,6 +236,17 @@ class TrafficPresenter(QObject):
         self._panel.show_failure(error)
         if not self._panel.isVisible():
             self._panel.toast_requested.emit(str(to_message(error)))
+
+
+async def load_libraries() -> None:
+    """What draws the plots takes a third of a second to load, in which the window is to answer. Imports make classes only, and
+    no objects of Qt: these are made in the window's own thread."""
+    await asyncio.to_thread(_import_libraries)
+
+
+def _import_libraries() -> None:
+    for name in LIBRARIES:
+        importlib.import_module(name)
 
 
 def wish_for(plan: TrafficPlan) -> TrafficWish:

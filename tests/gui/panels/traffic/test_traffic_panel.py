@@ -100,6 +100,22 @@ def test_window_starts_without_the_library() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_the_library_is_loaded_beside_the_windows_own_thread() -> None:
+    code = """
+import asyncio, sys, threading
+from app.panels.traffic.traffic_presenter import load_libraries
+threads = {}
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        threads.setdefault(name, threading.current_thread())
+sys.meta_path.insert(0, Watch())
+asyncio.run(load_libraries())
+assert {"numpy", "pyqtgraph", "app.panels.traffic.plots"} <= sys.modules.keys()
+sys.exit(any(one is threading.main_thread() for name, one in threads.items() if name.startswith("pyqtgraph")))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 async def test_ten_minutes_of_samples_add_nothing_to_what_is_drawn(hands: Hands, port: FakePort) -> None:
     """Items, and points: neither grows with time."""
     port.tell(running())
