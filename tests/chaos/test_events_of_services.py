@@ -14,7 +14,7 @@ from embedded_services.common.tasks import Tasks
 from tests.helpers.broker_node import EmbeddedNode
 from tests.helpers.eventually import until
 from tests.helpers.order_sagas import audit
-from tests.helpers.system import running_system
+from tests.helpers.system import running_away_from_others
 
 LOAD_S = 15.0
 VICTIMS = ("order-1", "order-2", "notification-1", "notification-2", "payment-1", "payment-2")
@@ -73,7 +73,7 @@ async def test_each_order_is_confirmed_once_and_paid_once_or_comes_to_nothing(
     node.start()
     data = tmp_path / "data"
     try:
-        async with running_system(tmp_path, "--broker-url", node.url) as system:
+        async with running_away_from_others(tmp_path, "--broker-url", node.url) as system:
             bearer = {"Authorization": f"Bearer {system.ready.token}"}
             async with (
                 httpx.AsyncClient(base_url=system.ready.gateway, timeout=20) as client,

@@ -10,7 +10,14 @@ import httpx
 import pytest
 
 from embedded_services.client.control_client import ControlClient
-from tests.helpers.system import away_from_others, is_free, launch, running_system, until_ready
+from tests.helpers.system import (
+    away_from_others,
+    is_free,
+    launch,
+    running_away_from_others,
+    running_system,
+    until_ready,
+)
 
 MOMENTS = ("start", "load", "stop")
 
@@ -73,7 +80,7 @@ async def test_nothing_outlives_a_killed_control_plane_fifty_times(tmp_path: Pat
 
 
 async def test_the_children_serve_on_while_the_control_plane_is_frozen(tmp_path: Path) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         token = await system.login()
         system.launch.process.send_signal(signal.SIGSTOP)
         try:

@@ -18,7 +18,7 @@ from embedded_services.contracts.instances import Status
 from embedded_services.contracts.runtime import Runtime
 from tests.helpers.display import Display, virtual_display
 from tests.helpers.eventually import until
-from tests.helpers.system import MARK, ROOT, gone, marked
+from tests.helpers.system import END_S, MARK, ROOT, gone, marked
 
 
 @dataclass
@@ -79,7 +79,7 @@ async def desktop(tmp_path: Path) -> AsyncIterator[Desktop]:
     mark = uuid.uuid4().hex
     async with virtual_display() as display:
         yield Desktop(home, display, mark)
-        left = await gone(mark)
+        left = await gone(mark, END_S)
         for process in marked(mark):
             process.kill()
     assert not left, f"processes were left behind: {left}"
@@ -118,7 +118,7 @@ async def test_a_double_click_opens_the_window_and_a_second_one_raises_it(deskto
 
     await desktop.display.xdotool("windowfocus", "--sync", window)
     await desktop.display.xdotool("key", "ctrl+q")
-    assert await gone(desktop.mark) == []
+    assert await gone(desktop.mark, END_S) == []
     assert desktop.runtime() is None
 
     assert desktop.command("--remove-desktop-entry").startswith(f"faultdeck: removed {entry} and ")

@@ -10,7 +10,7 @@ from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.instances import Status
 from embedded_services.contracts.settings import ServicePatch
 from embedded_services.contracts.system import Registration
-from tests.helpers.system import RunningSystem, running_system
+from tests.helpers.system import RunningSystem, running_away_from_others
 
 
 async def unlimited(system: RunningSystem) -> None:
@@ -35,7 +35,7 @@ class Reader:
 
 
 async def test_no_read_fails_while_one_instance_after_another_is_killed(tmp_path: Path) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         await unlimited(system)
         token = await system.login()
         readers = [
@@ -58,7 +58,7 @@ async def test_no_read_fails_while_one_instance_after_another_is_killed(tmp_path
 
 
 async def test_a_killed_instance_is_out_of_rotation_at_once_and_the_journal_tells_why(tmp_path: Path) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         await system.control.act_on_instance("payment-2", "kill")
         await system.until_healthy("payment-2", 2)
         journal = (await system.control.journal()).items
@@ -70,7 +70,7 @@ async def test_a_killed_instance_is_out_of_rotation_at_once_and_the_journal_tell
 async def test_a_frozen_instance_is_found_out_by_its_checks_and_comes_back_when_thawed(
     tmp_path: Path,
 ) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         await unlimited(system)
         token = await system.login()
         await system.control.act_on_instance("order-2", "freeze")
@@ -89,7 +89,7 @@ async def test_a_frozen_instance_is_found_out_by_its_checks_and_comes_back_when_
 
 async def test_writes_go_on_while_a_sibling_is_frozen(tmp_path: Path) -> None:
     """A process is frozen at a transaction boundary, so it never keeps the write lock of the shared database."""
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         await unlimited(system)
         token = await system.login()
 
@@ -106,7 +106,7 @@ async def test_writes_go_on_while_a_sibling_is_frozen(tmp_path: Path) -> None:
 
 
 async def test_replicas_follow_the_settings_up_and_down_without_a_failed_read(tmp_path: Path) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         await unlimited(system)
         token = await system.login()
         reader = Reader(system, token, "/api/products")
@@ -124,7 +124,7 @@ async def test_replicas_follow_the_settings_up_and_down_without_a_failed_read(tm
 
 
 async def test_a_drained_instance_stops_and_a_restart_brings_it_back(tmp_path: Path) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         await system.control.act_on_instance("user-2", "drain")
         assert not (await system.instance("user-2")).in_rotation
         await system.until(lambda rows: rows["user-2"].status is Status.STOPPED)
@@ -134,7 +134,7 @@ async def test_a_drained_instance_stops_and_a_restart_brings_it_back(tmp_path: P
 
 
 async def test_the_dashboard_answers_in_part_while_a_service_is_away(tmp_path: Path) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         token = await system.login()
         await system.control.patch_service("notification", ServicePatch(replicas=0))
         await system.until(lambda rows: not [r for r in rows.values() if r.service == "notification"])
@@ -147,7 +147,7 @@ async def test_the_dashboard_answers_in_part_while_a_service_is_away(tmp_path: P
 
 
 async def test_an_instance_that_we_did_not_start_takes_its_share(tmp_path: Path) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         token = await system.login()
         twin = await system.instance("order-1")
         await system.control.register(
@@ -164,7 +164,7 @@ async def test_an_instance_that_we_did_not_start_takes_its_share(tmp_path: Path)
 
 
 async def test_a_gateway_that_is_killed_comes_back_on_its_port(tmp_path: Path) -> None:
-    async with running_system(tmp_path / "ws") as system:
+    async with running_away_from_others(tmp_path / "ws") as system:
         await system.control.act_on_process("gateway", "kill")
 
         def is_back() -> bool:

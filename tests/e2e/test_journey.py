@@ -23,7 +23,7 @@ from embedded_services.contracts.runtime import Runtime
 from embedded_services.contracts.system import RequestRecord
 from tests.helpers.display import Display, virtual_display
 from tests.helpers.eventually import until
-from tests.helpers.system import MARK, ROOT, gone, marked
+from tests.helpers.system import END_S, MARK, ROOT, gone, marked
 
 A_ROW = (300, 300)
 """Somewhere in the rows of the Services panel of a window that fills the display."""
@@ -139,4 +139,4 @@ async def test_a_newcomer_logs_in_sends_a_request_kills_an_instance_and_sees_it_
             assert await until(recovered)
 
             await hand.keys("ctrl+q")
-        assert await gone(mark) == []
+        assert await gone(mark, END_S) == []

@@ -21,6 +21,7 @@ from app.qt.columns import Role
 from app.widgets.chip import Chip
 from embedded_services.contracts.instances import Status
 from tests.helpers.qt import eventually
+from tests.helpers.system import away_from_others
 from tests.helpers.window import healthy, opened
 
 LEFT = Qt.MouseButton.LeftButton
@@ -45,7 +46,7 @@ def status(application: Application, instance: str) -> Status | None:
 async def test_frozen_by_a_click_and_a_key_and_restored_by_a_click(
     tmp_path: Path, settings: SettingsFile, qtbot: QtBot
 ) -> None:
-    async with opened(tmp_path / "shop", settings) as application:
+    async with opened(away_from_others(tmp_path / "shop"), settings) as application:
         await healthy(application)
         window = application.window
         assert not restore(application).isEnabled()
@@ -87,7 +88,7 @@ def _row(panel: ServicesPanel, instance: str) -> InstanceRow:
 async def test_calls_fail_as_composed_and_the_card_proves_it(
     tmp_path: Path, settings: SettingsFile, qtbot: QtBot
 ) -> None:
-    async with opened(tmp_path / "shop", settings) as application:
+    async with opened(away_from_others(tmp_path / "shop"), settings) as application:
         await healthy(application)
         window = application.window
         window.show_panel("faults")

@@ -24,6 +24,7 @@ from app.widgets.button import Button
 from app.window_presenter import WindowPresenter
 from embedded_services.common.clock import SystemClock
 from tests.helpers.qt import eventually, texts
+from tests.helpers.system import away_from_others
 from tests.helpers.window import healthy, opened
 
 LEFT = Qt.MouseButton.LeftButton
@@ -37,7 +38,7 @@ def settings(tmp_path: Path) -> SettingsFile:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
-    return tmp_path / "demo-shop"
+    return away_from_others(tmp_path / "demo-shop")
 
 
 def switch(application: Application) -> Button:

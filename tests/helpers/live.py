@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,17 +18,20 @@ from embedded_services.client.control_client import ControlClient
 from embedded_services.common.platform import die_with_parent
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.system import Ready
-from tests.helpers.system import ROOT
+from tests.helpers.ports import free_port
+from tests.helpers.system import ROOT, away_from_others
 
-STOP_S = 5.0
+STOP_S = 20.0
 
 
 @contextmanager
-def served(workspace: Path, *options: str) -> Iterator[Ready]:
-    """`python -m embedded_services`, ready, until the end of the block."""
+def served(folder: Path, *options: str, **changes: Any) -> Iterator[Ready]:
+    """`python -m embedded_services` on ports that nobody else takes, ready, until the end of the block; with `changes` of its
+    settings."""
+    workspace = away_from_others(folder, **changes)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "embedded_services", "--workspace", str(workspace), *options],
+            [sys.executable, "-m", "embedded_services", "--workspace", str(workspace), "--gateway-port", str(free_port()), *options],
             stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, cwd=ROOT, start_new_session=True,
             preexec_fn=die_with_parent,
         )  # fmt: skip

@@ -29,12 +29,15 @@ from embedded_services.contracts.instances import Instance, Status
 from embedded_services.contracts.settings import BrokerSettings, OrchestratorSettings, Settings
 from embedded_services.contracts.system import Ready
 from tests.helpers.child import demo_settings
-from tests.helpers.ports import own_ports
+from tests.helpers.ports import free_port, own_ports
 
 MARK = "FAULTDECK_TEST_RUN"
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 40.0
 GONE_S = 2.0
+"""In which all are gone whose control plane was killed."""
+END_S = 20.0
+"""A machine that is busy with others takes its time to end what it was asked to."""
 DEMO_GATEWAY = 3_000
 """The ports of the services that a new workspace begins with lie above it."""
 BROKER = 900
@@ -91,7 +94,7 @@ class Launch:
         if self.process.returncode is None:
             self.process.kill()
             await self.process.wait()
-        left = await self.gone()
+        left = await self.gone(within_s=END_S)
         os.close(self.stderr)
         for process in self.processes():
             process.kill()
@@ -150,13 +153,13 @@ class RunningSystem:
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.launch.process.send_signal(number)
-        return await self.launch.exit_code(within_s=5.0)
+        return await self.launch.exit_code(within_s=END_S)
 
 
 def away_from_others(folder: Path, **changes: Any) -> Path:
     """A workspace on ports of this process's own block, so that nobody takes one between look and bind, nor one that was just
     given back; with other `changes` of the settings."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "workspace.json").write_bytes(msgspec.json.encode(settings_away_from_others(**changes)))
     return folder
 
@@ -215,9 +218,20 @@ async def running_system(workspace: Path, *options: str) -> AsyncIterator[Runnin
             yield system
         if started.process.returncode is None:
             started.process.send_signal(signal.SIGTERM)
-            assert await started.exit_code(within_s=5.0) == 0, started.errors()
+            assert await started.exit_code(within_s=END_S) == 0, started.errors()
     finally:
         await started.end()
+
+
+@asynccontextmanager
+async def running_away_from_others(
+    folder: Path, *options: str, **changes: Any
+) -> AsyncIterator[RunningSystem]:
+    """`running_system` on ports that nobody else takes, the gateway's among them: one that is killed finds its port again,
+    and no other system's instance answers there meanwhile."""
+    workspace = away_from_others(folder, **changes)
+    async with running_system(workspace, "--gateway-port", str(free_port()), *options) as system:
+        yield system
 
 
 def is_free(port: int) -> bool:

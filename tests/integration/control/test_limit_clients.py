@@ -11,7 +11,7 @@ import pytest_asyncio
 from embedded_services.client.errors import ControlError
 from embedded_services.client.stream_client import StreamClient
 from embedded_services.contracts.stream import Delta, Events, Snapshot
-from tests.helpers.system import RunningSystem, running_system
+from tests.helpers.system import RunningSystem, running_away_from_others
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ODD = "header a/b c?d%e#é;x=1&…"
@@ -19,7 +19,7 @@ ODD = "header a/b c?d%e#é;x=1&…"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningSystem]:
-    async with running_system(tmp_path_factory.mktemp("limits") / "ws") as system:
+    async with running_away_from_others(tmp_path_factory.mktemp("limits") / "ws") as system:
         yield system
 
 

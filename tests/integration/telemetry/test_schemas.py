@@ -28,8 +28,6 @@ from schemathesis.specs.openapi.checks import (
 from embedded_services.contracts.limits import LimitSettings
 from embedded_services.contracts.system import Ready
 from tests.helpers.live import served
-from tests.helpers.ports import free_port
-from tests.helpers.system import away_from_others
 
 UNLIMITED = LimitSettings(limit=1_000_000_000)
 FEW, MANY = 2, 60
@@ -41,9 +39,8 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
-    folder = tmp_path_factory.mktemp("schemas") / "ws"
-    away_from_others(folder, limits=UNLIMITED)
-    with served(folder, "--gateway-port", str(free_port()), "--replicas", "1") as ready:
+    folder = tmp_path_factory.mktemp("schemas")
+    with served(folder, "--replicas", "1", limits=UNLIMITED) as ready:
         yield ready
 
 

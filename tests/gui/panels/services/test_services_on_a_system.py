@@ -32,7 +32,7 @@ from tests.gui.panels.services.hands import (
     steps,
 )
 from tests.helpers.qt import eventually, texts
-from tests.helpers.system import RunningSystem, running_system
+from tests.helpers.system import RunningSystem, running_away_from_others
 
 
 class LivePort:
@@ -56,7 +56,7 @@ async def on_a_system(stage: Stage, workspace: Path) -> AsyncIterator[tuple[Serv
 
     No fixture: what runs between a fixture and its test would be stepped by Qt alone, outside of the loop.
     """
-    async with running_system(workspace) as system, Tasks("panel test") as tasks:
+    async with running_away_from_others(workspace) as system, Tasks("panel test") as tasks:
         live = LivePort(system, workspace)
         tasks.spawn(live.feed.follow(system.ready.control, system.ready.token), "follow")
         presenter = ServicesPresenter(stage.panel, stage.model, stage.journal, live)
