@@ -100,6 +100,11 @@ class Agents:
         link = self._links.get(child)
         return link is not None and link.calls
 
+    def may_call_services(self, child: str) -> bool:
+        """False for one that has said that it does not."""
+        link = self._links.get(child)
+        return link is None or link.faults_revision < 0 or link.calls
+
     def has_faults(self, child: str, revision: int) -> bool:
         """Whether a child that is linked decides by the faults of `revision`, or a later one."""
         link = self._links.get(child)

@@ -259,6 +259,7 @@ class ControlPlane:
             self.registries.instances,
             lambda: self.settings.current,
             lambda: self.events.queues.rows(),
+            self._agents.may_call_services,
             self.sagas.orchestration.definitions,
         )
         return FaultDesk(

@@ -63,6 +63,10 @@ class Kind:
             armable=self.armable,
         )
 
+    @cached_property
+    def _param_names(self) -> list[str]:
+        return [form.name for form in self.info.params]
+
     def read(self, given: Mapping[str, Any]) -> Params:
         """The parameters, complete. Raises ApiError VALIDATION_FAILED with the field, its bound and unit."""
         try:
@@ -75,8 +79,10 @@ class Kind:
     def _in_params(self, detail: ErrorDetail) -> ErrorDetail:
         field = "params" if detail.field == "body" else f"params.{detail.field}"
         message = detail.message
+        if detail.field == "body" and (named := message.partition(" "))[0] in self._param_names:
+            field, message = f"params.{named[0]}", named[2]
         if message == "is not a known field":
-            known = ", ".join(form.name for form in self.info.params) or "none"
+            known = ", ".join(self._param_names) or "none"
             message = f"is not a parameter of {self.name}; there are: {known}"
         return msgspec.structs.replace(detail, field=field, message=message)
 

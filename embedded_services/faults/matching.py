@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from embedded_services.contracts.faults import FaultTarget
 
@@ -34,11 +35,31 @@ def event_matches(pattern: str, event: str) -> bool:
 
 
 def _words_match(pattern: list[str], words: list[str]) -> bool:
-    if not pattern:
-        return not words
-    if pattern[0] == "#":
-        return any(_words_match(pattern[1:], words[skipped:]) for skipped in range(len(words) + 1))
-    return bool(words) and pattern[0] in ("*", words[0]) and _words_match(pattern[1:], words[1:])
+    """In a time that grows with both, however many `#` there are."""
+    taken = {0}
+    """How many words the pattern so far can stand for."""
+    for part in pattern:
+        if part == "#":
+            taken = set(range(min(taken), len(words) + 1))
+        else:
+            taken = {count + 1 for count in taken if count < len(words) and part in ("*", words[count])}
+        if not taken:
+            return False
+    return len(words) in taken
+
+
+def patterns_meet(one: str, other: str) -> bool:
+    """Whether there is an event that both match."""
+    return _meet(tuple(one.split(".")), tuple(other.split(".")))
+
+
+@lru_cache(maxsize=10_000)
+def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    if not one or not other:
+        return all(word == "#" for word in (*one, *other))
+    if "#" in (one[0], other[0]):  # it ends here, or stands for the first word of the other one too
+        return _meet(one[1:], other) or _meet(one, other[1:])
+    return (one[0] == other[0] or "*" in (one[0], other[0])) and _meet(one[1:], other[1:])
 
 
 def route_test(route: str) -> PathTest:

@@ -14,6 +14,7 @@ from embedded_services.contracts.queues import handled_by
 from embedded_services.contracts.validation import invalid
 from embedded_services.control.faults.record import Aimed, Present, Record
 from embedded_services.faults.catalogue import Kind, kind_of
+from embedded_services.faults.matching import patterns_meet
 from embedded_services.faults.precedence import contradiction
 
 API = "/api/"
@@ -25,7 +26,9 @@ MOST = 200
 class Scene:
     """What there is to aim at: `instances` with their services, `processes` all that this system has started, by name.
     `routes` are the gateway's, each a path and the service that it leads to.
-    Of `queues` and `sagas` (their steps, by saga) an empty one says that nobody knows."""
+    `callers` are the processes that call services. `bound` are the patterns of the events that come to a queue, where they are
+    known. `undoable` are the steps of sagas that can be undone. Of `queues`, `callers` and `sagas` (their steps, by saga) an
+    empty one says that nobody knows."""
 
     services: Collection[str]
     instances: Mapping[str, str]
@@ -34,6 +37,9 @@ class Scene:
     queues: Collection[str] = ()
     routes: Collection[tuple[str, str]] = ()
     sagas: Mapping[str, Collection[str]] = field(default_factory=dict)
+    callers: Collection[str] = ()
+    bound: Mapping[str, Collection[str]] = field(default_factory=dict)
+    undoable: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def aim(wish: NewFault, scene: Scene, present: Iterable[Record]) -> Aimed:
@@ -43,6 +49,7 @@ def aim(wish: NewFault, scene: Scene, present: Iterable[Record]) -> Aimed:
         raise invalid("kind", f"{kind.name} is not armed: the request console sends such a token")
     _check_fields(kind, wish.target)
     aimed = Aimed(wish, kind, _resolved(kind, wish.target, scene), kind.read(wish.params), _scope(kind, wish))
+    _check_can_act(aimed, scene)
     if not kind.draws and wish.probability < 1:
         raise invalid("probability", f"means nothing for {kind.name}, which nothing is drawn for", bound=1)
     there = list(present)
@@ -153,6 +160,48 @@ def _check_saga(target: FaultTarget, scene: Scene) -> None:
     if target.step is not None:
         steps = scene.sagas[target.saga] if target.saga else [s for of in scene.sagas.values() for s in of]
         _must_be("step", target.step, list(dict.fromkeys(steps)))
+
+
+def _check_can_act(aimed: Aimed, scene: Scene) -> None:
+    """What is there, but never does what the fault would act on."""
+    target, kind = aimed.aim, aimed.of
+    caller = target.process if kind.layer is FaultLayer.EDGE and scene.callers else None
+    if caller is not None and caller not in scene.callers:
+        callers = ", ".join(scene.callers)
+        raise invalid("target.process", f"{caller} calls no service; those that do: {callers}")
+    if target.step is not None and scene.sagas and _undoes(aimed):
+        sagas = [target.saga] if target.saga else list(scene.sagas)
+        undoable = list(dict.fromkeys(step for saga in sagas for step in scene.undoable.get(saga, ())))
+        if target.step not in undoable:
+            known = ", ".join(undoable) or "none"
+            raise invalid("target.step", f"{target.step} is never undone; those that can be: {known}")
+    if "queue" in kind.needs and scene.queues:
+        handlers = dict.fromkeys(handled_by(queue) for queue in scene.queues)
+        if target.service is not None and target.service not in handlers:
+            known = ", ".join(handlers)
+            raise invalid("target.service", f"{target.service} handles no messages; those that do: {known}")
+        if target.event is not None:
+            _check_arrives(target.event, target, scene)
+
+
+def _undoes(aimed: Aimed) -> bool:
+    return aimed.kind == "fail-compensation" or bool(getattr(aimed.params, "undoing", False))
+
+
+def _check_arrives(event: str, target: FaultTarget, scene: Scene) -> None:
+    """The event comes to one of the queues that are meant."""
+    queues = [
+        queue
+        for queue in scene.queues
+        if target.queue in (None, queue) and target.service in (None, handled_by(queue))
+    ]
+    if any(queue not in scene.bound for queue in queues):
+        return
+    patterns = sorted({pattern for queue in queues for pattern in scene.bound[queue]})
+    if not any(patterns_meet(event, pattern) for pattern in patterns):
+        whose = target.queue or target.service or "anybody"
+        known = ", ".join(patterns) or "none"
+        raise invalid("target.event", f"no {event!r} comes to {whose}; what does: {known}")
 
 
 def _must_be(field_: str, name: str, known: Collection[str]) -> None:

@@ -332,14 +332,17 @@ class FaultDesk:
             self._hear_traffic(beat.traffic_samples)
 
     def _hear_clients(self, requests: list[RequestRecord]) -> None:
-        """What clients saw of processes to which something was done, as the gateway tells it."""
-        for record in self._records.values():
+        """What clients saw of processes to which something was done, as the gateway tells it: also of what has ended meanwhile."""
+        oldest = min(told.at for told in requests)
+        lately = [record for record in self._ended.values() if (record.ended_wall or 0.0) >= oldest]
+        for record in [*self._records.values(), *lately]:
             process = record.process if record.kind.layer is FaultLayer.CONTROL else None
             if process is None:
                 continue
             deeds = self._proofs.deeds(record.id)
             nobody_left = self._processes.nobody_left(process)
-            fresh = [told for told in requests if told.at >= record.armed_wall]
+            ended = record.ended_wall
+            fresh = [told for told in requests if record.armed_wall <= told.at <= (ended or told.at)]
             if sum(deeds.witness(told, process, nobody_left) for told in fresh):
                 self._prove([record.id])
 

@@ -98,6 +98,13 @@ def test_the_delays_of_all_layers_are_the_same() -> None:
     }
 
 
+def test_parameters_that_do_not_go_together_name_the_one_that_is_wrong() -> None:
+    with pytest.raises(ApiError) as refused:
+        kind_of("latency").read({"everyS": 5})
+    (detail,) = refused.value.details or []
+    assert (detail.field, detail.message) == ("params.everyS", "needs a forS that is shorter than it")
+
+
 @pytest.mark.parametrize(("number", "bound"), [("1e999", 60_000), ("-1e999", 0)])
 def test_a_number_larger_than_any_is_refused_as_others_that_are_too_large(number: str, bound: int) -> None:
     raw = f'{{"kind":"latency","params":{{"ms":{number}}}}}'

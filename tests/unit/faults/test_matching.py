@@ -1,9 +1,18 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_services.contracts.faults import FaultTarget
-from embedded_services.faults.matching import call_test, event_matches, field_reader, matches, route_test
+from embedded_services.faults.matching import (
+    call_test,
+    event_matches,
+    field_reader,
+    matches,
+    patterns_meet,
+    route_test,
+)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +114,32 @@ def test_fields_that_a_client_sent_are_read_off_their_block() -> None:
     assert not hits(FaultTarget(header="X-Canary: ye"), block=block)
     assert not hits(FaultTarget(header="Canary: yes"), block=block)
     assert not hits(FaultTarget(header="Accept: yes"), block=block)
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=5)
+PATTERNS = st.lists(st.sampled_from(["a", "b", "*", "#"]), min_size=1, max_size=5)
+
+
+@given(PATTERNS, WORDS)
+def test_an_event_matches_as_a_topic_exchange_has_it(pattern: list[str], words: list[str]) -> None:
+    forms = {"*": "[^.]+[.]", "#": "(?:[^.]+[.])*"}
+    as_regex = "".join(forms.get(part, f"{part}[.]") for part in pattern)
+    wanted = re.fullmatch(as_regex, "".join(f"{word}." for word in words)) is not None
+    assert event_matches(".".join(pattern), ".".join(words)) is wanted
+
+
+@given(PATTERNS, PATTERNS, WORDS)
+def test_patterns_meet_where_one_event_matches_both(
+    one: list[str], other: list[str], words: list[str]
+) -> None:
+    first, second, event = ".".join(one), ".".join(other), ".".join(words)
+    if event_matches(first, event) and event_matches(second, event):
+        assert patterns_meet(first, second)
+    assert patterns_meet(first, event) is event_matches(first, event)
+    assert patterns_meet(first, second) is patterns_meet(second, first)
+
+
+def test_a_pattern_of_many_hashes_holds_nobody_up() -> None:
+    pattern = ".".join(["#"] * 40) + ".z"
+    assert not event_matches(pattern, "a.b.c.d.e.f.g.h")
+    assert not patterns_meet(pattern, "a.b.c.d.e.f.g.h")

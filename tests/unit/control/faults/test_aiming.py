@@ -92,6 +92,52 @@ def test_a_queue_that_another_service_handles_is_refused_with_its_own_ones(
     assert aim(wish(kind, FaultTarget(queue="order.events", **whose)), scene, []).target.queue
 
 
+WIRED = replace(
+    SCENE,
+    queues=["order.events", "notification.events", "notification.deliveries"],
+    bound={"order.events": ["payment.completed"], "notification.events": ["order.created", "email.send"]},
+    callers=["gateway", "orchestrator"],
+    undoable={"order-processing": ["process-payment"], "refund-order": []},
+    services=["user", "order", "notification"],
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "instead"),
+    [
+        (wish("abort", FaultTarget(service="user", process="broker")), "target.process", "gateway, orchestrator"),
+        (wish("handler-failure", FaultTarget(service="order", event="order.*")), "target.event", "payment.completed"),
+        (wish("delay", FaultTarget(queue="notification.events", event="a.#")), "target.event", "email.send, order.created"),
+        (wish("duplicate", FaultTarget(service="user")), "target.service", "order, notification"),
+        (wish("fail-compensation", FaultTarget(step="validate-order")), "target.step", "process-payment"),
+        (wish("fail-step", FaultTarget(step="refund"), params={"undoing": True}), "target.step", "process-payment"),
+    ],
+)  # fmt: skip
+def test_what_is_there_and_can_never_act_is_refused_with_what_can(
+    asked: NewFault, field: str, instead: str
+) -> None:
+    (detail,) = refused(asked, scene=WIRED).details or []
+    assert detail.field == field
+    assert detail.message.endswith(f": {instead}")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        wish("abort", FaultTarget(service="user", process="orchestrator")),
+        wish("handler-failure", FaultTarget(service="order", event="payment.*")),
+        wish("duplicate", FaultTarget(event="#.created")),
+        wish(
+            "delay", FaultTarget(service="notification", event="nobody.knows")
+        ),  # of deliveries it is not known
+        wish("publish-failure", FaultTarget(service="order", event="order.updated")),
+        wish("fail-step", FaultTarget(step="validate-order")),
+    ],
+)
+def test_what_can_act_or_may_is_taken(asked: NewFault) -> None:
+    assert aim(asked, WIRED, []).wish is asked
+
+
 def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
     assert (
         "there are: validate-order, process-payment, refund"

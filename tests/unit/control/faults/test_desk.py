@@ -11,6 +11,7 @@ from embedded_services.contracts.agent import Beat
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.faults import Fault, FaultCounts, FaultState, FaultTarget, NewFault
 from embedded_services.contracts.instances import Status
+from embedded_services.contracts.system import RequestRecord
 from embedded_services.control.actions import Actions
 from embedded_services.control.agents import Agents
 from embedded_services.control.faults.aiming import Scene
@@ -258,6 +259,22 @@ async def test_counts_become_proof(book: Desk) -> None:
     assert (proof.eligible, proof.injected) == (10, 4)
     book.desk.report("gateway", 1, Beat(faults=[FaultCounts(id="f_other", eligible=1, injected=1)]))
     assert [row.id for row in book.desk.faults()] == [fault.id]
+
+
+async def test_what_clients_saw_before_it_ended_counts_though_it_is_told_later(book: Desk) -> None:
+    fault = await book.arm("kill", stayDown=True)
+    await book.system.clock.advance(1)
+    await book.desk.remove(fault.id)
+    ended = book.system.clock.now()
+
+    def saw(at: float) -> RequestRecord:
+        return RequestRecord(
+            id="r", at=at, method="GET", path="/", status=502, took_ms=1.0, route=None, service="order",
+            instance="order-1", tries=1, user=None, client="127.0.0.1", trace="",
+        )  # fmt: skip
+
+    book.desk.report("gateway", 1, Beat(requests=[saw(ended - 2), saw(ended - 0.5), saw(ended + 0.5)]))
+    assert book.desk.get(fault.id).proof.client_failures == 1
 
 
 async def test_those_in_force_come_first_and_few_that_have_ended_are_kept(book: Desk) -> None:
