@@ -269,7 +269,7 @@ ORDER = FaultTarget(service="order")
         (wish(target=ORDER, ttl=3601), "ttl", "at most 3600"),
         (wish(target=ORDER, probability=1.01), "probability", "at most 1"),
         (wish("locked-database", target=ORDER, probability=0.5), "probability", "nothing"),
-        (wish(target=ORDER, params={"everyS": 5, "forS": 5}), "params.everyS", "everyS needs a forS"),
+        (wish(target=ORDER, params={"everyS": 5, "forS": 5}), "params.everyS", "needs a forS"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_the_field_and_what_there_is(
