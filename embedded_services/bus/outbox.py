@@ -7,7 +7,6 @@ message; so an event may be told twice, but never not at all.
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +28,7 @@ from sqlalchemy import (
 )
 
 from embedded_services.bus.names import EXCHANGE
+from embedded_services.common.clock import iso_utc
 from embedded_services.common.ids import new_id
 from embedded_services.common.prepared import Prepared
 from embedded_services.contracts.events import Envelope
@@ -159,7 +159,7 @@ class Outbox:
     ) -> dict[str, Any]:
         message_id = new_id("msg")
         envelope = Envelope(
-            type=type_, data=dict(data), source=self._source, timestamp=_iso(now), message_id=message_id
+            type=type_, data=dict(data), source=self._source, timestamp=iso_utc(now), message_id=message_id
         )
         return {
             "writer": self._writer,
@@ -214,7 +214,3 @@ class Outbox:
             writer: Backlog(count - later, later, oldest)
             for writer, count, later, oldest in connection.execute(self._backlog, {"now": now})
         }
-
-
-def _iso(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,12 +7,12 @@ is the dashboard itself an error.
 import asyncio
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
+from embedded_services.common.clock import iso_utc
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.gateway import Attempt
 from embedded_services.contracts.settings import DashboardPart
@@ -57,15 +57,10 @@ async def dashboard(
     answer: dict[str, Any] = {
         name: None if isinstance(value, _Unavailable) else value for name, value in values.items()
     }
-    answer["timestamp"] = timestamp(exchange.at)
+    answer["timestamp"] = iso_utc(exchange.at)
     answer["partial"] = bool(missing)
     answer["unavailable"] = list(dict.fromkeys(parts[name].service for name in missing))
     return msgspec.json.encode(answer), why
-
-
-def timestamp(now: float) -> str:
-    """ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 async def _ask(

@@ -2,10 +2,9 @@
 
 import msgspec
 
-from embedded_services.common.clock import Clock
+from embedded_services.common.clock import Clock, iso_utc
 from embedded_services.contracts.settings import Settings
 from embedded_services.contracts.wire import Message
-from embedded_services.gateway.dashboard import timestamp
 from embedded_services.gateway.http import JSON, Response
 from embedded_services.upstream.client import UpstreamClient
 
@@ -31,7 +30,7 @@ class Ready(Message, frozen=True):
 
 def health(clock: Clock) -> Response:
     return Response(
-        200, [JSON], msgspec.json.encode(Health(status="healthy", timestamp=timestamp(clock.now())))
+        200, [JSON], msgspec.json.encode(Health(status="healthy", timestamp=iso_utc(clock.now())))
     )
 
 

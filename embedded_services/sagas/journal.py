@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from embedded_services.common.write_ahead_log import extend_log
 from embedded_services.contracts.sagas import Entry, SagaState
@@ -57,8 +58,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode_run: Final = msgspec.json.Decoder(Run).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A saga as it lies in the journal; `seq` counts all there ever were. `updated_at` is when its last line was written."""
 
     seq: int
@@ -67,8 +67,7 @@ class Stored:
     updated_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """An event that waits to be published; `body` is its envelope."""
 
     seq: int

@@ -356,9 +356,8 @@ class _Machine:
                 if begun >= self.run.allowed:
                     self._hold(HoldReason.NEXT, f"before {self._step(index).name}")
                     return
-            self._set(index, state=StepState.RUNNING, started_at=self.now, next_try_at=self.now)
-            step = self.run.steps[index]
-        if step.state is StepState.RUNNING and _is_due(step, self.now):
+            self._invoke(index, Direction.DO, state=StepState.RUNNING, started_at=self.now)
+        elif step.state is StepState.RUNNING and _is_due(step, self.now):
             self._invoke(index, Direction.DO)
 
     def _go_back(self) -> None:
@@ -376,16 +375,9 @@ class _Machine:
                     self._set(index, state=StepState.COMPENSATED, ended_at=self.now)
                     self._note("nothing to compensate", index)
                     continue
-                self._set(
-                    index,
-                    state=StepState.COMPENSATING,
-                    attempts=0,
-                    away=0,
-                    started_at=self.now,
-                    ended_at=None,
-                    next_try_at=self.now,
-                )
-                step = self.run.steps[index]
+                self._set(index, state=StepState.COMPENSATING, attempts=0, away=0, ended_at=None)
+                self._invoke(index, Direction.UNDO, started_at=self.now)
+                return
             if step.state is StepState.COMPENSATING:
                 if _is_due(step, self.now):
                     self._invoke(index, Direction.UNDO)
@@ -395,9 +387,9 @@ class _Machine:
         self._note("compensated")
         self._tell("compensated", reason=self.run.failure)
 
-    def _invoke(self, index: int, direction: Direction) -> None:
+    def _invoke(self, index: int, direction: Direction, **changes: Any) -> None:
         attempt = self.run.steps[index].attempts + 1
-        self._set(index, calling=True, attempts=attempt, next_try_at=None)
+        self._set(index, calling=True, attempts=attempt, next_try_at=None, **changes)
         self._note(
             "called" if direction is Direction.DO else "compensation called", index, f"attempt {attempt}"
         )
@@ -407,6 +399,8 @@ class _Machine:
     # --- faults that were armed for this run ---
 
     def _armed(self, index: int, direction: Direction) -> ArmedFault | None:
+        if not self.run.faults:
+            return None
         fault = self.run.faults.get(self._step(index).name)
         if fault is None or fault.acts_on_undo is not (direction is Direction.UNDO):
             return None

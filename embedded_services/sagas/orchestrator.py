@@ -10,13 +10,12 @@ import os
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from embedded_services.agent.child import EXIT_BY_FAULT
-from embedded_services.common.clock import Clock
+from embedded_services.common.clock import Clock, iso_utc
 from embedded_services.common.ids import new_id
 from embedded_services.common.tasks import Tasks
 from embedded_services.contracts.errors import ApiError
@@ -263,10 +262,13 @@ class Orchestrator:
         self._turns.add(moved, outcome.commands)
 
     def _tell(self, run: Run, told: Tell, now: float) -> None:
-        at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         message = new_id("msg")
         envelope = Envelope(
-            type=told.type, data=dict(told.data), source=ORCHESTRATOR, timestamp=at, message_id=message
+            type=told.type,
+            data=dict(told.data),
+            source=ORCHESTRATOR,
+            timestamp=iso_utc(now),
+            message_id=message,
         )
         self._journal.tell(message, told.type, _encode(envelope), traceparent_of(run), now)
 
@@ -302,9 +304,10 @@ class Orchestrator:
             _wake(self._watched.pop(stored.run.id, []))
             self.changed(stored)
         _wake(turn.waiting)
-        if any(isinstance(command, Crash) for _, command in turn.commands):
+        kinds = {type(command) for _, command in turn.commands}
+        if Crash in kinds:
             self.crash()
-        if any(isinstance(command, Tell) for _, command in turn.commands):
+        if Tell in kinds:
             self.told()
         for id_, command in turn.commands:
             if isinstance(command, Invoke):

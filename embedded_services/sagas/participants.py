@@ -5,11 +5,11 @@ unless nothing was sent at all.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from embedded_services.contracts.sagas import ORCHESTRATOR
 from embedded_services.faults import touched
@@ -24,14 +24,12 @@ IDENTITY: Final = ((b"X-User-ID", ORCHESTRATOR.encode()), (b"X-User-Role", b"adm
 """Who asks, as the services know it: they believe who calls them directly, which the gateway's clients cannot."""
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(Struct, frozen=True):
     output: Mapping[str, Any]
     instance: str
 
 
-@dataclass(frozen=True)
-class No:
+class No(Struct, frozen=True):
     """This call was refused, and had no effect. `final`: it would be refused again."""
 
     error: str
@@ -41,16 +39,14 @@ class No:
     """The error in its answer."""
 
 
-@dataclass(frozen=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """It may have happened."""
 
     error: str
     instance: str | None = None
 
 
-@dataclass(frozen=True)
-class Nobody:
+class Nobody(Struct, frozen=True):
     """Nothing was sent."""
 
     why: str

@@ -3,8 +3,9 @@ out. Plain data.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from embedded_services.contracts.sagas import ArmedFault, FaultKind
 from embedded_services.sagas.run import Direction
@@ -12,26 +13,22 @@ from embedded_services.sagas.run import Direction
 # --- what happens ---
 
 
-@dataclass(frozen=True)
-class Begun:
+class Begun(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """The orchestrator was started again: what was being called may or may not have happened."""
 
 
-@dataclass(frozen=True)
-class Succeeded:
+class Succeeded(Struct, frozen=True):
     step: int
     direction: Direction
     output: Mapping[str, Any]
     instance: str
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The service said no: this call had no effect. `final`: asking again is no use."""
 
     step: int
@@ -42,8 +39,7 @@ class Refused:
     refusal: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """Nobody knows whether it happened: no answer in time, or none that says."""
 
     step: int
@@ -52,8 +48,7 @@ class Lost:
     instance: str | None = None
 
 
-@dataclass(frozen=True)
-class Away:
+class Away(Struct, frozen=True):
     """There was nobody to ask: nothing was sent."""
 
     step: int
@@ -61,36 +56,30 @@ class Away:
     why: str
 
 
-@dataclass(frozen=True)
-class Injected:
+class Injected(Struct, frozen=True):
     """A fault that was not armed for this run acts on the call that is under way."""
 
     step: int
     kind: FaultKind
 
 
-@dataclass(frozen=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """Time has passed."""
 
 
-@dataclass(frozen=True)
-class Next:
+class Next(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     reason: str
 
 
-@dataclass(frozen=True)
-class TryAgain:
+class TryAgain(Struct, frozen=True):
     """A person wants what is stuck to be tried once more."""
 
 
-@dataclass(frozen=True)
-class Skip:
+class Skip(Struct, frozen=True):
     reason: str
 
 
@@ -102,8 +91,7 @@ Event: TypeAlias = (
 # --- what is to be done ---
 
 
-@dataclass(frozen=True)
-class Invoke:
+class Invoke(Struct, frozen=True):
     """`fault` is what is to happen to this call."""
 
     step: int
@@ -112,24 +100,21 @@ class Invoke:
     fault: ArmedFault | None = None
 
 
-@dataclass(frozen=True)
-class Tell:
+class Tell(Struct, frozen=True):
     """An event for all who want to know."""
 
     type: str
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Crash:
+class Crash(Struct, frozen=True):
     """The orchestrator is to die as if it were killed."""
 
 
 Command: TypeAlias = Invoke | Tell | Crash
 
 
-@dataclass(frozen=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """A line for the journal."""
 
     what: str

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 import aio_pika
@@ -14,7 +13,7 @@ from pamqp.commands import Basic
 
 from embedded_services.bus import names
 from embedded_services.bus.connection import BusConnection, DisconnectedError, confirming_channel, talking
-from embedded_services.common.clock import Clock
+from embedded_services.common.clock import Clock, iso_utc
 from embedded_services.common.ids import new_id, new_traceparent
 from embedded_services.contracts.errors import ApiError
 from embedded_services.contracts.events import Envelope, NewEvent, Published
@@ -44,12 +43,11 @@ class Publisher:
 
     async def event(self, new: NewEvent) -> Published:
         """Publish an event as the services do. Raises SERVICE_UNAVAILABLE where the broker does not take it."""
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
         event = Envelope(
             type=new.type,
             data=new.data,
             source=new.source,
-            timestamp=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            timestamp=iso_utc(self._clock.now()),
             message_id=new_id("evt"),
         )
         properties = Basic.Properties(
