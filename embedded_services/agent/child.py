@@ -57,6 +57,12 @@ def run_child(spec: ChildSpec) -> None:
     _exit(0)
 
 
+def collect_seldom() -> None:
+    """Look for cycles as seldom as every child does, and never among what there is by now: what was imported stays."""
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
+
+
 async def _live(spec: ChildSpec) -> None:
     stop = asyncio.Event()
     platform.on_signals(asyncio.get_running_loop(), platform.stop_signals(), stop.set)
@@ -64,8 +70,7 @@ async def _live(spec: ChildSpec) -> None:
     link = AgentLink(spec, clock)
     CpuBurn(link.faults, clock.monotonic)
     module = cast("ChildModule", importlib.import_module(spec.module))
-    gc.freeze()  # what was imported stays
-    gc.set_threshold(*_GARBAGE)
+    collect_seldom()
     async with Tasks(spec.id) as tasks, module.serve(ChildContext(spec, link, clock)) as port:
         tasks.spawn(link.run(port), "agent link")
         log.info("serving on port %d, incarnation %d, pid %d", port, spec.incarnation, os.getpid())

@@ -20,6 +20,7 @@ from typing import Final
 import aiohttp
 import platformdirs
 
+from embedded_services.agent.child import collect_seldom
 from embedded_services.common import platform
 from embedded_services.common.clock import SystemClock
 from embedded_services.common.tasks import Tasks
@@ -56,7 +57,7 @@ class Pace:
     unfinished: int
 
 
-FULL: Final = Pace(rounds=3, ours=1_500, theirs=100, orders_s=10.0, stored=100_000, unfinished=10_000)
+FULL: Final = Pace(rounds=5, ours=1_500, theirs=100, orders_s=10.0, stored=100_000, unfinished=10_000)
 QUICK: Final = Pace(rounds=1, ours=500, theirs=40, orders_s=4.0, stored=20_000, unfinished=2_000)
 
 
@@ -111,7 +112,8 @@ async def compared(pace: Pace) -> list[Figure | Missing]:
 
 
 async def _ours(count: int, concurrency: int) -> float:
-    """On the loop that the orchestrator's process has."""
+    """On the loop that the orchestrator's process has, with its garbage collection."""
+    collect_seldom()
     return await asyncio.to_thread(platform.run, _orchestrated(count, concurrency))
 
 
