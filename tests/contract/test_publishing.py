@@ -160,3 +160,16 @@ def test_every_publish_is_confirmed_while_others_are_served(
     assert [ok for _, ok in channel.confirmed(1500)] == [True] * 1500
     assert consumer.take(1500) == [b"x"] * 1500
     channel.call(commands.Queue.Delete(queue=name), commands.Queue.DeleteOk)
+
+
+def test_a_publish_is_confirmed_also_if_its_consumer_never_answers(
+    wires: Wires, channel: WireChannel, name: str
+) -> None:
+    """Who was handed something goes before the disk, but is not waited for."""
+    channel.declare(name, durable=True)
+    consumer = wires.channel()
+    consumer.consume(name)
+    for body in (b"1", b"2"):
+        assert channel.put(name, body, delivery_mode=2) == [True]
+    assert consumer.take(2) == [b"1", b"2"]
+    channel.call(commands.Queue.Delete(queue=name), commands.Queue.DeleteOk)
