@@ -71,10 +71,15 @@ async def connected(url: str) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
     async with asyncio.timeout(PATIENCE_S * 8):
         connection = await aio_pika.connect(url, timeout=PATIENCE_S * 4)
     try:
-        yield await asyncio.wait_for(connection.channel(), PATIENCE_S * 4)
+        async with asyncio.timeout(PATIENCE_S * 4):
+            channel = await connection.channel()
+        yield channel
     finally:
         with contextlib.suppress(*FAILURES):
-            await asyncio.wait_for(connection.close(), PATIENCE_S)
+            async with asyncio.timeout(
+                PATIENCE_S
+            ):  # wait_for would lose a call that is cancelled as it begins
+                await connection.close()
 
 
 async def declare(channel: aio_pika.abc.AbstractChannel, *, dead_letters: bool) -> AbstractQueue:
